@@ -1,0 +1,228 @@
+//! Model back end: loom.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64 as Count, Ordering as CountOrdering};
+
+pub use loom::sync::Arc;
+pub use loom::thread_local as loom_thread_local;
+
+/// Atomic integers and fences.
+pub mod atomic {
+    pub use loom::sync::atomic::{
+        AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
+    };
+}
+
+/// Threads.
+pub mod thread {
+    use std::io;
+
+    pub use loom::thread::{JoinHandle, ThreadId, spawn, yield_now};
+
+    /// Starts a named thread.
+    pub fn spawn_named<R, F>(name: &str, body: F) -> io::Result<JoinHandle<R>>
+    where
+        F: FnOnce() -> R + Send + 'static,
+        R: Send + 'static,
+    {
+        loom::thread::Builder::new()
+            .name(name.to_owned())
+            .spawn(body)
+    }
+
+    /// The identity of the calling thread.
+    pub fn current_id() -> ThreadId {
+        loom::thread::current().id()
+    }
+}
+
+/// The allocator: loom reports what is not freed.
+pub mod alloc {
+    pub use loom::alloc::{Layout, alloc, dealloc};
+    pub use std::alloc::handle_alloc_error;
+}
+
+/// A cell that the model checker watches.
+#[derive(Debug, Default)]
+pub struct UnsafeCell<T>(loom::cell::UnsafeCell<T>);
+
+impl<T> UnsafeCell<T> {
+    /// Wraps a value.
+    pub fn new(value: T) -> Self {
+        Self(loom::cell::UnsafeCell::new(value))
+    }
+
+    /// Unwraps the value.
+    pub fn into_inner(self) -> T {
+        self.0.into_inner()
+    }
+
+    /// Lends the value for reading. The caller answers for nobody writing meanwhile.
+    pub fn with<R>(&self, body: impl FnOnce(*const T) -> R) -> R {
+        self.0.with(body)
+    }
+
+    /// Lends the value for writing. The caller answers for nobody else using it meanwhile.
+    pub fn with_mut<R>(&self, body: impl FnOnce(*mut T) -> R) -> R {
+        self.0.with_mut(body)
+    }
+}
+
+/// Marks an object whose lifetime is part of a protocol: a use that races with the end, or comes
+/// after it, is a finding.
+#[derive(Debug)]
+pub struct Live(loom::cell::UnsafeCell<()>);
+
+impl Default for Live {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Live {
+    /// A live object.
+    pub fn new() -> Self {
+        Self(loom::cell::UnsafeCell::new(()))
+    }
+
+    /// The caller uses the object now.
+    pub fn touch(&self) {
+        self.0.with(|_| ());
+    }
+
+    /// The caller is about to free the object.
+    pub fn end(&self) {
+        self.0.with_mut(|_| ());
+    }
+}
+
+/// loom's mutex in parking_lot's shape.
+#[derive(Debug, Default)]
+pub struct Mutex<T>(loom::sync::Mutex<T>);
+
+/// The right to the contents of a [`Mutex`].
+#[derive(Debug)]
+pub struct MutexGuard<'a, T>(Option<loom::sync::MutexGuard<'a, T>>);
+
+impl<T> Mutex<T> {
+    /// Wraps a value.
+    pub fn new(value: T) -> Self {
+        Self(loom::sync::Mutex::new(value))
+    }
+
+    /// Waits for the lock.
+    pub fn lock(&self) -> MutexGuard<'_, T> {
+        MutexGuard(Some(
+            self.0
+                .lock()
+                .unwrap_or_else(|poisoned| poisoned.into_inner()),
+        ))
+    }
+
+    /// Takes the lock if it is free.
+    pub fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
+        self.0.try_lock().ok().map(|guard| MutexGuard(Some(guard)))
+    }
+
+    /// The contents, without locking.
+    pub fn get_mut(&mut self) -> &mut T {
+        self.0
+            .get_mut()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    /// Unwraps the value.
+    pub fn into_inner(self) -> T {
+        self.0
+            .into_inner()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+impl<T> std::ops::Deref for MutexGuard<'_, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        self.0
+            .as_deref()
+            .expect("the guard is whole outside Condvar::wait")
+    }
+}
+
+impl<T> std::ops::DerefMut for MutexGuard<'_, T> {
+    fn deref_mut(&mut self) -> &mut T {
+        self.0
+            .as_deref_mut()
+            .expect("the guard is whole outside Condvar::wait")
+    }
+}
+
+/// loom's condition variable in parking_lot's shape.
+#[derive(Debug, Default)]
+pub struct Condvar(loom::sync::Condvar);
+
+impl Condvar {
+    /// A condition that nobody waits for.
+    pub fn new() -> Self {
+        Self(loom::sync::Condvar::new())
+    }
+
+    /// Releases the lock, waits, and takes the lock again.
+    pub fn wait<T>(&self, guard: &mut MutexGuard<'_, T>) {
+        let inner = guard
+            .0
+            .take()
+            .expect("the guard is whole outside Condvar::wait");
+        guard.0 = Some(
+            self.0
+                .wait(inner)
+                .unwrap_or_else(|poisoned| poisoned.into_inner()),
+        );
+    }
+
+    /// Wakes one waiter.
+    pub fn notify_one(&self) {
+        self.0.notify_one();
+    }
+
+    /// Wakes all waiters.
+    pub fn notify_all(&self) {
+        self.0.notify_all();
+    }
+}
+
+/// Whether the named bug is planted, by the environment variable `TENTER_PLANT`.
+#[doc(hidden)]
+pub fn planted_bug(name: &str) -> bool {
+    static PLANT: OnceLock<Option<String>> = OnceLock::new();
+    PLANT
+        .get_or_init(|| std::env::var("TENTER_PLANT").ok())
+        .as_deref()
+        == Some(name)
+}
+
+/// The bound on preemptions when `LOOM_MAX_PREEMPTIONS` does not set one.
+const PREEMPTIONS: usize = 2;
+
+/// Runs `body` under every schedule within the preemption bound. Returns how many there were.
+///
+/// # Panics
+///
+/// With the finding, if a schedule fails; and if the environment limits the search, because loom
+/// ends a limited search as if it had been a complete one.
+pub fn explore(body: impl Fn() + Send + Sync + 'static) -> u64 {
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = builder.preemption_bound.or(Some(PREEMPTIONS));
+    builder.max_branches = builder.max_branches.max(10_000);
+    assert!(
+        builder.max_duration.is_none() && builder.max_permutations.is_none(),
+        "TRUNCATED: unset LOOM_MAX_DURATION and LOOM_MAX_PERMUTATIONS, a limited search proves nothing"
+    );
+    let count = std::sync::Arc::new(Count::new(0));
+    let counter = std::sync::Arc::clone(&count);
+    builder.check(move || {
+        counter.fetch_add(1, CountOrdering::Relaxed);
+        body();
+    });
+    count.load(CountOrdering::Relaxed)
+}

@@ -1,0 +1,111 @@
+//! Production back end: the standard library and parking_lot.
+
+pub use parking_lot::{Condvar, Mutex, MutexGuard};
+pub use std::sync::Arc;
+
+/// Atomic integers and fences.
+pub mod atomic {
+    pub use core::sync::atomic::{
+        AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
+    };
+}
+
+/// Threads.
+pub mod thread {
+    use std::io;
+
+    pub use std::thread::{JoinHandle, ThreadId, spawn, yield_now};
+
+    /// Starts a named thread; a refusal by the system is an error, never a panic.
+    pub fn spawn_named<R, F>(name: &str, body: F) -> io::Result<JoinHandle<R>>
+    where
+        F: FnOnce() -> R + Send + 'static,
+        R: Send + 'static,
+    {
+        std::thread::Builder::new()
+            .name(name.to_owned())
+            .spawn(body)
+    }
+
+    /// The identity of the calling thread.
+    pub fn current_id() -> ThreadId {
+        std::thread::current().id()
+    }
+}
+
+/// The allocator.
+pub mod alloc {
+    pub use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
+}
+
+/// A cell that the model checker watches.
+#[derive(Debug, Default)]
+#[repr(transparent)]
+pub struct UnsafeCell<T: ?Sized>(core::cell::UnsafeCell<T>);
+
+impl<T> UnsafeCell<T> {
+    /// Wraps a value.
+    #[inline]
+    pub const fn new(value: T) -> Self {
+        Self(core::cell::UnsafeCell::new(value))
+    }
+
+    /// Unwraps the value.
+    #[inline]
+    pub fn into_inner(self) -> T {
+        self.0.into_inner()
+    }
+}
+
+impl<T: ?Sized> UnsafeCell<T> {
+    /// Lends the value for reading. The caller answers for nobody writing meanwhile.
+    #[inline(always)]
+    pub fn with<R>(&self, body: impl FnOnce(*const T) -> R) -> R {
+        body(self.0.get())
+    }
+
+    /// Lends the value for writing. The caller answers for nobody else using it meanwhile.
+    #[inline(always)]
+    pub fn with_mut<R>(&self, body: impl FnOnce(*mut T) -> R) -> R {
+        body(self.0.get())
+    }
+}
+
+/// Marks an object whose lifetime is part of a protocol. Nothing in production.
+#[derive(Debug, Default)]
+pub struct Live;
+
+impl Live {
+    /// A live object.
+    #[inline]
+    pub const fn new() -> Self {
+        Self
+    }
+
+    /// The caller uses the object now.
+    #[inline(always)]
+    pub fn touch(&self) {}
+
+    /// The caller is about to free the object.
+    #[inline(always)]
+    pub fn end(&self) {}
+}
+
+/// Whether the named bug is planted: never in production.
+#[doc(hidden)]
+#[inline(always)]
+pub const fn planted_bug(_name: &str) -> bool {
+    false
+}
+
+/// How often [`explore`] runs a body.
+const STRESS_ROUNDS: u64 = 200;
+
+/// Runs `body` again and again on system threads, so that every model is a stress test too.
+/// Returns how often.
+pub fn explore(body: impl Fn() + Send + Sync + 'static) -> u64 {
+    for _ in 0..STRESS_ROUNDS {
+        body();
+    }
+    STRESS_ROUNDS
+}
