@@ -1,1 +1,118 @@
-//! Not written yet.
+//! The attribute macros of tenter: [`macro@main`] and [`macro@test`].
+//!
+//! Written on `proc_macro` alone, so that a program which uses them compiles no parser of Rust.
+//! All that is needed of the language is the head of a function and a list of `name = value`.
+//!
+//! The function a user wrote is kept whole, as an inner `async fn`, and an outer function of the
+//! same name, visibility, attributes and return type runs it:
+//!
+//! ```text
+//! #[tenter::main]                      fn main() -> io::Result<()> {
+//! async fn main() -> io::Result<()> {      async fn main() -> io::Result<()> { body }
+//!     body                        ==>      ::tenter::__private::run_main(config, main())
+//! }                                    }
+//! ```
+//!
+//! So a type error in the body is the compiler's own, at the place where the user made it.
+//! Rejected: wrapping the body in an `async` block. Its type is inferred from the outside in,
+//! and a mismatch is then reported at the attribute.
+//!
+//! Reading (`args`, `function`) is generic over the span and knows tokens only as [`token::Token`],
+//! so that it can be tested without a compiler around it; `expand` is the one file that builds
+//! compiler tokens. Every mistake is reported in one go, each at its own place.
+//!
+//! Tests: unit tests here for reading; `tests/tests/macros.rs` compiles the programs in `tests/ui`
+//! and compares every diagnostic, and runs functions that carry the attributes.
+#![deny(unsafe_code)]
+
+use proc_macro::TokenStream;
+
+mod args;
+mod expand;
+mod function;
+mod token;
+mod value;
+
+/// Runs an `async fn` as a program: builds a runtime, runs the function to its end, then cancels
+/// and reaps the tasks that are left.
+///
+/// The function takes no arguments and may return whatever `main` may return, so `?` works in it.
+/// It need not be called `main`.
+///
+/// # Arguments
+///
+/// | argument | value | meaning, default |
+/// |---|---|---|
+/// | `flavor` | `"current_thread"` | the scheduler; in this version there is one for programs, which is the default |
+/// | `workers` | integer, 1 or more | worker threads; the flavor `current_thread` has exactly one |
+/// | `name` | string | names the runtime's threads; default `"tenter"` |
+/// | `crate` | path | where the crate `tenter` is found, for those who re-export it; default `::tenter` |
+///
+/// # Errors
+///
+/// A wrong argument or signature is a compile error that names the mistake and the fix.
+///
+/// # Panics
+///
+/// The generated function panics if the runtime cannot be built (the system refuses a thread or a
+/// file descriptor), or if it is called inside a runtime.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// #[tenter::main]
+/// async fn main() -> std::io::Result<()> {
+///     let answer = tenter::spawn(async { 6 * 7 });
+///     tenter::time::sleep(Duration::from_millis(1)).await;
+///     assert_eq!(answer.await.unwrap(), 42);
+///     Ok(())
+/// }
+/// ```
+#[doc(alias = "run")]
+#[proc_macro_attribute]
+pub fn main(args: TokenStream, item: TokenStream) -> TokenStream {
+    expand::attribute(args::Kind::Main, args, item)
+}
+
+/// Turns an `async fn` into a test that runs on a runtime of its own.
+///
+/// By default the runtime is deterministic: one thread, a schedule that depends on `seed` alone,
+/// and a virtual clock that jumps whenever every task waits, so a test that sleeps for an hour
+/// takes no time and repeats exactly. When nothing can ever run again the test fails with the list of what
+/// each task waits on.
+///
+/// Other attributes stay: `#[should_panic]`, `#[ignore]`, `#[cfg(..)]`. The function may return a
+/// `Result`. Do not add `#[test]`, this attribute does.
+///
+/// # Arguments
+///
+/// | argument | value | meaning, default |
+/// |---|---|---|
+/// | `flavor` | `"deterministic"` or `"current_thread"` | the scheduler; default `"deterministic"` |
+/// | `seed` | integer, 64 bits | of every choice of the deterministic scheduler; default 0 |
+/// | `timeout` | string such as `"250ms"`, `"5s"`, `"2m"` | fails the test when the runtime's clock has passed it; default none |
+/// | `crate` | path | where the crate `tenter` is found; default `::tenter` |
+///
+/// # Errors
+///
+/// A wrong argument or signature is a compile error that names the mistake and the fix.
+///
+/// # Examples
+///
+/// ```no_run
+/// use std::time::Duration;
+///
+/// #[tenter::test(seed = 7, timeout = "2m")]
+/// async fn a_minute_passes_at_once() {
+///     let start = tenter::time::now();
+///     tenter::time::sleep(Duration::from_secs(60)).await;
+///     assert_eq!(tenter::time::now().duration_since(start), Duration::from_secs(60));
+/// }
+/// ```
+#[doc(alias = "IsolatedAsyncioTestCase")]
+#[proc_macro_attribute]
+pub fn test(args: TokenStream, item: TokenStream) -> TokenStream {
+    expand::attribute(args::Kind::Test, args, item)
+}

@@ -1,0 +1,44 @@
+//! Wrong arguments of `#[tenter::main]`, all reported at once.
+
+#[tenter::main(worker_threads = 4)] //~ ERROR unknown argument `worker_threads` of `#[tenter::main]`: write `workers`
+async fn tokio_name() {}
+
+#[tenter::main(wrokers = 4)] //~ ERROR unknown argument `wrokers` of `#[tenter::main]`: expected one of: `flavor`, `workers`, `name`, `crate`
+async fn misspelt() {}
+
+#[tenter::main(workers = 0)] //~ ERROR `workers` may not be 0, nobody would run the tasks: write 1, or remove it
+async fn no_workers() {}
+
+#[tenter::main(workers = 4)] //~ ERROR has exactly one worker: write 1, or remove `workers`
+async fn too_many_workers() {}
+
+#[tenter::main(workers = "4")] //~ ERROR `workers` takes an integer from 0 to 2^64 - 1: workers = 1
+async fn wrong_literal() {}
+
+#[tenter::main(flavor = "multi_thread")] //~ ERROR flavor "multi_thread" is not available in this version of tenter: write "current_thread"
+async fn later_flavor() {}
+
+#[tenter::main(flavor = "deterministic")] //~ ERROR is for `#[tenter::test]`
+async fn flavor_of_a_test() {}
+
+#[tenter::main(flavor = current_thread)] //~ ERROR `flavor` takes a string: flavor = "current_thread"
+async fn no_quotes() {}
+
+#[tenter::main(
+    name = "a",
+    name = "b", //~ ERROR `name` is given twice: remove one of them
+)]
+async fn twice() {}
+
+#[tenter::main(
+    seed = 7, //~ ERROR only `#[tenter::test]` has a deterministic scheduler
+    name = "", //~ ERROR `name` may not be empty: write one, or remove it
+    crate = "tenter", //~ ERROR `crate` takes a path: crate = my_crate::tenter
+    workers, //~ ERROR `workers` needs a value: workers = 1
+)]
+async fn several() {}
+
+#[tenter::main("current_thread")] //~ ERROR expected `name = value` instead of `"current_thread"`
+async fn nameless() {}
+
+fn main() {}

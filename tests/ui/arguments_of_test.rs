@@ -1,0 +1,30 @@
+//! Wrong arguments of `#[tenter::test]`.
+
+#[tenter::test(start_paused = true)] //~ ERROR remove it: the clock of flavor "deterministic" is virtual from the start
+async fn tokio_name() {}
+
+#[tenter::test(schedules = 1000)] //~ ERROR the one schedule that `seed` chooses
+async fn later() {}
+
+#[tenter::test(workers = 2)] //~ ERROR both flavors of a test have one thread
+async fn workers() {}
+
+#[tenter::test(seed = -1)] //~ ERROR `seed` takes an integer from 0 to 2^64 - 1: seed = 7
+async fn negative() {}
+
+#[tenter::test(seed = 7, flavor = "current_thread")] //~ ERROR makes no choice that a seed could decide
+async fn seed_of_nothing() {}
+
+#[tenter::test(flavor = "multi_thread")] //~ ERROR write "deterministic" or "current_thread"
+async fn later_flavor() {}
+
+#[tenter::test(timeout = 5)] //~ ERROR `timeout` takes a string: timeout = "5s"
+async fn no_unit() {}
+
+#[tenter::test(timeout = "5 minutes")] //~ ERROR write a whole number and `ms`, `s` or `m`
+async fn long_unit() {}
+
+#[tenter::test(timeout = "0s")] //~ ERROR a timeout of zero would fail every test
+async fn no_time() {}
+
+fn main() {}
