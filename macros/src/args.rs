@@ -120,43 +120,48 @@ fn split<'t, S: Copy>(
             .position(|t| t.is_punct(','))
             .unwrap_or(rest.len());
         let (part, tail) = rest.split_at(end);
-        match part {
-            [] => problems.at(rest[0].span(), "this comma follows no argument: remove it"),
-            [Token::Ident(name, at), after @ ..] => {
-                if let Some(message) = refuse_name(kind, name) {
-                    problems.at(*at, message);
-                } else {
-                    match after {
-                        [] => {
-                            problems.at(*at, format!("`{name}` needs a value: {}", example(name)))
-                        }
-                        [sign, value @ ..] if sign.is_punct('=') && !value.is_empty() => {
-                            list.push(Argument {
-                                name,
-                                at: *at,
-                                value,
-                            });
-                        }
-                        wrong => {
-                            let message =
-                                format!("`{name}` takes its value after `=`: {}", example(name));
-                            problems.over(wrong, message);
-                        }
-                    }
-                }
-            }
-            wrong => problems.over(
-                wrong,
-                format!(
-                    "expected `name = value` instead of `{}`, for example `{}`",
-                    wrong[0].shown(),
-                    example(kind.expected()[0]),
-                ),
-            ),
+        if part.is_empty() {
+            problems.at(rest[0].span(), "this comma follows no argument: remove it");
+        } else {
+            list.extend(one(kind, part, problems));
         }
         rest = tail.get(1..).unwrap_or_default();
     }
     list
+}
+
+/// Reads what stands between two commas, at least one token.
+fn one<'t, S: Copy>(
+    kind: Kind,
+    part: &'t [Token<S>],
+    problems: &mut Problems<S>,
+) -> Option<Argument<'t, S>> {
+    let (Token::Ident(name, at), after) = (&part[0], &part[1..]) else {
+        let (found, example) = (part[0].shown(), example(kind.expected()[0]));
+        let message =
+            format!("expected `name = value` instead of `{found}`, for example `{example}`");
+        problems.over(part, message);
+        return None;
+    };
+    if let Some(message) = refuse_name(kind, name) {
+        problems.at(*at, message);
+        return None;
+    }
+    match after {
+        [] => problems.at(*at, format!("`{name}` needs a value: {}", example(name))),
+        [sign, value @ ..] if sign.is_punct('=') && !value.is_empty() => {
+            return Some(Argument {
+                name,
+                at: *at,
+                value,
+            });
+        }
+        wrong => {
+            let message = format!("`{name}` takes its value after `=`: {}", example(name));
+            problems.over(wrong, message);
+        }
+    }
+    None
 }
 
 /// Why `name` is no argument of `kind`, and what to write instead.
