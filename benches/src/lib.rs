@@ -1,1 +1,31 @@
-//! Not written yet.
+//! Benchmarks of tenter beside its peers, on one thread each.
+//!
+//! A *peer* is a runtime behind the [`Peer`](peer::Peer) trait; an [`operation`] is written once
+//! against that trait; a [`Row`](row::Row) measures one question with it; [`interleave`] runs a row
+//! on every peer round by round; [`report`] prints what came out; [`check`] holds it against
+//! `targets.toml` and gates what repeats exactly against `counts.toml`.
+//!
+//! ```text
+//!   peer/{tenter,tokio,smol}      how each runtime spells the same thing
+//!        ▲
+//!   operation                     what is done n times, generic over the peer
+//!        ▲
+//!   row/*  ──▶ interleave ──▶ report ──▶ check::targets      (informs)
+//!   bin/counted ────────────────────────▶ check::counts       (gates)
+//! ```
+#![deny(unsafe_code)]
+
+#[expect(unsafe_code, reason = "a global allocator is an unsafe trait")]
+pub mod allocator;
+pub mod check;
+pub mod child;
+pub mod interleave;
+pub mod load;
+pub mod machine;
+pub mod measure;
+pub mod operation;
+pub mod peer;
+pub mod report;
+pub mod row;
+pub mod server;
+pub mod statistics;

@@ -1,0 +1,199 @@
+//! Runs tenter and its peers interleaved and prints medians, spread and paired ratios.
+
+use std::io;
+use std::process::ExitCode;
+
+use tenter_benches::check::{self, Gate, targets};
+use tenter_benches::peer::PeerId;
+use tenter_benches::row::{self, Row};
+use tenter_benches::server::{self, Service};
+use tenter_benches::{interleave, machine, report};
+
+const USAGE: &str = "\
+usage: side-by-side [ROW..] [--rounds N] [--peers A,B] [--check | --counts | --bless | --list]
+
+  ROW          only rows whose name contains this
+  --rounds N   rounds a row, default 9 (5 with --check), at least 1
+  --peers A,B  only these peers beside the judged one, default all
+  --check      all rows, then met or short for each target, then the gates: exit 1 if one fails
+  --counts     the gates alone; with --peers, the counts of those peers beside them
+  --bless      writes what the gates count now to counts.toml
+  --list       the rows and what they ask";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    // The child side: a server in a process of its own.
+    if let [word, service, peer] = arguments.as_slice() {
+        if word == "serve" {
+            return ended(serve(service, peer));
+        }
+    }
+    match Options::parse(&arguments) {
+        Ok(options) => ended(run(&options)),
+        Err(error) => {
+            eprintln!("side-by-side: {error}\n\n{USAGE}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn ended(result: io::Result<bool>) -> ExitCode {
+    match result {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("side-by-side: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn serve(service: &str, peer: &str) -> io::Result<bool> {
+    let service = Service::named(service)
+        .ok_or_else(|| io::Error::other(format!("no service is called {service:?}")))?;
+    server::run(service, peer.parse().map_err(io::Error::other)?)?;
+    Ok(true)
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Task {
+    Table,
+    Check,
+    Counts,
+    Bless,
+    List,
+}
+
+#[derive(Debug)]
+struct Options {
+    rows: Vec<&'static Row>,
+    rounds: usize,
+    /// The peers that were asked for; all of them where none was.
+    beside: Option<Vec<PeerId>>,
+    task: Task,
+}
+
+impl Options {
+    fn parse(arguments: &[String]) -> Result<Self, String> {
+        let mut wanted = Vec::new();
+        let mut rounds = None;
+        let mut beside = None;
+        let mut task = Task::Table;
+        let mut rest = arguments.iter().map(String::as_str).peekable();
+        while let Some(argument) = rest.next() {
+            match argument {
+                "--check" => task = Task::Check,
+                "--counts" => task = Task::Counts,
+                "--bless" => task = Task::Bless,
+                "--list" => task = Task::List,
+                "--rounds" => {
+                    let given = rest.next().and_then(|n| n.parse().ok()).filter(|&n| n > 0);
+                    rounds = Some(given.ok_or("--rounds takes a number from 1 on")?);
+                }
+                "--peers" => {
+                    let names = rest.next_if(|next| !next.starts_with('-'));
+                    let named = names.map(|names| names.split(',').map(str::parse).collect());
+                    let named: Result<Vec<PeerId>, _> =
+                        named.unwrap_or_else(|| Ok(PeerId::ALL.to_vec()));
+                    beside = Some(named?);
+                }
+                unknown if unknown.starts_with('-') => return Err(format!("what is {unknown}?")),
+                row => wanted.push(row),
+            }
+        }
+        let chosen =
+            |row: &&Row| wanted.is_empty() || wanted.iter().any(|part| row.name.contains(part));
+        let rows: Vec<_> = row::all().filter(chosen).collect();
+        if rows.is_empty() {
+            return Err(format!("no row contains {wanted:?}; --list shows them"));
+        }
+        if let Some(peers) = &mut beside {
+            peers.retain(|&peer| peer != PeerId::JUDGED);
+        }
+        let rounds = rounds.unwrap_or(if task == Task::Check { 5 } else { 9 });
+        Ok(Self {
+            rows,
+            rounds,
+            beside,
+            task,
+        })
+    }
+}
+
+fn run(options: &Options) -> io::Result<bool> {
+    match options.task {
+        Task::List => {
+            for row in &options.rows {
+                println!("{:<26}{}", row.name, row.question);
+            }
+            Ok(true)
+        }
+        Task::Bless => check::bless().map(|()| true),
+        Task::Counts => {
+            for &peer in options.beside.iter().flatten() {
+                println!("\ncounts of {peer}:");
+                for line in check::listing(peer) {
+                    println!("  {}", line?);
+                }
+            }
+            gates()
+        }
+        Task::Table => table(options).map(|()| true),
+        Task::Check => {
+            table(options)?;
+            gates()
+        }
+    }
+}
+
+/// Measures and prints every row, then the targets in one list.
+fn table(options: &Options) -> io::Result<()> {
+    println!("{}", check::environment());
+    machine::raise_file_limit();
+    machine::pin(machine::HARNESS);
+    println!(
+        "{} rounds, peers interleaved; median (least .. most); paired ratio [interval]",
+        options.rounds
+    );
+    let mut peers = options
+        .beside
+        .clone()
+        .unwrap_or_else(|| PeerId::ALL[1..].to_vec());
+    peers.insert(0, PeerId::JUDGED);
+    let targets = targets::load()?;
+    let mut verdicts = Vec::new();
+    for &row in &options.rows {
+        match interleave::run(row, &peers, options.rounds) {
+            Ok(outcome) => {
+                let found = targets::judge(&targets, &outcome);
+                print!("{}", report::block(&outcome, &found));
+                verdicts.extend(found);
+            }
+            Err(error) => println!("\n{}: not measured: {error}", row.name),
+        }
+    }
+    println!("\ntargets:");
+    for verdict in &verdicts {
+        println!("  {:<26}{verdict}", verdict.row);
+    }
+    Ok(())
+}
+
+/// Counts what repeats exactly, and says whether all of it is as committed.
+fn gates() -> io::Result<bool> {
+    println!("\ncounts, each against counts.toml:");
+    let mut passed = true;
+    for gate in check::gates()? {
+        println!("  {gate}");
+        passed &= !matches!(gate, Gate::Failed { .. });
+    }
+    println!(
+        "{}",
+        if passed {
+            "gates: passed"
+        } else {
+            "gates: FAILED"
+        }
+    );
+    Ok(passed)
+}

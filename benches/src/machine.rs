@@ -1,0 +1,63 @@
+//! What the harness asks of the machine: processors to pin to, processor time, memory, files.
+
+use std::time::Duration;
+use std::{fs, io};
+
+use rustix::process::{Resource, getrlimit, setrlimit};
+use rustix::thread::{CpuSet, sched_setaffinity};
+use rustix::time::{ClockId, clock_gettime};
+
+/// Where the harness itself sits: rows inside its process, and the load on servers.
+pub const HARNESS: Seat = Seat::Second;
+/// Where whatever stands beside it sits: servers, and the thread that wakes another.
+pub const BESIDE: Seat = Seat::First;
+
+/// One of the two processors the harness uses.
+#[derive(Clone, Copy, Debug)]
+pub enum Seat {
+    /// Processor 0.
+    First,
+    /// Processor 1.
+    Second,
+}
+
+/// Pins the calling thread, and every thread it starts from now on.
+pub fn pin(seat: Seat) {
+    let mut set = CpuSet::new();
+    set.set(match seat {
+        Seat::First => 0,
+        Seat::Second => 1,
+    });
+    // There may be one processor only, or a container that forbids it: the figures are then
+    // noisier, not wrong.
+    let _ = sched_setaffinity(None, &set);
+}
+
+/// Processor time of this process since it started, user and system, all threads.
+pub fn process_cpu() -> Duration {
+    let now = clock_gettime(ClockId::ProcessCPUTime);
+    Duration::new(
+        u64::try_from(now.tv_sec).unwrap_or(0),
+        u32::try_from(now.tv_nsec).unwrap_or(0),
+    )
+}
+
+/// Bytes of this process that are in memory.
+pub fn resident_bytes() -> io::Result<u64> {
+    let status = fs::read_to_string("/proc/self/status")?;
+    let kibibytes = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))
+        .and_then(|rest| rest.split_whitespace().next())
+        .and_then(|figure| figure.parse::<u64>().ok())
+        .ok_or_else(|| io::Error::other("/proc/self/status has no VmRSS line"))?;
+    Ok(kibibytes * 1024)
+}
+
+/// Lets this process open as many files as the machine allows it to.
+pub fn raise_file_limit() {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    // The caller finds out by name when a file more than the limit is opened.
+    let _ = setrlimit(Resource::Nofile, limit);
+}

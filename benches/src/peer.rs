@@ -1,0 +1,180 @@
+//! A runtime as the benchmarks see it.
+//!
+//! Every peer spells the same thing in its own way and uses its own primitives ("at home"). Where a
+//! runtime has no such primitive the nearest crate of its family stands in, named in its module.
+//! All calls are generic and inlined: the trait costs nothing at run time.
+
+mod smol;
+#[cfg(feature = "tenter")]
+mod tenter;
+mod tokio;
+
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::net::{TcpListener, TcpStream};
+use std::str::FromStr;
+use std::time::Duration;
+
+pub use self::smol::Smol;
+#[cfg(feature = "tenter")]
+pub use self::tenter::Tenter;
+pub use self::tokio::Tokio;
+
+/// One runtime on one thread.
+///
+/// Associated functions without `self` are called from inside [`Peer::block_on`].
+pub trait Peer: Sized + 'static {
+    /// Which one it is.
+    const ID: PeerId;
+
+    /// The sending half of a channel for one value.
+    type Sender: Send + 'static;
+    /// The receiving half of a channel for one value.
+    type Receiver: Send + 'static;
+    /// Counted permits.
+    type Semaphore: Send + Sync + 'static;
+    /// A signal that stores one notification.
+    type Signal: Send + Sync + 'static;
+    /// A listening socket.
+    type Listener: Send + Sync + 'static;
+    /// A connected socket.
+    type Stream: Send + 'static;
+
+    /// A runtime on the calling thread, with timers and I/O.
+    fn new() -> Self;
+    /// Runs `future` and whatever was spawned until `future` is ready.
+    fn block_on<F: Future>(&self, future: F) -> F::Output;
+
+    /// Starts a task; the future returned waits for its output.
+    fn spawn<F>(future: F) -> impl Future<Output = F::Output> + Send + Unpin
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static;
+    /// Starts a task that nobody waits for.
+    fn spawn_detached<F>(future: F)
+    where
+        F: Future<Output = ()> + Send + 'static;
+    /// Lets the other tasks run.
+    fn yield_now() -> impl Future<Output = ()> + Send;
+
+    /// Waits.
+    fn sleep(duration: Duration) -> impl Future<Output = ()> + Send;
+    /// Waits for `future`, but not longer than `duration`.
+    fn timeout<F>(duration: Duration, future: F) -> impl Future<Output = Option<F::Output>> + Send
+    where
+        F: Future + Send,
+        F::Output: Send;
+
+    /// A channel for one value.
+    fn oneshot() -> (Self::Sender, Self::Receiver);
+    /// Sends the one value.
+    fn send(sender: Self::Sender, value: u64);
+    /// Waits for the one value.
+    fn receive(receiver: Self::Receiver) -> impl Future<Output = u64> + Send;
+
+    /// A semaphore with this many permits.
+    fn semaphore(permits: usize) -> Self::Semaphore;
+    /// Takes a permit and gives it back.
+    fn take_permit(semaphore: &Self::Semaphore) -> impl Future<Output = ()> + Send;
+
+    /// A signal that nobody gave yet.
+    fn signal() -> Self::Signal;
+    /// Gives the signal to one waiter, or stores it for the next.
+    fn notify(signal: &Self::Signal);
+    /// Waits for the signal and takes it.
+    fn notified(signal: &Self::Signal) -> impl Future<Output = ()> + Send;
+
+    /// Adopts a listening socket that is already non-blocking.
+    fn listener(socket: TcpListener) -> Self::Listener;
+    /// The next connection.
+    fn accept(listener: &Self::Listener) -> impl Future<Output = io::Result<Self::Stream>> + Send;
+    /// Adopts a connected socket that is already non-blocking.
+    fn stream(socket: TcpStream) -> Self::Stream;
+    /// Reads what is there; 0 at the end.
+    fn read(
+        stream: &mut Self::Stream,
+        buffer: &mut [u8],
+    ) -> impl Future<Output = io::Result<usize>> + Send;
+    /// Writes all of `bytes`.
+    fn write(
+        stream: &mut Self::Stream,
+        bytes: &[u8],
+    ) -> impl Future<Output = io::Result<()>> + Send;
+    /// Serves HTTP/1 on one connection by hyper until it ends.
+    fn http(stream: Self::Stream) -> impl Future<Output = ()> + Send;
+}
+
+/// The name of a peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PeerId {
+    /// This project.
+    #[cfg(feature = "tenter")]
+    Tenter,
+    /// tokio, `current_thread`.
+    Tokio,
+    /// smol: `LocalExecutor` on `async-io`.
+    Smol,
+}
+
+impl PeerId {
+    /// All of them, in the order of the table.
+    pub const ALL: &[Self] = &[
+        #[cfg(feature = "tenter")]
+        Self::Tenter,
+        Self::Tokio,
+        Self::Smol,
+    ];
+
+    /// The one that is judged: the first of [`PeerId::ALL`].
+    pub const JUDGED: Self = Self::ALL[0];
+
+    /// Its name in tables, commands and `targets.toml`.
+    pub fn name(self) -> &'static str {
+        match self {
+            #[cfg(feature = "tenter")]
+            Self::Tenter => "tenter",
+            Self::Tokio => "tokio",
+            Self::Smol => "smol",
+        }
+    }
+}
+
+impl fmt::Display for PeerId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for PeerId {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        let found = Self::ALL.iter().find(|peer| peer.name() == name);
+        found
+            .copied()
+            .ok_or_else(|| format!("no peer is called {name:?}; there are {:?}", Self::ALL))
+    }
+}
+
+/// Evaluates an expression with a type alias for the peer that a [`PeerId`] names.
+#[macro_export]
+macro_rules! with_peer {
+    ($id:expr, $Peer:ident => $body:expr) => {
+        match $id {
+            #[cfg(feature = "tenter")]
+            $crate::peer::PeerId::Tenter => {
+                type $Peer = $crate::peer::Tenter;
+                $body
+            }
+            $crate::peer::PeerId::Tokio => {
+                type $Peer = $crate::peer::Tokio;
+                $body
+            }
+            $crate::peer::PeerId::Smol => {
+                type $Peer = $crate::peer::Smol;
+                $body
+            }
+        }
+    };
+}

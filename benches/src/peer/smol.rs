@@ -1,0 +1,167 @@
+//! smol on one thread: a `LocalExecutor` driven by `async-io`'s `block_on`.
+//!
+//! smol has no channel for one value (futures-channel's stands in), no signal (a channel of capacity
+//! one stands in) and no timeout (a race against a timer, as its documentation shows).
+
+use std::cell::RefCell;
+use std::future::Future;
+use std::io;
+use std::net;
+use std::rc::Rc;
+use std::time::Duration;
+
+use futures_channel::oneshot;
+use smol::channel;
+use smol::io::{AsyncReadExt, AsyncWriteExt};
+use smol::lock::Semaphore;
+use smol::{Async, LocalExecutor, Timer};
+use smol_hyper::rt::FuturesIo;
+
+use super::{Peer, PeerId};
+use crate::server;
+
+type Executor = Rc<LocalExecutor<'static>>;
+
+thread_local! {
+    /// Where `spawn` finds the executor: smol has no ambient one that is bound to a thread.
+    static CURRENT: RefCell<Option<Executor>> = const { RefCell::new(None) };
+}
+
+/// A `LocalExecutor` of smol.
+#[derive(Debug)]
+pub struct Smol(Executor);
+
+impl Drop for Smol {
+    fn drop(&mut self) {
+        CURRENT.with_borrow_mut(Option::take);
+    }
+}
+
+fn spawn<F>(future: F) -> smol::Task<F::Output>
+where
+    F: Future + 'static,
+    F::Output: 'static,
+{
+    CURRENT.with_borrow(|executor| {
+        executor
+            .as_ref()
+            .expect("called inside the runtime")
+            .spawn(future)
+    })
+}
+
+impl Peer for Smol {
+    const ID: PeerId = PeerId::Smol;
+
+    type Sender = oneshot::Sender<u64>;
+    type Receiver = oneshot::Receiver<u64>;
+    type Semaphore = Semaphore;
+    type Signal = (channel::Sender<()>, channel::Receiver<()>);
+    type Listener = Async<net::TcpListener>;
+    type Stream = Async<net::TcpStream>;
+
+    fn new() -> Self {
+        let executor = Executor::default();
+        CURRENT.with_borrow_mut(|current| *current = Some(Rc::clone(&executor)));
+        Self(executor)
+    }
+
+    fn block_on<F: Future>(&self, future: F) -> F::Output {
+        smol::block_on(self.0.run(future))
+    }
+
+    fn spawn<F>(future: F) -> impl Future<Output = F::Output> + Send + Unpin
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        spawn(future)
+    }
+
+    fn spawn_detached<F>(future: F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        spawn(future).detach();
+    }
+
+    fn yield_now() -> impl Future<Output = ()> + Send {
+        smol::future::yield_now()
+    }
+
+    async fn sleep(duration: Duration) {
+        Timer::after(duration).await;
+    }
+
+    async fn timeout<F>(duration: Duration, future: F) -> Option<F::Output>
+    where
+        F: Future + Send,
+        F::Output: Send,
+    {
+        let timer = async {
+            Timer::after(duration).await;
+            None
+        };
+        smol::future::or(async { Some(future.await) }, timer).await
+    }
+
+    fn oneshot() -> (Self::Sender, Self::Receiver) {
+        oneshot::channel()
+    }
+
+    fn send(sender: Self::Sender, value: u64) {
+        // A receiver that is gone is the receiver's affair.
+        let _ = sender.send(value);
+    }
+
+    async fn receive(receiver: Self::Receiver) -> u64 {
+        receiver.await.expect("the sender sends")
+    }
+
+    fn semaphore(permits: usize) -> Semaphore {
+        Semaphore::new(permits)
+    }
+
+    async fn take_permit(semaphore: &Semaphore) {
+        drop(semaphore.acquire().await);
+    }
+
+    fn signal() -> Self::Signal {
+        channel::bounded(1)
+    }
+
+    fn notify(signal: &Self::Signal) {
+        // A full channel holds the one stored notification already.
+        let _ = signal.0.try_send(());
+    }
+
+    async fn notified(signal: &Self::Signal) {
+        signal.1.recv().await.expect("both ends are here");
+    }
+
+    fn listener(socket: net::TcpListener) -> Self::Listener {
+        Async::new_nonblocking(socket).expect("a socket that can be polled")
+    }
+
+    async fn accept(listener: &Self::Listener) -> io::Result<Self::Stream> {
+        let (stream, _) = listener.accept().await?;
+        stream.get_ref().set_nodelay(true)?;
+        Ok(stream)
+    }
+
+    fn stream(socket: net::TcpStream) -> Self::Stream {
+        Async::new_nonblocking(socket).expect("a socket that can be polled")
+    }
+
+    async fn read(stream: &mut Self::Stream, buffer: &mut [u8]) -> io::Result<usize> {
+        stream.read(buffer).await
+    }
+
+    async fn write(stream: &mut Self::Stream, bytes: &[u8]) -> io::Result<()> {
+        stream.write_all(bytes).await
+    }
+
+    async fn http(stream: Self::Stream) {
+        server::hello(FuturesIo::new(stream)).await;
+    }
+}

@@ -1,0 +1,136 @@
+//! tenter, the `current_thread` flavour.
+
+use std::future::{Future, poll_fn};
+use std::io;
+use std::net;
+use std::pin::Pin;
+use std::task::{Poll, ready};
+use std::time::Duration;
+
+use smol::io::{AsyncReadExt, AsyncWriteExt};
+use tenter::net::{TcpListener, TcpStream};
+use tenter::sync::{Notify, Semaphore, oneshot};
+
+use super::{Peer, PeerId};
+use crate::server;
+
+/// A `current_thread` runtime of tenter.
+#[derive(Debug)]
+pub struct Tenter(tenter::Runtime);
+
+impl Peer for Tenter {
+    const ID: PeerId = PeerId::Tenter;
+
+    type Sender = oneshot::Sender<u64>;
+    type Receiver = oneshot::Receiver<u64>;
+    type Semaphore = Semaphore;
+    type Signal = Notify;
+    type Listener = TcpListener;
+    type Stream = TcpStream;
+
+    fn new() -> Self {
+        Self(
+            tenter::Builder::current_thread()
+                .build()
+                .expect("a runtime of tenter"),
+        )
+    }
+
+    fn block_on<F: Future>(&self, future: F) -> F::Output {
+        self.0.block_on(future)
+    }
+
+    fn spawn<F>(future: F) -> impl Future<Output = F::Output> + Send + Unpin
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        let mut handle = tenter::spawn(future);
+        poll_fn(move |cx| {
+            let joined = ready!(Pin::new(&mut handle).poll(cx));
+            Poll::Ready(joined.expect("a benchmark's task does not fail"))
+        })
+    }
+
+    fn spawn_detached<F>(future: F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        drop(tenter::spawn(future));
+    }
+
+    fn yield_now() -> impl Future<Output = ()> + Send {
+        tenter::task::yield_now()
+    }
+
+    fn sleep(duration: Duration) -> impl Future<Output = ()> + Send {
+        tenter::time::sleep(duration)
+    }
+
+    async fn timeout<F>(duration: Duration, future: F) -> Option<F::Output>
+    where
+        F: Future + Send,
+        F::Output: Send,
+    {
+        tenter::time::timeout(duration, future).await.ok()
+    }
+
+    fn oneshot() -> (Self::Sender, Self::Receiver) {
+        tenter::sync::oneshot()
+    }
+
+    fn send(sender: Self::Sender, value: u64) {
+        // A receiver that is gone is the receiver's affair.
+        let _ = sender.send(value);
+    }
+
+    async fn receive(receiver: Self::Receiver) -> u64 {
+        receiver.await.expect("the sender sends")
+    }
+
+    fn semaphore(permits: usize) -> Semaphore {
+        Semaphore::new(permits)
+    }
+
+    async fn take_permit(semaphore: &Semaphore) {
+        drop(semaphore.acquire().await.expect("nobody closes it"));
+    }
+
+    fn signal() -> Notify {
+        Notify::new()
+    }
+
+    fn notify(signal: &Notify) {
+        signal.notify_one();
+    }
+
+    fn notified(signal: &Notify) -> impl Future<Output = ()> + Send {
+        signal.notified()
+    }
+
+    fn listener(socket: net::TcpListener) -> TcpListener {
+        TcpListener::from_std(socket).expect("a socket that can be polled")
+    }
+
+    async fn accept(listener: &TcpListener) -> io::Result<TcpStream> {
+        let (stream, _) = listener.accept().await?;
+        stream.set_nodelay(true)?;
+        Ok(stream)
+    }
+
+    fn stream(socket: net::TcpStream) -> TcpStream {
+        TcpStream::from_std(socket).expect("a socket that can be polled")
+    }
+
+    async fn read(stream: &mut TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
+        stream.read(buffer).await
+    }
+
+    async fn write(stream: &mut TcpStream, bytes: &[u8]) -> io::Result<()> {
+        stream.write_all(bytes).await
+    }
+
+    async fn http(stream: TcpStream) {
+        server::hello(tenter_http::Io::new(stream)).await;
+    }
+}

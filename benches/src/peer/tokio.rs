@@ -1,0 +1,136 @@
+//! tokio, the `current_thread` flavour, timers and I/O enabled.
+
+use std::future::{Future, poll_fn};
+use std::io;
+use std::net;
+use std::pin::Pin;
+use std::task::ready;
+use std::time::Duration;
+
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Notify, Semaphore, oneshot};
+
+use super::{Peer, PeerId};
+use crate::server;
+
+/// A `current_thread` runtime of tokio.
+#[derive(Debug)]
+pub struct Tokio(tokio::runtime::Runtime);
+
+impl Peer for Tokio {
+    const ID: PeerId = PeerId::Tokio;
+
+    type Sender = oneshot::Sender<u64>;
+    type Receiver = oneshot::Receiver<u64>;
+    type Semaphore = Semaphore;
+    type Signal = Notify;
+    type Listener = TcpListener;
+    type Stream = TcpStream;
+
+    fn new() -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build();
+        Self(runtime.expect("a runtime of tokio"))
+    }
+
+    fn block_on<F: Future>(&self, future: F) -> F::Output {
+        self.0.block_on(future)
+    }
+
+    fn spawn<F>(future: F) -> impl Future<Output = F::Output> + Send + Unpin
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        let mut handle = tokio::spawn(future);
+        poll_fn(move |cx| {
+            let joined = ready!(Pin::new(&mut handle).poll(cx));
+            std::task::Poll::Ready(joined.expect("a benchmark's task does not fail"))
+        })
+    }
+
+    fn spawn_detached<F>(future: F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        drop(tokio::spawn(future));
+    }
+
+    fn yield_now() -> impl Future<Output = ()> + Send {
+        tokio::task::yield_now()
+    }
+
+    fn sleep(duration: Duration) -> impl Future<Output = ()> + Send {
+        tokio::time::sleep(duration)
+    }
+
+    async fn timeout<F>(duration: Duration, future: F) -> Option<F::Output>
+    where
+        F: Future + Send,
+        F::Output: Send,
+    {
+        tokio::time::timeout(duration, future).await.ok()
+    }
+
+    fn oneshot() -> (Self::Sender, Self::Receiver) {
+        oneshot::channel()
+    }
+
+    fn send(sender: Self::Sender, value: u64) {
+        // A receiver that is gone is the receiver's affair.
+        let _ = sender.send(value);
+    }
+
+    async fn receive(receiver: Self::Receiver) -> u64 {
+        receiver.await.expect("the sender sends")
+    }
+
+    fn semaphore(permits: usize) -> Semaphore {
+        Semaphore::new(permits)
+    }
+
+    async fn take_permit(semaphore: &Semaphore) {
+        drop(semaphore.acquire().await.expect("nobody closes it"));
+    }
+
+    fn signal() -> Notify {
+        Notify::new()
+    }
+
+    fn notify(signal: &Notify) {
+        signal.notify_one();
+    }
+
+    fn notified(signal: &Notify) -> impl Future<Output = ()> + Send {
+        signal.notified()
+    }
+
+    fn listener(socket: net::TcpListener) -> TcpListener {
+        TcpListener::from_std(socket).expect("a socket that can be polled")
+    }
+
+    async fn accept(listener: &TcpListener) -> io::Result<TcpStream> {
+        let (stream, _) = listener.accept().await?;
+        stream.set_nodelay(true)?;
+        Ok(stream)
+    }
+
+    fn stream(socket: net::TcpStream) -> TcpStream {
+        TcpStream::from_std(socket).expect("a socket that can be polled")
+    }
+
+    async fn read(stream: &mut TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
+        stream.read(buffer).await
+    }
+
+    async fn write(stream: &mut TcpStream, bytes: &[u8]) -> io::Result<()> {
+        stream.write_all(bytes).await
+    }
+
+    async fn http(stream: TcpStream) {
+        server::hello(TokioIo::new(stream)).await;
+    }
+}

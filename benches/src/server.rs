@@ -1,0 +1,115 @@
+//! The servers under load, each in a process of its own, pinned to one processor.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::TcpListener;
+use std::time::Duration;
+
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+
+use crate::operation::connected_pair;
+use crate::peer::{Peer, PeerId};
+use crate::{child, machine, with_peer};
+
+/// What a child process serves.
+#[derive(Clone, Copy, Debug)]
+pub enum Service {
+    /// Sends back what it reads, at most 64 bytes at a time.
+    Echo,
+    /// HTTP/1 keep-alive, `Hello, World!`.
+    Http,
+    /// Nothing: a thousand sockets that are silent and a thousand timers an hour away.
+    Idle,
+}
+
+impl Service {
+    /// Its name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Echo => "echo",
+            Self::Http => "http",
+            Self::Idle => "idle",
+        }
+    }
+
+    /// The service with this name.
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::Echo, Self::Http, Self::Idle]
+            .into_iter()
+            .find(|service| service.name() == name)
+    }
+}
+
+/// Runs a service in this process until standard input ends; see [`child`] for the conversation.
+pub fn run(service: Service, peer: PeerId) -> io::Result<()> {
+    machine::pin(machine::BESIDE);
+    machine::raise_file_limit();
+    with_peer!(peer, P => match service {
+        Service::Echo => serve::<P, _>(echo::<P>),
+        Service::Http => serve::<P, _>(P::http),
+        Service::Idle => idle::<P>(),
+    })
+}
+
+/// Accepts connections and gives each a task.
+fn serve<P, F>(each: fn(P::Stream) -> F) -> io::Result<()>
+where
+    P: Peer,
+    F: Future<Output = ()> + Send + 'static,
+{
+    let socket = TcpListener::bind("127.0.0.1:0")?;
+    socket.set_nonblocking(true)?;
+    child::announce(&socket.local_addr()?.to_string())?;
+    P::new().block_on(async {
+        let listener = P::listener(socket);
+        loop {
+            P::spawn_detached(each(P::accept(&listener).await?));
+        }
+    })
+}
+
+/// Sends back what it reads until the other side ends.
+async fn echo<P: Peer>(mut stream: P::Stream) {
+    let mut buffer = [0; 64];
+    while let Ok(length @ 1..) = P::read(&mut stream, &mut buffer).await {
+        if P::write(&mut stream, &buffer[..length]).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Waits for a thousand sockets and a thousand timers, none of which ever come.
+fn idle<P: Peer>() -> io::Result<()> {
+    P::new().block_on(async {
+        for _ in 0..500 {
+            let (near, far) = connected_pair();
+            P::spawn_detached(echo::<P>(P::stream(near)));
+            P::spawn_detached(echo::<P>(P::stream(far)));
+        }
+        for _ in 0..1_000 {
+            P::spawn_detached(P::sleep(Duration::from_secs(3_600)));
+        }
+        // Every task has been polled before the last one says so.
+        P::spawn(async { child::announce("idle") }).await?;
+        std::future::pending().await
+    })
+}
+
+/// Serves `Hello, World!` by hyper on one connection.
+pub async fn hello<I>(io: I)
+where
+    I: hyper::rt::Read + hyper::rt::Write + Send + Unpin,
+{
+    let service = service_fn(|_: Request<Incoming>| async {
+        Ok::<_, Infallible>(Response::new(Full::new(Bytes::from_static(
+            b"Hello, World!",
+        ))))
+    });
+    // A client that goes away is no failure of the server.
+    let _ = hyper::server::conn::http1::Builder::new()
+        .serve_connection(io, service)
+        .await;
+}
