@@ -1,0 +1,45 @@
+//! `check`: everything that can be said about the code without running it.
+
+use crate::process::{Steps, cargo, run, target_dir};
+use crate::{Outcome, dependencies, no_more, tidy};
+
+pub fn check(rest: &[String]) -> Outcome {
+    no_more(rest)?;
+    let mut steps = Steps::default();
+    steps.step("fmt", || run(cargo().args(["fmt", "--all", "--check"])));
+    steps.step("tidy", || tidy::tidy(&[]));
+    steps.step("dependencies", dependencies::check);
+    steps.step("clippy", || {
+        run(cargo().args([
+            "clippy",
+            "--workspace",
+            "--all-targets",
+            "--quiet",
+            "--",
+            "-Dwarnings",
+        ]))
+    });
+    steps.step("clippy of the models", || {
+        run(cargo()
+            .env("RUSTFLAGS", "--cfg tenter_loom")
+            .args([
+                "clippy",
+                "--package",
+                "tenter-loom-tests",
+                "--tests",
+                "--quiet",
+            ])
+            .args(["--target-dir".as_ref(), target_dir("loom").as_os_str()])
+            .args(["--", "-Dwarnings"]))
+    });
+    steps.step("private docs", || {
+        run(cargo().env("RUSTDOCFLAGS", "-Dwarnings").args([
+            "doc",
+            "--workspace",
+            "--no-deps",
+            "--document-private-items",
+            "--quiet",
+        ]))
+    });
+    steps.summary()
+}
