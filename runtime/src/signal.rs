@@ -136,13 +136,18 @@ impl SignalKind {
     fn refusal(self) -> Option<io::Error> {
         let invalid = |text: String| Some(io::Error::new(io::ErrorKind::InvalidInput, text));
         if !(1..=LAST).contains(&self.0) {
-            return invalid(format!("there is no signal {}: they are 1 to {LAST}", self.0));
+            return invalid(format!(
+                "there is no signal {}: they are 1 to {LAST}",
+                self.0
+            ));
         }
         if !signal_hook_registry::FORBIDDEN.contains(&self.0) {
             return None;
         }
         if self.0 == numbers::STOP || self.0 == 9 {
-            return invalid(format!("{self} cannot be waited for: the system acts on it itself"));
+            return invalid(format!(
+                "{self} cannot be waited for: the system acts on it itself"
+            ));
         }
         invalid(format!(
             "{self} cannot be waited for: it reports a fault of the running instruction, which \
@@ -264,7 +269,10 @@ pub fn signals(kinds: impl IntoIterator<Item = SignalKind>) -> io::Result<Signal
     let (reader, writer) = UnixStream::pair()?;
     reader.set_nonblocking(true)?;
     writer.set_nonblocking(true)?;
-    let mailbox = Arc::new(Mailbox { pending: AtomicU64::new(0), writer });
+    let mailbox = Arc::new(Mailbox {
+        pending: AtomicU64::new(0),
+        writer,
+    });
     // From here on dropping `signals` takes back whatever was registered.
     let mut signals = Signals {
         mailbox,
@@ -314,7 +322,9 @@ impl Signals {
             }
             ready!(self.reader.poll_readable(cx))?;
             let mut bytes = [0; 64];
-            let read = self.reader.try_io(Interest::READABLE, |mut socket| socket.read(&mut bytes));
+            let read = self
+                .reader
+                .try_io(Interest::READABLE, |mut socket| socket.read(&mut bytes));
             match read {
                 Ok(_) => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
@@ -354,7 +364,9 @@ impl Drop for Signals {
 
 impl fmt::Debug for Signals {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Signals").field("kinds", &self.kinds).finish_non_exhaustive()
+        f.debug_struct("Signals")
+            .field("kinds", &self.kinds)
+            .finish_non_exhaustive()
     }
 }
 
@@ -399,7 +411,9 @@ impl Future for Recv<'_> {
 /// ```
 #[doc(alias = "KeyboardInterrupt")]
 pub fn ctrl_c() -> CtrlC {
-    CtrlC { signals: Some(signals([SignalKind::interrupt()])) }
+    CtrlC {
+        signals: Some(signals([SignalKind::interrupt()])),
+    }
 }
 
 /// The future of [`ctrl_c`].
@@ -451,7 +465,10 @@ mod tests {
         let (mut reader, writer) = UnixStream::pair().unwrap();
         writer.set_nonblocking(true).unwrap();
         reader.set_nonblocking(true).unwrap();
-        let mailbox = Mailbox { pending: AtomicU64::new(0), writer };
+        let mailbox = Mailbox {
+            pending: AtomicU64::new(0),
+            writer,
+        };
         for _ in 0..100_000 {
             mailbox.signal_arrived(SignalKind::user_defined1().bit());
         }
@@ -465,7 +482,10 @@ mod tests {
     #[test]
     fn what_cannot_be_waited_for_is_refused_with_the_reason() {
         for (number, reason) in [
-            (9, "SIGKILL cannot be waited for: the system acts on it itself"),
+            (
+                9,
+                "SIGKILL cannot be waited for: the system acts on it itself",
+            ),
             (11, "SIGSEGV cannot be waited for: it reports a fault"),
             (numbers::STOP, "SIGSTOP cannot be waited for"),
             (0, "there is no signal 0"),
@@ -476,6 +496,11 @@ mod tests {
             assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
             assert!(error.to_string().contains(reason), "{error}");
         }
-        assert!(signals([]).unwrap_err().to_string().contains("at least one"));
+        assert!(
+            signals([])
+                .unwrap_err()
+                .to_string()
+                .contains("at least one")
+        );
     }
 }

@@ -13,4 +13,9 @@ pub mod budget;
 #[doc(hidden)]
 pub mod current;
 #[doc(hidden)]
+pub mod parker;
+#[doc(hidden)]
 pub mod shim;
+#[expect(unsafe_code, reason = "uninitialised places of the batch")]
+#[doc(hidden)]
+pub mod wake_batch;

@@ -18,6 +18,7 @@ pub mod thread {
     use std::io;
 
     pub use loom::thread::{JoinHandle, ThreadId, spawn, yield_now};
+    pub use std::thread::panicking;
 
     /// Starts a named thread.
     pub fn spawn_named<R, F>(name: &str, body: F) -> io::Result<JoinHandle<R>>

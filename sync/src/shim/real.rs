@@ -14,7 +14,7 @@ pub mod atomic {
 pub mod thread {
     use std::io;
 
-    pub use std::thread::{JoinHandle, ThreadId, spawn, yield_now};
+    pub use std::thread::{JoinHandle, ThreadId, panicking, spawn, yield_now};
 
     /// Starts a named thread; a refusal by the system is an error, never a panic.
     pub fn spawn_named<R, F>(name: &str, body: F) -> io::Result<JoinHandle<R>>

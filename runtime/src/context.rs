@@ -1,0 +1,181 @@
+//! What a thread knows about runtimes: the one it drives, and those it has entered.
+//!
+//! ```text
+//!  driving: the scheduler whose run loop is further up this stack, if any
+//!  entered: a stack of handles; the top one is what `spawn` uses
+//! ```
+//!
+//! Invariants:
+//! - X1: `driving` points to a value borrowed by a [`drive`] further up this stack.
+//! - X2: `top` is the address of the scheduler of the last entry of `entered`, or null.
+
+use core::cell::{Cell, RefCell};
+use core::panic::Location;
+use core::ptr::{self, NonNull};
+use core::task::Waker;
+
+use tenter_sync::shim::{Arc, local};
+
+use crate::handle::Handle;
+use crate::scheduler::current_thread::{Core, Scheduler};
+use crate::task::cell::Header;
+use crate::task::raw::{WAKER, YieldFlag};
+
+/// The run loop that a thread is in.
+pub struct Driving<'a> {
+    pub scheduler: &'a Arc<Scheduler>,
+    pub core: &'a Core,
+    /// Set by the task that is polled when it yields.
+    pub yielded: YieldFlag,
+    /// The task that is polled.
+    pub task: Cell<Option<NonNull<Header>>>,
+}
+
+impl<'a> Driving<'a> {
+    /// A run loop that is about to begin.
+    pub fn new(scheduler: &'a Arc<Scheduler>, core: &'a Core) -> Self {
+        Self {
+            scheduler,
+            core,
+            yielded: Cell::new(false),
+            task: Cell::new(None),
+        }
+    }
+
+    /// The scheduler, counted.
+    #[inline]
+    pub fn shared(&self) -> Arc<Scheduler> {
+        Arc::clone(self.scheduler)
+    }
+}
+
+struct Context {
+    driving: Cell<*const Driving<'static>>,
+    /// Where a `block_on` that does not drive waits, further up this stack.
+    blocking: Cell<Option<&'static Location<'static>>>,
+    top: Cell<*const Scheduler>,
+}
+
+local! {
+    static CONTEXT: Context = const {
+        Context {
+            driving: Cell::new(ptr::null()),
+            blocking: Cell::new(None),
+            top: Cell::new(ptr::null()),
+        }
+    };
+}
+
+local! {
+    static ENTERED: RefCell<Vec<(u64, Handle)>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Runs `body` as the run loop of a scheduler.
+pub fn drive<R>(driving: &Driving<'_>, body: impl FnOnce() -> R) -> R {
+    struct Restore(*const Driving<'static>);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            CONTEXT.with(|context| context.driving.set(self.0));
+        }
+    }
+    // X1: taken away again before the borrow ends, also when `body` panics. The lifetime is erased;
+    // `with_driving` lends the value no longer than a call.
+    let pointer: *const Driving<'_> = driving;
+    let pointer = pointer.cast::<Driving<'static>>();
+    let _restore = Restore(CONTEXT.with(|context| context.driving.replace(pointer)));
+    body()
+}
+
+/// Shows the run loop that this thread is in.
+#[inline]
+pub fn with_driving<R>(body: impl FnOnce(Option<&Driving<'_>>) -> R) -> R {
+    let driving = CONTEXT.with(|context| context.driving.get());
+    // SAFETY: X1: borrowed further up this stack, so it lives longer than this call. Were the pointer
+    // left behind after `drive` returned, this would read a dead stack frame.
+    body(unsafe { driving.as_ref() })
+}
+
+/// Asks the run loop to send the current task to the end of the line. False: `waker` is not the
+/// current task's own, so the caller has to wake it.
+#[inline]
+pub fn yield_current(waker: &Waker) -> bool {
+    with_driving(|driving| match driving {
+        Some(driving) if is_waker_of(waker, driving.task.get()) => {
+            driving.yielded.set(true);
+            true
+        }
+        _ => false,
+    })
+}
+
+fn is_waker_of(waker: &Waker, task: Option<NonNull<Header>>) -> bool {
+    task.is_some_and(|task| ptr::eq(waker.data(), task.as_ptr().cast()))
+        && ptr::eq(waker.vtable(), &raw const WAKER)
+}
+
+/// The task that this thread polls.
+pub fn current_header() -> Option<NonNull<Header>> {
+    with_driving(|driving| driving.and_then(|driving| driving.task.get()))
+}
+
+/// Notes that this thread waits in a `block_on` called at `place`, which does not drive.
+pub fn block<R>(place: &'static Location<'static>, body: impl FnOnce() -> R) -> R {
+    struct Restore(Option<&'static Location<'static>>);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            CONTEXT.with(|context| context.blocking.set(self.0));
+        }
+    }
+    let _restore = Restore(CONTEXT.with(|context| context.blocking.replace(Some(place))));
+    body()
+}
+
+/// Where the `block_on` that this thread is in was called.
+pub fn blocked_at() -> Option<&'static Location<'static>> {
+    let driving = with_driving(|driving| driving.map(|driving| driving.core.driven_at()));
+    driving.or_else(|| CONTEXT.with(|context| context.blocking.get()))
+}
+
+/// Makes `handle` the one that `spawn` uses on this thread. The number is for [`leave`].
+pub fn enter(handle: Handle) -> u64 {
+    ENTERED.with(|entered| {
+        let mut entered = entered.borrow_mut();
+        let number = entered.last().map_or(1, |(number, _)| number + 1);
+        CONTEXT.with(|context| context.top.set(handle.scheduler_address()));
+        entered.push((number, handle));
+        number
+    })
+}
+
+/// Ends an entry, in whatever order guards are dropped.
+pub fn leave(number: u64) {
+    // A thread that is ending may have dropped its stack of handles already.
+    let left = ENTERED.try_with(|entered| {
+        let mut entered = entered.borrow_mut();
+        let index = entered.iter().rposition(|(entry, _)| *entry == number)?;
+        let (_, handle) = entered.remove(index);
+        let top = entered
+            .last()
+            .map_or(ptr::null(), |(_, handle)| handle.scheduler_address());
+        CONTEXT.with(|context| context.top.set(top));
+        Some(handle)
+    });
+    // Dropped outside the borrow: the last handle of a runtime runs destructors.
+    drop(left);
+}
+
+/// The handle that `spawn` uses on this thread.
+pub fn current_handle() -> Option<Handle> {
+    ENTERED
+        .try_with(|entered| entered.borrow().last().map(|(_, handle)| handle.clone()))
+        .ok()?
+}
+
+/// Lends the run loop that this thread is in, if it is that of the runtime that `spawn` uses.
+#[inline]
+pub fn with_local_spawner<R>(body: impl FnOnce(Option<&Driving<'_>>) -> R) -> R {
+    let top = CONTEXT.with(|context| context.top.get());
+    with_driving(|driving| {
+        body(driving.filter(|driving| ptr::eq(Scheduler::address(driving.scheduler), top)))
+    })
+}

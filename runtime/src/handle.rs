@@ -1,0 +1,314 @@
+//! A handle of a runtime: to spawn from anywhere.
+
+use core::fmt;
+use core::future::Future;
+use core::marker::PhantomData;
+use core::panic::Location;
+use core::ptr;
+
+use tenter_sync::shim::{Arc, thread};
+
+use crate::block_on;
+use crate::context::{self, Driving};
+use crate::metrics::RuntimeMetrics;
+use crate::runtime::NestedRuntime;
+use crate::scheduler::current_thread::{Scheduler, TaskScheduler};
+use crate::task::JoinHandle;
+use crate::task::cell::{Extras, Local, Shared};
+use crate::task::raw;
+
+/// A handle of a runtime. Cheap to clone, usable from any thread, and it keeps the memory of the
+/// runtime, not the runtime: after its end, spawned tasks are cancelled at once.
+#[derive(Clone)]
+pub struct Handle {
+    scheduler: Arc<Scheduler>,
+}
+
+impl Handle {
+    pub(crate) fn new(scheduler: Arc<Scheduler>) -> Self {
+        Self { scheduler }
+    }
+
+    pub(crate) fn scheduler(&self) -> &Arc<Scheduler> {
+        &self.scheduler
+    }
+
+    pub(crate) fn scheduler_address(&self) -> *const Scheduler {
+        self.scheduler.address()
+    }
+
+    /// The handle of the runtime that this thread is in.
+    ///
+    /// # Panics
+    ///
+    /// Outside a runtime; [`try_current`](Self::try_current) asks without panicking.
+    #[track_caller]
+    pub fn current() -> Self {
+        Self::current_for("tenter::Handle::current")
+    }
+
+    /// The handle of the runtime that this thread is in, if it is in one.
+    ///
+    /// # Errors
+    ///
+    /// [`NotInRuntime`], which says what to do.
+    #[track_caller]
+    pub fn try_current() -> Result<Self, NotInRuntime> {
+        context::current_handle().ok_or(NotInRuntime {
+            what: "tenter::Handle::try_current",
+            at: Location::caller(),
+        })
+    }
+
+    #[track_caller]
+    pub(crate) fn current_for(what: &'static str) -> Self {
+        let Some(handle) = context::current_handle() else {
+            panic!(
+                "{}",
+                NotInRuntime {
+                    what,
+                    at: Location::caller()
+                }
+            )
+        };
+        handle
+    }
+
+    /// Spawns a task on the runtime.
+    ///
+    /// After the end of the runtime the task is cancelled unpolled.
+    #[track_caller]
+    pub fn spawn<F>(&self, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        self.spawn_with(future, None, Location::caller())
+    }
+
+    pub(crate) fn spawn_with<F>(
+        &self,
+        future: F,
+        extras: Option<Box<Extras>>,
+        spawned_at: &'static Location<'static>,
+    ) -> JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        let scheduler = TaskScheduler(Arc::clone(&self.scheduler));
+        let (task, header) = raw::allocate(future, scheduler, Shared, extras, spawned_at);
+        let handle = JoinHandle::new(header);
+        let remote = context::with_driving(|driving| match driving {
+            Some(driving) if ptr::eq(&**driving.scheduler, &*self.scheduler) => {
+                driving.core.adopt(driving.scheduler, task);
+                None
+            }
+            _ => Some(task),
+        });
+        if let Some(task) = remote {
+            self.scheduler.spawn_remote(task);
+        }
+        handle
+    }
+
+    /// Spawns on the run loop that this thread is in, without touching the count of handles first.
+    #[inline]
+    pub(crate) fn spawn_current<F>(
+        future: F,
+        spawned_at: &'static Location<'static>,
+        what: &'static str,
+    ) -> JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        let mut future = Some(future);
+        let handle = context::with_local_spawner(|driving| {
+            let driving = driving?;
+            Some(spawn_on(driving, future.take()?, Shared, None, spawned_at))
+        });
+        if let Some(handle) = handle {
+            return handle;
+        }
+        let Some(handle) = context::current_handle() else {
+            panic!(
+                "{}",
+                NotInRuntime {
+                    what,
+                    at: spawned_at
+                }
+            )
+        };
+        let future = future.expect("taken only by the branch that returned");
+        handle.spawn_with(future, None, spawned_at)
+    }
+
+    pub(crate) fn spawn_local_with<F>(
+        future: F,
+        extras: Option<Box<Extras>>,
+        spawned_at: &'static Location<'static>,
+    ) -> JoinHandle<F::Output>
+    where
+        F: Future + 'static,
+        F::Output: 'static,
+    {
+        context::with_local_spawner(|driving| {
+            let Some(driving) = driving else {
+                panic!(
+                    "tenter::spawn_local was called at {spawned_at} on {}, which does not drive a \
+                     single-threaded tenter runtime. Call it inside Runtime::block_on of a \
+                     current_thread or deterministic runtime, or use tenter::spawn with a Send future",
+                    thread_name()
+                )
+            };
+            spawn_on(
+                driving,
+                future,
+                Local(thread::current_id()),
+                extras,
+                spawned_at,
+            )
+        })
+    }
+
+    /// Runs a future on the calling thread until it is ready. Never runs the runtime's tasks: those of a
+    /// single-threaded runtime run only in `Runtime::block_on`.
+    ///
+    /// # Panics
+    ///
+    /// On a thread that is in a `block_on` already: it would block the tasks of that thread.
+    #[track_caller]
+    pub fn block_on<F: Future>(&self, future: F) -> F::Output {
+        match self.try_block_on(future) {
+            Ok(output) => output,
+            Err(nested) => panic!("{nested}"),
+        }
+    }
+
+    /// [`block_on`](Self::block_on) that returns an error where that would panic.
+    ///
+    /// # Errors
+    ///
+    /// [`NestedRuntime`].
+    #[track_caller]
+    pub fn try_block_on<F: Future>(&self, future: F) -> Result<F::Output, NestedRuntime> {
+        let at = NestedRuntime::check("Handle::block_on")?;
+        let _entered = self.enter();
+        Ok(block_on::wait(at, future))
+    }
+
+    /// Makes this the runtime that `tenter::spawn` uses on this thread, until the guard is dropped.
+    ///
+    /// Timers and sockets made in the meantime belong to the process-wide background drivers, so that
+    /// they make progress whether or not somebody drives the runtime; on a virtual clock, timers are
+    /// the runtime's.
+    #[must_use = "the guard ends the entry when it is dropped"]
+    pub fn enter(&self) -> EnterGuard<'_> {
+        let timers = self
+            .scheduler
+            .config
+            .is_virtual()
+            .then(|| self.scheduler.timers.enter());
+        EnterGuard {
+            number: context::enter(self.clone()),
+            _timers: timers,
+            _lent: PhantomData,
+        }
+    }
+
+    /// What the runtime has done so far.
+    pub fn metrics(&self) -> RuntimeMetrics {
+        let scheduler = &*self.scheduler;
+        let counters = &scheduler.counters;
+        let completed = counters.completed.get();
+        let spawned = counters.spawned.get();
+        RuntimeMetrics {
+            workers: 1,
+            alive_tasks: spawned.saturating_sub(completed),
+            spawned_tasks: spawned,
+            completed_tasks: completed,
+            remote_spawns: counters.remote_spawns.get(),
+            polls: counters.polls.get(),
+            parks: counters.parks.get(),
+            armed_timers: scheduler.timers.armed(),
+            waiting_io: scheduler.io.waiting(),
+            unobserved_failures: counters.unobserved.get(),
+            leaked_tasks: counters.leaked.get(),
+            poller_failures: counters.poller_failures.get(),
+        }
+    }
+}
+
+/// Makes a task on the run loop that this thread is in.
+#[inline]
+fn spawn_on<F: Future, O: crate::task::cell::Ownership>(
+    driving: &Driving<'_>,
+    future: F,
+    ownership: O,
+    extras: Option<Box<Extras>>,
+    spawned_at: &'static Location<'static>,
+) -> JoinHandle<F::Output> {
+    let scheduler = TaskScheduler(driving.shared());
+    let (task, header) = raw::allocate(future, scheduler, ownership, extras, spawned_at);
+    let handle = JoinHandle::new(header);
+    driving.core.adopt(driving.scheduler, task);
+    handle
+}
+
+fn thread_name() -> String {
+    match std::thread::current().name() {
+        Some(name) => format!("thread \"{name}\""),
+        None => "a thread without a name".to_owned(),
+    }
+}
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handle")
+            .field("flavor", &self.scheduler.config.flavor)
+            .field("name", &self.scheduler.config.name)
+            .finish_non_exhaustive()
+    }
+}
+
+impl core::panic::UnwindSafe for Handle {}
+impl core::panic::RefUnwindSafe for Handle {}
+
+/// Something was called that needs a runtime, on a thread that is in none. `Display` says what to do.
+#[derive(Clone, Copy, Debug)]
+pub struct NotInRuntime {
+    what: &'static str,
+    at: &'static Location<'static>,
+}
+
+impl fmt::Display for NotInRuntime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} was called at {} on {}, which is in no tenter runtime. Call it inside \
+             #[tenter::main], Runtime::block_on or a spawned task; to use it from another executor \
+             or thread hold a guard: let _guard = handle.enter()",
+            self.what,
+            self.at,
+            thread_name()
+        )
+    }
+}
+
+impl std::error::Error for NotInRuntime {}
+
+/// Ends an entry made by [`Handle::enter`] when it is dropped, in whatever order.
+#[derive(Debug)]
+pub struct EnterGuard<'a> {
+    number: u64,
+    _timers: Option<tenter_timer::EnterGuard>,
+    /// Stays on its thread.
+    _lent: PhantomData<(&'a Handle, *const ())>,
+}
+
+impl Drop for EnterGuard<'_> {
+    fn drop(&mut self) {
+        context::leave(self.number);
+    }
+}

@@ -1,0 +1,103 @@
+//! What the attribute macros call. Not part of the public interface.
+
+use core::future::Future;
+use core::time::Duration;
+
+use crate::builder::Builder;
+pub use crate::builder::Flavor;
+use crate::runtime::Runtime;
+
+/// The arguments of `#[tenter::main]`.
+#[derive(Clone, Copy, Debug)]
+pub struct MainConfig {
+    /// `flavor = ".."`
+    pub flavor: Flavor,
+    /// `workers = n`
+    pub workers: Option<usize>,
+    /// `name = ".."`
+    pub name: Option<&'static str>,
+}
+
+impl Default for MainConfig {
+    fn default() -> Self {
+        Self {
+            flavor: Flavor::CurrentThread,
+            workers: None,
+            name: None,
+        }
+    }
+}
+
+/// The arguments of `#[tenter::test]`.
+#[derive(Clone, Copy, Debug)]
+pub struct TestConfig {
+    /// `flavor = ".."`
+    pub flavor: Flavor,
+    /// `seed = n`
+    pub seed: u64,
+    /// `timeout = ".."`, on the clock of the runtime.
+    pub timeout: Option<Duration>,
+    /// The name of the test function.
+    pub name: &'static str,
+}
+
+impl Default for TestConfig {
+    fn default() -> Self {
+        Self {
+            flavor: Flavor::Deterministic,
+            seed: 0,
+            timeout: None,
+            name: "test",
+        }
+    }
+}
+
+fn builder(flavor: Flavor, seed: u64) -> Builder {
+    match flavor {
+        Flavor::CurrentThread => Builder::current_thread(),
+        Flavor::Deterministic => Builder::deterministic(seed),
+    }
+}
+
+#[track_caller]
+fn build(builder: Builder, attribute: &str) -> Runtime {
+    builder
+        .build()
+        .unwrap_or_else(|error| panic!("#[tenter::{attribute}] could not make a runtime: {error}"))
+}
+
+/// Runs the body of a `#[tenter::main]`.
+#[track_caller]
+pub fn run_main<F: Future>(config: MainConfig, main: F) -> F::Output {
+    let mut settings = builder(config.flavor, 0);
+    if let Some(workers) = config.workers {
+        settings = settings.workers(workers);
+    }
+    if let Some(name) = config.name {
+        settings = settings.name(name);
+    }
+    build(settings, "main").block_on(main)
+}
+
+/// Runs the body of a `#[tenter::test]`.
+///
+/// # Panics
+///
+/// If the test takes longer than its timeout.
+#[track_caller]
+pub fn run_test<F: Future>(config: TestConfig, test: F) -> F::Output {
+    let runtime = build(
+        builder(config.flavor, config.seed).name(config.name),
+        "test",
+    );
+    let Some(timeout) = config.timeout else {
+        return runtime.block_on(test);
+    };
+    let limited = runtime.block_on(async { tenter_timer::timeout(timeout, test).await });
+    limited.unwrap_or_else(|_| {
+        panic!(
+            "the test {} did not end within {timeout:?}, its timeout",
+            config.name
+        )
+    })
+}

@@ -1,0 +1,21 @@
+//! Schedulers: who runs which task when.
+//!
+//! | file | what |
+//! |---|---|
+//! | [`current_thread`] | one thread: the run loop, and the right to it |
+//! | [`deterministic`] | the same loop on a virtual clock: the jump, the report, the choices |
+//! | [`inbox`] | tasks that other threads woke or spawned |
+//! | [`run_queue`], [`owned`] | tasks that are ready, and all tasks: one thread at a time |
+//! | [`parking`] | how the thread sleeps, and how others wake it |
+
+#[expect(unsafe_code, reason = "runs and ends tasks")]
+pub mod current_thread;
+pub mod deterministic;
+#[expect(unsafe_code, reason = "an intrusive stack of tasks")]
+pub mod inbox;
+#[expect(unsafe_code, reason = "an intrusive list of tasks")]
+pub mod owned;
+pub mod parking;
+#[expect(unsafe_code, reason = "an intrusive queue of tasks")]
+pub mod run_queue;
+pub mod shutdown;

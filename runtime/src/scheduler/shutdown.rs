@@ -1,0 +1,160 @@
+//! The end of a runtime: every task is ended, everything that holds a resource is closed.
+//!
+//! Steps, in the context of the scheduler so that destructors may still call into it:
+//!
+//! 1. The core is taken for good; nobody can drive any more.
+//! 2. The core is closed: nothing is queued on this thread, spawned tasks are refused.
+//! 3. The inbox is closed: other threads are refused. What was spawned into it is ended.
+//! 4. The list of tasks is emptied one by one: each future is dropped, whoever joins is told. A
+//!    destructor that drops handles, wakes tasks or spawns adds nothing to the list, so this ends.
+//! 5. Timers and sockets are closed, and tell whoever still waits on them.
+//!
+//! Nothing recurses: a chain of a million tasks that hold each other's handles ends in step 4, one after
+//! the other.
+
+use core::fmt;
+use core::panic::Location;
+use core::ptr::NonNull;
+use std::sync::Arc as StdArc;
+
+use tenter_sync::shim::{Arc, thread};
+
+use super::current_thread::{Core, Scheduler, refuse};
+use crate::context::{self, Driving};
+use crate::handle::Handle;
+use crate::task::TaskId;
+use crate::task::cell::Header;
+use crate::task::raw;
+
+/// How many tasks a report names; the rest are counted.
+const NAMED_MAX: usize = 64;
+
+/// What a runtime found when it ended.
+///
+/// `Display` is one line a task, for a log.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct ShutdownReport {
+    /// How many tasks had not ended, and were cancelled.
+    pub cancelled: usize,
+    /// The first of them (at most 64).
+    pub cancelled_tasks: Vec<LeftTask>,
+    /// How many `!Send` tasks could not be dropped because the thread that spawned them is not the one
+    /// that ended the runtime. Their memory is leaked; their futures were never dropped.
+    pub leaked: usize,
+    /// The first of them (at most 64).
+    pub leaked_tasks: Vec<LeftTask>,
+}
+
+/// A task that had not ended when its runtime did.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct LeftTask {
+    /// The number of the task.
+    pub id: TaskId,
+    /// Its name, if it was given one.
+    pub name: Option<StdArc<str>>,
+    /// Where it was spawned.
+    pub spawned_at: &'static Location<'static>,
+}
+
+impl ShutdownReport {
+    /// Whether every task had ended.
+    pub fn is_clean(&self) -> bool {
+        self.cancelled == 0 && self.leaked == 0
+    }
+
+    fn cancelled(&mut self, task: &Header) {
+        self.cancelled += 1;
+        note(&mut self.cancelled_tasks, task);
+    }
+
+    fn leaked(&mut self, task: &Header) {
+        self.leaked += 1;
+        note(&mut self.leaked_tasks, task);
+    }
+}
+
+fn note(tasks: &mut Vec<LeftTask>, task: &Header) {
+    if tasks.len() < NAMED_MAX {
+        tasks.push(LeftTask {
+            id: TaskId(task.slot.id()),
+            name: task.name(),
+            spawned_at: task.spawned_at,
+        });
+    }
+}
+
+impl fmt::Display for ShutdownReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} tasks cancelled, {} leaked",
+            self.cancelled, self.leaked
+        )?;
+        let cancelled = self.cancelled_tasks.iter().map(|task| ("cancelled", task));
+        let leaked = self.leaked_tasks.iter().map(|task| ("leaked", task));
+        for (what, task) in cancelled.chain(leaked) {
+            write!(f, "\n  {what}: task {}", task.id)?;
+            if let Some(name) = &task.name {
+                write!(f, " \"{name}\"")?;
+            }
+            write!(f, " spawned at {}", task.spawned_at)?;
+        }
+        Ok(())
+    }
+}
+
+/// Ends a runtime. The second call finds nothing to do.
+pub fn shut_down(scheduler: &Arc<Scheduler>) -> ShutdownReport {
+    // 1.
+    let Some(core) = scheduler.take_core_for_shutdown() else {
+        return ShutdownReport::default();
+    };
+    let entered = context::enter(Handle::new(Arc::clone(scheduler)));
+    let driving = Driving::new(scheduler, &core);
+    let report = context::drive(&driving, || end_all(scheduler, &core));
+    context::leave(entered);
+    drop(core);
+    report
+}
+
+fn end_all(scheduler: &Scheduler, core: &Core) -> ShutdownReport {
+    let mut report = ShutdownReport::default();
+    // 2.
+    core.close();
+    // 3.
+    for task in scheduler.inbox.close() {
+        // Tasks on the list are ended below; a task that has never run is not on it.
+        if task.header().state.load().is_fresh() {
+            report.cancelled(task.header());
+            scheduler.counters.spawned.add(1);
+            scheduler.counters.completed.add(1);
+            refuse(task);
+        }
+    }
+    // 4.
+    while let Some(task) = core.owned.pop() {
+        end_one(scheduler, task, &mut report);
+    }
+    // 5.
+    scheduler.close_drivers();
+    report
+}
+
+#[expect(unsafe_code, reason = "takes over the scheduler's reference to a task")]
+fn end_one(scheduler: &Scheduler, task: NonNull<Header>, report: &mut ShutdownReport) {
+    // SAFETY: the list gave us the scheduler's reference.
+    let header = unsafe { task.as_ref() };
+    // SAFETY: as above.
+    if unsafe { raw::owner_of(task) }.is_some_and(|owner| owner != thread::current_id()) {
+        // C2: dropping a `!Send` future here would be unsound; its reference is kept for ever.
+        report.leaked(header);
+        scheduler.counters.leaked.add(1);
+        return;
+    }
+    report.cancelled(header);
+    scheduler.counters.completed.add(1);
+    // SAFETY: (a) the scheduler's reference is ours, and is given up here; (b) the owner is this thread.
+    unsafe { raw::shut_down(task, |_| ()) };
+}

@@ -1,0 +1,313 @@
+//! The handle of a task: the right to its output.
+//!
+//! Dropping it detaches the task, which runs on. The waker in the cell belongs to the handle while
+//! JOIN_WAKER is clear, and to the finisher once the task is complete with JOIN_WAKER set; the rules
+//! are those of [`state`](super::state).
+//!
+//! Tests: `tests/tests/tasks.rs`; `loom-tests/tests/task.rs`.
+
+use core::fmt;
+use core::future::Future;
+use core::marker::PhantomData;
+use core::panic::{RefUnwindSafe, UnwindSafe};
+use core::pin::Pin;
+use core::ptr::NonNull;
+use core::task::{Context, Poll, Waker};
+use std::sync::Arc;
+
+use tenter_sync::budget;
+use tenter_sync::current::{WaitKind, waiting_on};
+
+use super::cancel::{self, CancelKind, CancelReason, Canceller};
+use super::cell::Header;
+use super::error::JoinError;
+use super::id::TaskId;
+use super::raw;
+use super::state::{Detach, Register, Unregister};
+
+/// The right to the output of a task. A future; dropping it detaches the task, which runs on.
+///
+/// # Errors
+///
+/// The output is an `Err` if the task was cancelled or panicked.
+///
+/// # Cancel safety
+///
+/// Polling borrows the handle: drop the `&mut handle` future and the output stays for the next one.
+///
+/// # Panics
+///
+/// When polled again after it was ready.
+///
+/// # Examples
+///
+/// ```
+/// let answer = tenter::run(async {
+///     let handle = tenter::spawn(async { 6 * 7 });
+///     handle.await.expect("neither cancelled nor panicked")
+/// });
+/// assert_eq!(answer, 42);
+/// ```
+#[must_use = "dropping a JoinHandle detaches the task: `.await` it, or drop it on purpose"]
+#[doc(alias = "Task")]
+pub struct JoinHandle<T> {
+    task: NonNull<Header>,
+    /// Whether JOIN_WAKER was set by this handle and not taken back.
+    registered: bool,
+    _output: PhantomData<T>,
+}
+
+// SAFETY: the handle only moves the output from the task's thread to its own; hence `T: Send`. The
+// future is never touched through it.
+unsafe impl<T: Send> Send for JoinHandle<T> {}
+// SAFETY: through `&self` there is no way to the output.
+unsafe impl<T: Send> Sync for JoinHandle<T> {}
+impl<T> Unpin for JoinHandle<T> {}
+impl<T> UnwindSafe for JoinHandle<T> {}
+impl<T> RefUnwindSafe for JoinHandle<T> {}
+
+impl<T> JoinHandle<T> {
+    /// Wraps the second reference of a task whose output is a `Result<T, JoinError>`.
+    pub(crate) fn new(task: NonNull<Header>) -> Self {
+        Self {
+            task,
+            registered: false,
+            _output: PhantomData,
+        }
+    }
+
+    fn header(&self) -> &Header {
+        // SAFETY: the handle has a reference.
+        unsafe { self.task.as_ref() }
+    }
+
+    /// Requests cancellation: the task's future is dropped at its next suspension that is not
+    /// shielded, or unpolled if it never ran. A task that is ready at that poll keeps its output.
+    ///
+    /// True if this was the first request and the task had not ended.
+    #[track_caller]
+    #[doc(alias = "abort")]
+    pub fn cancel(&self) -> bool {
+        cancel::cancel(self.task, CancelReason::requested(None))
+    }
+
+    /// [`cancel`](Self::cancel) with a reason, which is in the [`JoinError`]. The first reason stays.
+    #[track_caller]
+    pub fn cancel_with(&self, reason: impl Into<CancelReason>) -> bool {
+        cancel::cancel(self.task, reason.into())
+    }
+
+    /// Requests cancellation and waits until the task has ended and its future is dropped.
+    ///
+    /// # Errors
+    ///
+    /// The task was cancelled or panicked. `Ok` if it was ready before the request took effect.
+    #[track_caller]
+    pub fn cancel_and_wait(self) -> Self {
+        cancel::cancel(self.task, CancelReason::requested(None));
+        self
+    }
+
+    /// Whether the task has ended.
+    #[doc(alias = "done")]
+    pub fn is_finished(&self) -> bool {
+        self.header().state.load().is_complete()
+    }
+
+    /// The task's number.
+    pub fn id(&self) -> TaskId {
+        TaskId(self.header().slot.id())
+    }
+
+    /// The task's name, if it was given one.
+    pub fn name(&self) -> Option<Arc<str>> {
+        self.header().name()
+    }
+
+    /// The right to cancel the task, apart from its output.
+    #[doc(alias = "abort_handle")]
+    pub fn canceller(&self) -> Canceller {
+        Canceller::new(self.task)
+    }
+
+    /// A handle that cancels the task when it is dropped.
+    pub fn cancel_on_drop(self) -> CancelOnDrop<T> {
+        CancelOnDrop { handle: Some(self) }
+    }
+
+    /// Takes the waker back from the cell. False: the task is complete.
+    fn unregister(&mut self) -> Option<Option<Waker>> {
+        if self.registered && self.header().state.unregister() == Unregister::Complete {
+            return None;
+        }
+        self.registered = false;
+        // SAFETY: JOIN_WAKER is clear and the task was not complete when it was cleared: the place is
+        // the handle's until it registers again.
+        Some(
+            self.header()
+                .joiner
+                .with_mut(|joiner| unsafe { (*joiner).take() }),
+        )
+    }
+
+    /// Puts a waker in the cell. False: the task is complete, and the waker is not needed.
+    fn register(&mut self, waker: Waker) -> bool {
+        // SAFETY: JOIN_WAKER is clear: the place is the handle's. It is empty, so nothing is dropped.
+        self.header()
+            .joiner
+            .with_mut(|joiner| unsafe { *joiner = Some(waker) });
+        match self.header().state.register() {
+            Register::Registered => {
+                self.registered = true;
+                true
+            }
+            Register::Complete => {
+                // SAFETY: JOIN_WAKER was never set, so the finisher does not look here.
+                let waker = self
+                    .header()
+                    .joiner
+                    .with_mut(|joiner| unsafe { (*joiner).take() });
+                drop(waker);
+                false
+            }
+        }
+    }
+
+    fn is_complete_or_register(&mut self, cx: &mut Context<'_>) -> bool {
+        if self.is_finished() {
+            return true;
+        }
+        let Some(old) = self.unregister() else {
+            return true;
+        };
+        let waker = match old {
+            Some(old) if old.will_wake(cx.waker()) => old,
+            old => {
+                // The old waker is dropped, and the new one cloned, while the place is empty and the
+                // handle's: a panic in either leaves it so.
+                drop(old);
+                cx.waker().clone()
+            }
+        };
+        !self.register(waker)
+    }
+}
+
+impl<T> Future for JoinHandle<T> {
+    type Output = Result<T, JoinError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        if !this.is_complete_or_register(cx) {
+            waiting_on(WaitKind::Task, this.task.as_ptr());
+            return Poll::Pending;
+        }
+        if budget::poll_spend(cx).is_pending() {
+            return Poll::Pending;
+        }
+        let mut output = Poll::Pending;
+        let destination: *mut Poll<Self::Output> = &mut output;
+        // SAFETY: `take_output` was made for this task, whose output is `T` (`new`); COMPLETE was seen
+        // with acquire, and this is the only join handle; the destination is of the right type.
+        unsafe { (this.header().vtable.take_output)(this.task, destination.cast()) };
+        output
+    }
+}
+
+impl<T> Drop for JoinHandle<T> {
+    #[inline]
+    fn drop(&mut self) {
+        let header = self.header();
+        header.live.touch();
+        if header.state.detach_untouched() {
+            return;
+        }
+        self.detach_slow();
+    }
+}
+
+impl<T> JoinHandle<T> {
+    fn detach_slow(&mut self) {
+        match self.header().state.detach() {
+            Detach::Detached => {
+                // SAFETY: JOIN_WAKER is clear for good, and the task was not complete: the finisher
+                // will not look here.
+                let waker = self
+                    .header()
+                    .joiner
+                    .with_mut(|joiner| unsafe { (*joiner).take() });
+                let task = ReleaseOnDrop(self.task);
+                drop(waker);
+                drop(task);
+            }
+            Detach::Complete => {
+                let task = ReleaseOnDrop(self.task);
+                // SAFETY: COMPLETE was seen, and the output is the handle's to drop.
+                unsafe { (self.header().vtable.drop_output)(self.task) };
+                drop(task);
+            }
+        }
+    }
+}
+
+/// Releases a reference also when user code in between panics.
+struct ReleaseOnDrop(NonNull<Header>);
+
+impl Drop for ReleaseOnDrop {
+    fn drop(&mut self) {
+        // SAFETY: the handle's reference, not used again.
+        unsafe { raw::release(self.0) };
+    }
+}
+
+impl<T> fmt::Debug for JoinHandle<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("JoinHandle").field(self.header()).finish()
+    }
+}
+
+/// A [`JoinHandle`] that cancels its task when it is dropped before the task has ended.
+#[must_use = "dropping a CancelOnDrop cancels the task"]
+#[derive(Debug)]
+pub struct CancelOnDrop<T> {
+    handle: Option<JoinHandle<T>>,
+}
+
+impl<T> CancelOnDrop<T> {
+    /// The handle without the string attached.
+    pub fn into_inner(mut self) -> JoinHandle<T> {
+        self.handle
+            .take()
+            .expect("the handle leaves with the wrapper")
+    }
+}
+
+impl<T> core::ops::Deref for CancelOnDrop<T> {
+    type Target = JoinHandle<T>;
+
+    fn deref(&self) -> &JoinHandle<T> {
+        self.handle
+            .as_ref()
+            .expect("the handle leaves with the wrapper")
+    }
+}
+
+impl<T> Future for CancelOnDrop<T> {
+    type Output = Result<T, JoinError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let handle = self
+            .handle
+            .as_mut()
+            .expect("the handle leaves with the wrapper");
+        Pin::new(handle).poll(cx)
+    }
+}
+
+impl<T> Drop for CancelOnDrop<T> {
+    fn drop(&mut self) {
+        if let Some(handle) = self.handle.take() {
+            cancel::cancel(handle.task, CancelReason::of(CancelKind::OwnerDropped));
+        }
+    }
+}

@@ -1,0 +1,596 @@
+//! Every pointer cast of the task: the table of functions, and the handles built on it.
+//!
+//! A task is known to the rest of the runtime as a [`TaskRef`] (one counted reference), a
+//! [`Runnable`] (its place in a queue, S1) or a borrowed [`Header`]. The type of the future is known
+//! only to the functions in the [`Vtable`].
+//!
+//! # Panics in user code
+//!
+//! | where | fate |
+//! |---|---|
+//! | poll | the future is dropped, the payload becomes the task's `JoinError` |
+//! | drop of the future after it was ready | the output stands; the payload is reported |
+//! | drop of the future after a panic in poll | the first payload stands; the second is reported |
+//! | drop of the future on cancellation | the payload becomes the task's `JoinError` |
+//! | drop of an output that nobody takes | the payload is reported |
+//! | drop of a payload | leaked and counted by nobody: a payload that panics twice has no more to say |
+//! | drop of a joiner's waker, or its wake | the payload is reported |
+//!
+//! "Reported" is [`Schedule::unobserved`]. None of these unwinds into the scheduler.
+
+use core::future::Future;
+use core::mem::ManuallyDrop;
+use core::panic::Location;
+use core::pin::Pin;
+use core::ptr::{self, NonNull};
+use core::task::{Context, Poll, RawWaker, RawWakerVTable, Waker};
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use tenter_sync::budget;
+use tenter_sync::current::with_task;
+use tenter_sync::planted;
+use tenter_sync::shim::alloc::{Layout, alloc, dealloc, handle_alloc_error};
+use tenter_sync::shim::thread::ThreadId;
+
+use super::cell::{Cell, Extras, Header, Ownership, Schedule, Stage};
+use super::error::{JoinError, Unobserved, UnobservedKind};
+use super::id;
+use super::state::{AfterWake, BeginPoll, EndPoll, Finish};
+
+/// The functions that know the type of the future.
+///
+/// For all of them: (a) the pointer is to a live `Cell<F, S, O>` of the very types that the table was
+/// made for.
+pub struct Vtable {
+    /// Polls. (b) the caller holds RUNNING.
+    poll: unsafe fn(NonNull<Header>, &mut Context<'_>) -> Poll<()>,
+    /// Drops the future and puts `error`, or the panic of the drop, in its place. (b) as above.
+    discard: unsafe fn(NonNull<Header>, JoinError),
+    /// Moves the output to `*mut Poll<Result<T, JoinError>>`. (b) the caller saw COMPLETE through the
+    /// only join handle; (c) the destination is of that type.
+    pub take_output: unsafe fn(NonNull<Header>, *mut ()),
+    /// Drops the output. (b) the output is the caller's, by COMPLETE or by S2 with no join handle.
+    pub drop_output: unsafe fn(NonNull<Header>),
+    /// Queues the task. (b) the caller got `Submit` and passes its place in the queue on.
+    schedule: unsafe fn(NonNull<Header>),
+    /// Reports a failure.
+    unobserved: unsafe fn(NonNull<Header>, UnobservedKind, &(dyn Any + Send)),
+    /// Frees the cell. (b) the caller took the last reference.
+    dealloc: unsafe fn(NonNull<Header>),
+    /// The owner of a `!Send` task.
+    owner: unsafe fn(NonNull<Header>) -> Option<ThreadId>,
+    /// Whether the future is `!Send`.
+    pub local: bool,
+}
+
+struct TableOf<F, S, O>(core::marker::PhantomData<(F, S, O)>);
+
+impl<F: Future, S: Schedule, O: Ownership> TableOf<F, S, O> {
+    const TABLE: Vtable = Vtable {
+        poll: poll::<F, S, O>,
+        discard: discard::<F, S, O>,
+        take_output: take_output::<F, S, O>,
+        drop_output: drop_output::<F, S, O>,
+        schedule: schedule::<F, S, O>,
+        unobserved: unobserved::<F, S, O>,
+        dealloc: free::<F, S, O>,
+        owner: owner::<F, S, O>,
+        local: O::LOCAL,
+    };
+}
+
+/// Makes a task: its place in a queue, and the pointer for the join handle, which owns the second
+/// reference.
+///
+/// The caller answers for what the ownership promises: with [`super::cell::Shared`] the future may be
+/// polled and dropped on any thread; with [`super::cell::Local`] only on the owner.
+pub fn allocate<F: Future, S: Schedule, O: Ownership>(
+    future: F,
+    scheduler: S,
+    ownership: O,
+    extras: Option<Box<Extras>>,
+    spawned_at: &'static Location<'static>,
+) -> (Runnable, NonNull<Header>) {
+    let vtable: &'static Vtable = const { &TableOf::<F, S, O>::TABLE };
+    let layout = const { Layout::new::<Cell<F, S, O>>() };
+    // SAFETY: the layout is not empty, for a cell has a header.
+    let memory = unsafe { alloc(layout) }.cast::<Cell<F, S, O>>();
+    let Some(cell) = NonNull::new(memory) else {
+        handle_alloc_error(layout)
+    };
+    // SAFETY: freshly allocated with the layout of the cell, and nobody else knows the address.
+    unsafe {
+        cell.write(Cell {
+            header: Header::new(id::next(), vtable, extras, spawned_at),
+            scheduler,
+            ownership,
+            stage: tenter_sync::shim::UnsafeCell::new(Stage::Future(future)),
+        });
+    }
+    let header = cell.cast::<Header>();
+    (Runnable(header), header)
+}
+
+/// The right that comes with a task's place in a queue (S1). It does not count as a reference: until
+/// the task is complete, the scheduler's own keeps it alive.
+#[derive(Debug)]
+pub struct Runnable(NonNull<Header>);
+
+// SAFETY: the place in a queue may be handed to any thread; whether that thread may also poll is
+// asked of the task (`owner`) by the scheduler before it does. The header is atomic or guarded.
+unsafe impl Send for Runnable {}
+
+/// Set by a task that is being polled and wants to go to the end of the line; kept by the thread.
+pub type YieldFlag = core::cell::Cell<bool>;
+
+/// What became of a task that was run.
+#[must_use]
+#[derive(Debug)]
+pub enum Ran {
+    /// It goes to the end of the queue.
+    Requeue(Runnable),
+    /// It sleeps, and somebody else may have its place already.
+    Parked,
+    /// It is complete.
+    Finished,
+}
+
+impl Runnable {
+    /// Takes a place in a queue back out of its pointer.
+    ///
+    /// # Safety
+    ///
+    /// (a) The pointer came from [`Runnable::into_raw`], and the place is the caller's.
+    pub unsafe fn from_raw(header: NonNull<Header>) -> Self {
+        Self(header)
+    }
+
+    /// Gives the place to a queue.
+    pub fn into_raw(self) -> NonNull<Header> {
+        self.0
+    }
+
+    /// The task, without its place.
+    #[inline]
+    pub fn pointer(&self) -> NonNull<Header> {
+        self.0
+    }
+
+    /// The task's header.
+    #[inline]
+    pub fn header(&self) -> &Header {
+        // SAFETY: until the task is complete the scheduler's reference keeps it alive, and only the
+        // holder of this place can complete it.
+        unsafe { self.0.as_ref() }
+    }
+
+    /// The thread that a `!Send` task belongs to.
+    #[inline]
+    pub fn owner(&self) -> Option<ThreadId> {
+        // SAFETY: (a) until the task is complete, its place in a queue keeps it alive.
+        unsafe { owner_of(self.0) }
+    }
+
+    /// Runs the task once. `yielded` is where the poll says that it yields. `unlist` takes it off the scheduler's list if it ends here; the
+    /// scheduler's reference goes with it.
+    ///
+    /// # Safety
+    ///
+    /// (a) If the task has an owner, this is its thread.
+    #[inline]
+    pub unsafe fn run(self, yielded: &YieldFlag, unlist: impl FnOnce(&Header)) -> Ran {
+        let task = self.0;
+        // SAFETY: S1: alive until complete.
+        let header = unsafe { task.as_ref() };
+        header.live.touch();
+        match header.state.begin_poll() {
+            BeginPoll::Poll => {}
+            BeginPoll::Discard => {
+                // SAFETY: `begin_poll` gave RUNNING and CLEANING; on the right thread by (a).
+                unsafe { cancel_and_finish(task, unlist) };
+                return Ran::Finished;
+            }
+        }
+        header.slot.clear_waiting_on();
+        let waker = ManuallyDrop::new(
+            // SAFETY: the vtable's contract holds for a header that lives as long as the waker; this
+            // one is not dropped and lives no longer than the poll, so it needs no reference.
+            unsafe { Waker::from_raw(RawWaker::new(task.as_ptr().cast(), &WAKER)) },
+        );
+        let mut cx = Context::from_waker(&waker);
+        let polled = with_task(&header.slot, budget::PER_POLL, || {
+            // SAFETY: the table is the task's own; RUNNING is ours; on the right thread by (a).
+            unsafe { (header.vtable.poll)(task, &mut cx) }
+        });
+        if polled.is_ready() {
+            // SAFETY: the output is in place and RUNNING is ours.
+            unsafe { finish(task, unlist) };
+            return Ran::Finished;
+        }
+        match header
+            .state
+            .end_poll(header.is_shielded(), yielded.replace(false))
+        {
+            EndPoll::Requeue => Ran::Requeue(Runnable(task)),
+            EndPoll::Release => Ran::Parked,
+            EndPoll::Discard => {
+                // SAFETY: RUNNING stays ours together with CLEANING; on the right thread by (a).
+                unsafe { cancel_and_finish(task, unlist) };
+                Ran::Finished
+            }
+        }
+    }
+}
+
+/// The thread that a `!Send` task belongs to.
+///
+/// # Safety
+///
+/// (a) The task is alive.
+#[inline]
+pub unsafe fn owner_of(task: NonNull<Header>) -> Option<ThreadId> {
+    // SAFETY: alive by (a).
+    let header = unsafe { task.as_ref() };
+    if !header.vtable.local {
+        return None;
+    }
+    // SAFETY: the table is the task's own.
+    unsafe { (header.vtable.owner)(task) }
+}
+
+/// Ends a task at shutdown, whatever it is queued in. Its scheduler has stopped: no queue holds it any
+/// more, and a late wake finds the queues closed.
+///
+/// # Safety
+///
+/// (a) The scheduler's reference to `task` is the caller's; (b) if the task has an owner, this is its
+/// thread.
+pub unsafe fn shut_down(task: NonNull<Header>, unlist: impl FnOnce(&Header)) {
+    // SAFETY: alive by (a).
+    let header = unsafe { task.as_ref() };
+    if header.state.claim_for_shutdown() {
+        // SAFETY: RUNNING and CLEANING are ours; on the right thread by (b).
+        unsafe { cancel_and_finish(task, unlist) };
+    } else {
+        debug_assert!(
+            false,
+            "a task on the list is neither complete nor running: {header:?}"
+        );
+    }
+}
+
+/// # Safety
+///
+/// (a) The caller holds RUNNING and CLEANING, (b) on the right thread.
+#[cold]
+unsafe fn cancel_and_finish(task: NonNull<Header>, unlist: impl FnOnce(&Header)) {
+    // SAFETY: RUNNING keeps the scheduler's reference in place.
+    let header = unsafe { task.as_ref() };
+    let error = JoinError::cancelled(header);
+    // SAFETY: the table is the task's own; RUNNING by (a).
+    unsafe { (header.vtable.discard)(task, error) };
+    // SAFETY: `discard` left the output in place; RUNNING by (a).
+    unsafe { finish(task, unlist) };
+}
+
+/// # Safety
+///
+/// (a) The caller holds RUNNING, and (b) the stage holds the output.
+#[inline]
+unsafe fn finish(task: NonNull<Header>, unlist: impl FnOnce(&Header)) {
+    // SAFETY: RUNNING keeps the scheduler's reference in place.
+    let header = unsafe { task.as_ref() };
+    unlist(header);
+    if !header.state.load().has_join() {
+        // SAFETY: nobody can come to want the output any more (S4), so it is ours by (a).
+        unsafe { (header.vtable.drop_output)(task) };
+        if header.state.finish_detached() {
+            // SAFETY: that was the last reference.
+            unsafe { (header.vtable.dealloc)(task) };
+        }
+        return;
+    }
+    match header.state.finish() {
+        Finish::WakeJoiner => {
+            let take = |waker: *mut Option<Waker>| {
+                // SAFETY: JOIN_WAKER and COMPLETE make the waker the finisher's alone.
+                unsafe { (*waker).take() }
+            };
+            let waker = header.joiner.with_mut(take);
+            debug_assert!(waker.is_some(), "S4: JOIN_WAKER without a waker");
+            guarded(task, UnobservedKind::JoinerWake, move || {
+                if let Some(waker) = waker {
+                    waker.wake();
+                }
+            });
+        }
+        Finish::LeaveOutput => {}
+        // SAFETY: COMPLETE without a join handle makes the output the finisher's.
+        Finish::DropOutput => unsafe { (header.vtable.drop_output)(task) },
+    }
+    // SAFETY: this is the scheduler's reference, not used again.
+    unsafe { release(task) };
+}
+
+/// Drops one reference.
+///
+/// # Safety
+///
+/// (a) The reference is the caller's, who does not use the task again.
+pub unsafe fn release(task: NonNull<Header>) {
+    // SAFETY: alive by (a).
+    let header = unsafe { task.as_ref() };
+    header.live.touch();
+    if header.state.release() {
+        // SAFETY: that was the last reference.
+        unsafe { (header.vtable.dealloc)(task) };
+    }
+}
+
+/// Somebody wants the task polled, or has just cancelled it into a queue.
+///
+/// # Safety
+///
+/// (a) The caller has a reference to the task until this returns, and (b) it got `Submit`.
+pub unsafe fn submit(task: NonNull<Header>) {
+    // SAFETY: alive by (a).
+    let header = unsafe { task.as_ref() };
+    // SAFETY: the table is the task's own; the place is passed on by (b).
+    unsafe { (header.vtable.schedule)(task) };
+}
+
+/// Runs user code that nobody waits for; its panic is reported, not unwound.
+fn guarded(task: NonNull<Header>, kind: UnobservedKind, body: impl FnOnce()) {
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(body)) {
+        report(task, kind, payload);
+    }
+}
+
+#[cold]
+fn report(task: NonNull<Header>, kind: UnobservedKind, payload: Box<dyn Any + Send>) {
+    // SAFETY: the callers are inside the life of a reference or of RUNNING.
+    let header = unsafe { task.as_ref() };
+    // SAFETY: the table is the task's own.
+    unsafe { (header.vtable.unobserved)(task, kind, &*payload) };
+    drop_payload(payload);
+}
+
+/// Drops a panic's payload, whose own drop may panic.
+pub fn drop_payload(payload: Box<dyn Any + Send>) {
+    if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+        // A payload whose drop panics with a payload whose drop panics: stop here.
+        core::mem::forget(second);
+    }
+}
+
+// ----- the functions that know the type ---------------------------------------------------------
+
+/// # Safety
+///
+/// (a) of [`Vtable`].
+#[inline(always)]
+unsafe fn cell<'a, F: Future, S, O>(task: NonNull<Header>) -> &'a Cell<F, S, O> {
+    // SAFETY: a header is the first field of its `repr(C)` cell, of these types by (a).
+    unsafe { task.cast::<Cell<F, S, O>>().as_ref() }
+}
+
+/// # Safety
+///
+/// (a) and (b) of [`Vtable::poll`].
+unsafe fn poll<F: Future, S: Schedule, O: Ownership>(
+    task: NonNull<Header>,
+    cx: &mut Context<'_>,
+) -> Poll<()> {
+    // SAFETY: (a).
+    let cell = unsafe { cell::<F, S, O>(task) };
+    let polled = cell.stage.with_mut(|stage| {
+        catch_unwind(AssertUnwindSafe(|| {
+            // SAFETY: RUNNING by (b): nobody else touches the stage.
+            let Stage::Future(future) = (unsafe { &mut *stage }) else {
+                unreachable!("a task that is not complete has its future")
+            };
+            // SAFETY: the cell never moves, and the future is dropped in place (`replace_future`).
+            unsafe { Pin::new_unchecked(future) }.poll(cx)
+        }))
+    });
+    let output = match polled {
+        Ok(Poll::Pending) => return Poll::Pending,
+        Ok(Poll::Ready(value)) => Ok(value),
+        Err(payload) => Err(JoinError::panicked(&cell.header, payload)),
+    };
+    // SAFETY: (a) and (b).
+    if let Err(payload) = unsafe { replace_future(cell, output) } {
+        report(task, UnobservedKind::FutureDrop, payload);
+    }
+    Poll::Ready(())
+}
+
+/// # Safety
+///
+/// (a) and (b) of [`Vtable::discard`].
+unsafe fn discard<F: Future, S: Schedule, O: Ownership>(task: NonNull<Header>, error: JoinError) {
+    // SAFETY: (a).
+    let cell = unsafe { cell::<F, S, O>(task) };
+    // SAFETY: (a) and (b).
+    if let Err(payload) = unsafe { replace_future(cell, Err(error)) } {
+        let error = JoinError::panicked(&cell.header, payload);
+        cell.stage.with_mut(|stage| {
+            // SAFETY: RUNNING by (b). What is overwritten is the `Err` of two lines up.
+            unsafe { *stage = Stage::Finished(Err(error)) };
+        });
+    }
+}
+
+/// Drops the future in place and puts the output there, also if the drop panics.
+///
+/// # Safety
+///
+/// The caller holds RUNNING, and the stage is a future.
+unsafe fn replace_future<F: Future, S, O>(
+    cell: &Cell<F, S, O>,
+    output: Result<F::Output, JoinError>,
+) -> Result<(), Box<dyn Any + Send>> {
+    cell.stage.with_mut(|stage| {
+        let dropped = if core::mem::needs_drop::<F>() {
+            catch_unwind(AssertUnwindSafe(|| {
+                // SAFETY: by the caller's RUNNING nobody else touches the stage, and it is
+                // overwritten below without being dropped again, whether or not this panics.
+                if let Stage::Future(future) = unsafe { &mut *stage } {
+                    // SAFETY: dropped once, in place, and never used again.
+                    unsafe { ptr::drop_in_place(future) };
+                }
+            }))
+        } else {
+            Ok(())
+        };
+        // SAFETY: as above; `write` does not drop what was there.
+        unsafe { ptr::write(stage, Stage::Finished(output)) };
+        dropped
+    })
+}
+
+/// # Safety
+///
+/// (a), (b) and (c) of [`Vtable::take_output`].
+unsafe fn take_output<F: Future, S: Schedule, O: Ownership>(
+    task: NonNull<Header>,
+    destination: *mut (),
+) {
+    // SAFETY: (a).
+    let cell = unsafe { cell::<F, S, O>(task) };
+    let stage = cell.stage.with_mut(|stage| {
+        // SAFETY: COMPLETE and the join handle: the stage is the caller's by (b).
+        core::mem::replace(unsafe { &mut *stage }, Stage::Consumed)
+    });
+    let Stage::Finished(output) = stage else {
+        panic!(
+            "the JoinHandle of {} was polled after it was ready",
+            cell.header.describe()
+        )
+    };
+    let destination = destination.cast::<Poll<Result<F::Output, JoinError>>>();
+    // SAFETY: of that type by (c). What is overwritten is `Pending`, which needs no drop.
+    unsafe { destination.write(Poll::Ready(output)) };
+}
+
+/// # Safety
+///
+/// (a) and (b) of [`Vtable::drop_output`].
+unsafe fn drop_output<F: Future, S: Schedule, O: Ownership>(task: NonNull<Header>) {
+    // SAFETY: (a).
+    let cell = unsafe { cell::<F, S, O>(task) };
+    let stage = cell.stage.with_mut(|stage| {
+        // SAFETY: the output is the caller's by (b).
+        core::mem::replace(unsafe { &mut *stage }, Stage::Consumed)
+    });
+    match stage {
+        Stage::Finished(Ok(value)) => {
+            if core::mem::needs_drop::<F::Output>() {
+                guarded(task, UnobservedKind::OutputDrop, || drop(value));
+            }
+        }
+        Stage::Finished(Err(error)) => {
+            if let Some(payload) = error.into_panic_payload() {
+                report(task, UnobservedKind::Panic, payload);
+            }
+        }
+        Stage::Consumed => {}
+        Stage::Future(_) => unreachable!("a complete task has no future"),
+    }
+}
+
+/// # Safety
+///
+/// (a) and (b) of [`Vtable::schedule`].
+unsafe fn schedule<F: Future, S: Schedule, O: Ownership>(task: NonNull<Header>) {
+    // SAFETY: (a).
+    let cell = unsafe { cell::<F, S, O>(task) };
+    cell.scheduler.schedule(Runnable(task));
+}
+
+/// # Safety
+///
+/// (a) of [`Vtable`].
+unsafe fn unobserved<F: Future, S: Schedule, O: Ownership>(
+    task: NonNull<Header>,
+    kind: UnobservedKind,
+    payload: &(dyn Any + Send),
+) {
+    // SAFETY: (a).
+    let cell = unsafe { cell::<F, S, O>(task) };
+    cell.scheduler
+        .unobserved(&Unobserved::new(&cell.header, kind, payload));
+}
+
+/// # Safety
+///
+/// (a) and (b) of [`Vtable::dealloc`].
+unsafe fn free<F: Future, S: Schedule, O: Ownership>(task: NonNull<Header>) {
+    let cell = task.cast::<Cell<F, S, O>>().as_ptr();
+    // SAFETY: the last reference by (b). The stage was consumed before that: the scheduler's reference
+    // outlives the future, and the join handle's the output, so no user code runs here.
+    unsafe { ptr::drop_in_place(cell) };
+    // SAFETY: allocated in `allocate` with this layout, for these types by (a).
+    unsafe { dealloc(cell.cast(), Layout::new::<Cell<F, S, O>>()) };
+}
+
+/// # Safety
+///
+/// (a) of [`Vtable`].
+unsafe fn owner<F: Future, S: Schedule, O: Ownership>(task: NonNull<Header>) -> Option<ThreadId> {
+    // SAFETY: (a).
+    unsafe { cell::<F, S, O>(task) }.ownership.thread()
+}
+
+// ----- the waker --------------------------------------------------------------------------------
+
+/// The waker's functions. The data pointer is a header to which the waker has a reference, except for
+/// the one that is lent to a poll.
+pub static WAKER: RawWakerVTable =
+    RawWakerVTable::new(clone_waker, wake_by_value, wake_by_ref, drop_waker);
+
+fn header_of(data: *const ()) -> NonNull<Header> {
+    // SAFETY: only ever made from a `NonNull`.
+    unsafe { NonNull::new_unchecked(data.cast_mut().cast()) }
+}
+
+fn clone_waker(data: *const ()) -> RawWaker {
+    let task = header_of(data);
+    // SAFETY: the waker that is cloned keeps the task alive, or the poll does.
+    unsafe { task.as_ref() }.state.retain();
+    RawWaker::new(data, &WAKER)
+}
+
+fn wake_by_ref(data: *const ()) {
+    let task = header_of(data);
+    // SAFETY: the waker keeps the task alive, or the poll does.
+    let header = unsafe { task.as_ref() };
+    header.live.touch();
+    match header.state.wake() {
+        // SAFETY: the waker outlives the call; the place in the queue is passed on.
+        AfterWake::Submit => unsafe { submit(task) },
+        AfterWake::Nothing => {}
+    }
+}
+
+fn wake_by_value(data: *const ()) {
+    if planted!("task.wake_releases_before_submit") {
+        let task = header_of(data);
+        // SAFETY: this is the planted bug: alive here, perhaps not below.
+        let after = unsafe { task.as_ref() }.state.wake();
+        drop_waker(data);
+        if after == AfterWake::Submit {
+            // SAFETY: not upheld: the planted bug.
+            unsafe { submit(task) };
+        }
+        return;
+    }
+    wake_by_ref(data);
+    drop_waker(data);
+}
+
+fn drop_waker(data: *const ()) {
+    // SAFETY: the waker's reference is ours and goes with it.
+    unsafe { release(header_of(data)) };
+}

@@ -1,0 +1,665 @@
+//! The word that says what may be done with a task, and by whom.
+//!
+//! ```text
+//!                          wake                        begin_poll
+//!            ┌──► Idle ───────────► Scheduled ───────────────────► Running ──finish──► Complete
+//!  spawn ────┼──────────────────────────▲                          │ │ │                  ▲
+//!            │                          └──── end_poll (woken) ────┘ │ │ end_poll,        │
+//!            └──────────────────────────── end_poll (quiet) ─────────┘ │ cancel requested │
+//!                                                                      ▼                  │
+//!                                                                   Cleaning ───finish────┘
+//! ```
+//!
+//! | from | event | to | the caller then |
+//! |---|---|---|---|
+//! | Idle | [`State::wake`] | Scheduled | submits the task to its scheduler |
+//! | Scheduled | [`State::wake`] | Scheduled | nothing |
+//! | Running | [`State::wake`] | Running + SCHEDULED | nothing; `end_poll` requeues |
+//! | Idle | [`State::cancel`] | Scheduled + CANCEL | submits the task |
+//! | Idle + SHIELDED | [`State::cancel`] | the same + CANCEL | nothing: the end of the shield is a poll |
+//! | Scheduled, Running | [`State::cancel`] | the same + CANCEL | nothing |
+//! | Scheduled | [`State::begin_poll`] | Running | polls |
+//! | Scheduled + CANCEL + FRESH | [`State::begin_poll`] | Cleaning | drops the future unpolled |
+//! | Running | [`State::end_poll`] | Idle | lets go |
+//! | Running + SCHEDULED | [`State::end_poll`] | Scheduled | queues the task again |
+//! | Running + CANCEL, no shield | [`State::end_poll`] | Cleaning | drops the future |
+//! | Running, Cleaning | [`State::finish`] | Complete | wakes the joiner, or owns the output |
+//! | Complete, Cleaning | wake, cancel | unchanged | nothing |
+//!
+//! Readiness beats cancellation: a poll that was begun is ended by `finish` if it is ready, whatever
+//! CANCEL says, and a task that has run before is polled once more before it is dropped.
+//!
+//! Invariants:
+//! - S1: SCHEDULED is set by one thread at a time, which then owns the task's place in a queue.
+//! - S2: RUNNING (with CLEANING or without) is the exclusive right to the future.
+//! - S3: COMPLETE is final; RUNNING and COMPLETE are never set together.
+//! - S4: JOIN is never set again once it is clear, and JOIN_WAKER only while JOIN is set.
+//! - S5: CANCEL is never cleared: cancellation is level-triggered.
+//! - S6: the task is freed by whoever takes the count of references to zero.
+//!
+//! # Ordering
+//!
+//! Each transition is one read-modify-write, `AcqRel` (a failed or pure look is `Acquire`): what the
+//! last owner of the future wrote is visible to the next one, what a waker wrote before `wake` is
+//! visible to the poll that follows, and the output is visible to the join handle that sees COMPLETE.
+//! `wake` on a scheduled task still writes the word: were it only a load, the poll that
+//! follows would not have to see what the waker wrote.
+//!
+//! Tests: the table below; `loom-tests/tests/task.rs`.
+
+use core::fmt;
+
+use tenter_sync::planted;
+use tenter_sync::shim::atomic::{AtomicUsize, Ordering, fence};
+
+// | 63 … 9 | 8     | 7        | 6        | 5      | 4          | 3    | 2        | 1       | 0         |
+// | refs   | FRESH | CLEANING | SHIELDED | CANCEL | JOIN_WAKER | JOIN | COMPLETE | RUNNING | SCHEDULED |
+const SCHEDULED: usize = 1 << 0;
+const RUNNING: usize = 1 << 1;
+const COMPLETE: usize = 1 << 2;
+const JOIN: usize = 1 << 3;
+const JOIN_WAKER: usize = 1 << 4;
+const CANCEL: usize = 1 << 5;
+const SHIELDED: usize = 1 << 6;
+const CLEANING: usize = 1 << 7;
+/// The future has not been polled yet.
+const FRESH: usize = 1 << 8;
+const ONE_REF: usize = 1 << 9;
+const FLAGS: usize = ONE_REF - 1;
+/// One reference is the scheduler's until the task is complete, the other the join handle's.
+const SPAWNED: usize = SCHEDULED | JOIN | FRESH | (2 * ONE_REF);
+/// More references than this can only come from leaking wakers without end.
+const REFS_MAX: usize = usize::MAX >> 1;
+
+/// A value of the word.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Word(usize);
+
+/// What a waker must do.
+#[must_use]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AfterWake {
+    /// Submit the task: its place in a queue is the caller's to fill (S1).
+    Submit,
+    /// Somebody else sees to it, or there is nothing left to do.
+    Nothing,
+}
+
+/// What a canceller must do.
+#[must_use]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AfterCancel {
+    /// This was the first request and the task sleeps: submit it.
+    Submit,
+    /// This was the first request; whoever has the task will see it.
+    Noted,
+    /// The task had ended, or was cancelled before.
+    TooLate,
+}
+
+/// What the thread that takes a task from a queue must do.
+#[must_use]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BeginPoll {
+    /// Poll the future.
+    Poll,
+    /// Drop the future: it was cancelled before it ever ran.
+    Discard,
+}
+
+/// What the thread that ended a poll must do.
+#[must_use]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndPoll {
+    /// It was woken meanwhile, or has yielded: queue it again.
+    Requeue,
+    /// It will be woken later: let go of it.
+    Release,
+    /// It was cancelled and is not ready: drop the future now.
+    Discard,
+}
+
+/// What the thread that finished a task must do.
+#[must_use]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Finish {
+    /// The join handle sleeps: take its waker and wake it.
+    WakeJoiner,
+    /// The join handle will look by itself.
+    LeaveOutput,
+    /// There is no join handle: the output is the caller's.
+    DropOutput,
+}
+
+/// What a join handle finds when it registers its waker.
+#[must_use]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Register {
+    /// It will be woken.
+    Registered,
+    /// The task is complete: the waker stays the handle's, and so is the output.
+    Complete,
+}
+
+/// What a join handle finds when it takes its waker back.
+#[must_use]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unregister {
+    /// The waker's place is the handle's again.
+    Owned,
+    /// The task is complete: the waker is the finisher's, the output the handle's.
+    Complete,
+}
+
+/// What a join handle that goes away must do.
+#[must_use]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Detach {
+    /// The output is the task's now; a waker that was registered is the handle's to drop.
+    Detached,
+    /// The task is complete: the output is the handle's to drop.
+    Complete,
+}
+
+impl Word {
+    fn has(self, flags: usize) -> bool {
+        self.0 & flags == flags
+    }
+
+    fn has_any(self, flags: usize) -> bool {
+        self.0 & flags != 0
+    }
+
+    /// The task has ended.
+    pub fn is_complete(self) -> bool {
+        self.has(COMPLETE)
+    }
+
+    /// Cancellation was requested.
+    pub fn is_cancelled(self) -> bool {
+        self.has(CANCEL)
+    }
+
+    /// The future has never been polled.
+    pub fn is_fresh(self) -> bool {
+        self.has(FRESH)
+    }
+
+    /// A join handle exists.
+    pub fn has_join(self) -> bool {
+        self.has(JOIN)
+    }
+
+    fn check(self) {
+        debug_assert!(!self.has(RUNNING | COMPLETE), "S3: {self:?}");
+        debug_assert!(self.has(JOIN) || !self.has(JOIN_WAKER), "S4: {self:?}");
+    }
+
+    fn wake(self) -> (Word, AfterWake) {
+        if self.has_any(COMPLETE | CLEANING | SCHEDULED) {
+            return (self, AfterWake::Nothing);
+        }
+        let after = if self.has(RUNNING) {
+            AfterWake::Nothing
+        } else {
+            AfterWake::Submit
+        };
+        (Word(self.0 | SCHEDULED), after)
+    }
+
+    fn cancel(self) -> (Word, AfterCancel) {
+        if self.has_any(COMPLETE | CLEANING | CANCEL) {
+            return (self, AfterCancel::TooLate);
+        }
+        if self.has_any(SCHEDULED | RUNNING | SHIELDED) {
+            return (Word(self.0 | CANCEL), AfterCancel::Noted);
+        }
+        (Word(self.0 | CANCEL | SCHEDULED), AfterCancel::Submit)
+    }
+
+    fn begin_poll(self) -> (Word, BeginPoll) {
+        debug_assert!(
+            self.has(SCHEDULED) && !self.has_any(RUNNING | COMPLETE),
+            "S1: {self:?}"
+        );
+        let running = (self.0 | RUNNING) & !SCHEDULED;
+        if self.has(CANCEL | FRESH) {
+            (Word(running | CLEANING), BeginPoll::Discard)
+        } else {
+            (Word(running), BeginPoll::Poll)
+        }
+    }
+
+    fn end_poll(self, shielded: bool, yielded: bool) -> (Word, EndPoll) {
+        debug_assert!(self.has(RUNNING), "S2: {self:?}");
+        let shield = if shielded { SHIELDED } else { 0 };
+        if self.has(CANCEL) && !shielded {
+            return (Word((self.0 | CLEANING) & !SHIELDED), EndPoll::Discard);
+        }
+        let idle = (self.0 & !(RUNNING | FRESH | SHIELDED)) | shield;
+        if yielded || self.has(SCHEDULED) {
+            (Word(idle | SCHEDULED), EndPoll::Requeue)
+        } else {
+            (Word(idle), EndPoll::Release)
+        }
+    }
+
+    fn register(self) -> (Word, Register) {
+        debug_assert!(self.has(JOIN) && !self.has(JOIN_WAKER), "S4: {self:?}");
+        if self.has(COMPLETE) {
+            return (self, Register::Complete);
+        }
+        (Word(self.0 | JOIN_WAKER), Register::Registered)
+    }
+
+    fn unregister(self) -> (Word, Unregister) {
+        if self.has(COMPLETE) {
+            return (self, Unregister::Complete);
+        }
+        (Word(self.0 & !JOIN_WAKER), Unregister::Owned)
+    }
+
+    fn detach(self) -> (Word, Detach) {
+        if self.has(COMPLETE) {
+            return (self, Detach::Complete);
+        }
+        (Word(self.0 & !(JOIN | JOIN_WAKER)), Detach::Detached)
+    }
+}
+
+impl fmt::Debug for Word {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const NAMES: [(usize, &str); 9] = [
+            (SCHEDULED, "SCHEDULED"),
+            (RUNNING, "RUNNING"),
+            (COMPLETE, "COMPLETE"),
+            (JOIN, "JOIN"),
+            (JOIN_WAKER, "JOIN_WAKER"),
+            (CANCEL, "CANCEL"),
+            (SHIELDED, "SHIELDED"),
+            (CLEANING, "CLEANING"),
+            (FRESH, "FRESH"),
+        ];
+        for (flag, name) in NAMES {
+            if self.has(flag) {
+                write!(f, "{name} ")?;
+            }
+        }
+        write!(f, "refs={}", self.0 / ONE_REF)
+    }
+}
+
+/// The word itself.
+pub struct State(AtomicUsize);
+
+impl State {
+    /// A task that is about to be queued for the first time.
+    pub fn spawned() -> Self {
+        Self(AtomicUsize::new(SPAWNED))
+    }
+
+    /// The one compare-exchange loop. `step` is pure.
+    #[inline]
+    fn update<A>(&self, step: impl Fn(Word) -> (Word, A)) -> A {
+        // ORDERING: Relaxed. Only a guess; the exchange below compares and acquires.
+        let mut seen = self.0.load(Ordering::Relaxed);
+        loop {
+            let (next, action) = step(Word(seen));
+            next.check();
+            // ORDERING: AcqRel, also where the word does not change: Release publishes what this
+            // thread wrote to the next owner of the task, Acquire takes over from the last one.
+            // Partner: every other transition. Failure is Relaxed because the step runs again.
+            let exchanged =
+                self.0
+                    .compare_exchange_weak(seen, next.0, Ordering::AcqRel, Ordering::Relaxed);
+            match exchanged {
+                Ok(_) => return action,
+                Err(actual) => seen = actual,
+            }
+        }
+    }
+
+    /// What the word says now, with the output visible if it says COMPLETE.
+    #[inline]
+    pub fn load(&self) -> Word {
+        // ORDERING: Acquire pairs with the release in `finish`: the output is visible.
+        Word(self.0.load(Ordering::Acquire))
+    }
+
+    /// Somebody wants the task polled.
+    #[inline]
+    pub fn wake(&self) -> AfterWake {
+        if planted!("task.wake_of_running_is_dropped") && self.load().has(RUNNING) {
+            return AfterWake::Nothing;
+        }
+        if planted!("task.scheduled_wake_is_a_load") && self.load().has(SCHEDULED) {
+            return AfterWake::Nothing;
+        }
+        self.update(Word::wake)
+    }
+
+    /// Somebody wants the task to end.
+    pub fn cancel(&self) -> AfterCancel {
+        self.update(Word::cancel)
+    }
+
+    /// The holder of the queue place takes the right to the future (S2).
+    #[inline]
+    pub fn begin_poll(&self) -> BeginPoll {
+        self.update(Word::begin_poll)
+    }
+
+    /// The poll returned `Pending`. `shielded`: a shield is in progress; `yielded`: the task asked to
+    /// go to the end of the line.
+    #[inline]
+    pub fn end_poll(&self, shielded: bool, yielded: bool) -> EndPoll {
+        if planted!("task.end_poll_forgets_wake") {
+            return self.update(|word| Word(word.0 & !SCHEDULED).end_poll(shielded, yielded));
+        }
+        if planted!("task.end_poll_ignores_cancel") {
+            return self.update(|word| {
+                let (next, after) = Word(word.0 & !CANCEL).end_poll(shielded, yielded);
+                (Word(next.0 | (word.0 & CANCEL)), after)
+            });
+        }
+        self.update(|word| word.end_poll(shielded, yielded))
+    }
+
+    /// The future is gone and the output is in its place.
+    #[inline]
+    pub fn finish(&self) -> Finish {
+        // ORDERING: AcqRel. Release publishes the output to the join handle, whose `load`,
+        // `register` or `unregister` acquires it; Acquire makes the waker that `register` or
+        // `unregister` published visible.
+        let ordering = if planted!("task.finish_relaxed") {
+            Ordering::Relaxed
+        } else {
+            Ordering::AcqRel
+        };
+        let before = Word(self.0.fetch_xor(RUNNING | COMPLETE, ordering));
+        debug_assert!(
+            before.has(RUNNING) && !before.has(COMPLETE),
+            "S3: {before:?}"
+        );
+        if !before.has(JOIN) {
+            Finish::DropOutput
+        } else if before.has(JOIN_WAKER) {
+            Finish::WakeJoiner
+        } else {
+            Finish::LeaveOutput
+        }
+    }
+
+    /// [`finish`](Self::finish) of a task without a join handle, whose output is dropped already, and
+    /// the scheduler's reference in the same step. True: that was the last one.
+    #[inline]
+    pub fn finish_detached(&self) -> bool {
+        // ORDERING: AcqRel. Release orders this thread's uses before the free by a later `release`;
+        // Acquire orders the uses of earlier releasers before the free by the caller.
+        let change = ONE_REF + RUNNING - COMPLETE;
+        let before = Word(self.0.fetch_sub(change, Ordering::AcqRel));
+        debug_assert!(
+            before.has(RUNNING) && !before.has_any(COMPLETE | JOIN),
+            "S4: {before:?}"
+        );
+        before.0 / ONE_REF == 1
+    }
+
+    /// The runtime ends: takes the right to the future of a task that no thread runs, wherever it is
+    /// queued. False: it had ended.
+    pub fn claim_for_shutdown(&self) -> bool {
+        self.update(|word| {
+            if word.has_any(COMPLETE | RUNNING) {
+                (word, false)
+            } else {
+                (Word(word.0 | RUNNING | CANCEL | CLEANING), true)
+            }
+        })
+    }
+
+    /// The join handle has written its waker.
+    pub fn register(&self) -> Register {
+        if planted!("task.register_without_recheck") {
+            // ORDERING: part of the planted bug.
+            self.0.fetch_or(JOIN_WAKER, Ordering::AcqRel);
+            return Register::Registered;
+        }
+        self.update(Word::register)
+    }
+
+    /// The join handle wants to write its waker again.
+    pub fn unregister(&self) -> Unregister {
+        self.update(Word::unregister)
+    }
+
+    /// The join handle goes away.
+    #[inline]
+    pub fn detach(&self) -> Detach {
+        if planted!("task.detach_blindly") {
+            // ORDERING: part of the planted bug.
+            let before = Word(self.0.fetch_and(!(JOIN | JOIN_WAKER), Ordering::AcqRel));
+            let _ = before;
+            return Detach::Detached;
+        }
+        self.update(Word::detach)
+    }
+
+    /// Fast path of a handle that is dropped right after the spawn: detaches and gives up the
+    /// handle's reference in one step, if nothing has happened to the task yet.
+    #[inline]
+    pub fn detach_untouched(&self) -> bool {
+        // ORDERING: Release: the handle's uses come before the free, see `release`. Failure is
+        // Relaxed because the slow path looks again.
+        self.0
+            .compare_exchange(
+                SPAWNED,
+                (SPAWNED & !JOIN) - ONE_REF,
+                Ordering::Release,
+                Ordering::Relaxed,
+            )
+            .is_ok()
+    }
+
+    /// A waker or canceller is cloned.
+    #[inline]
+    pub fn retain(&self) {
+        // ORDERING: Relaxed. The clone comes from a reference that keeps the task alive.
+        let before = self.0.fetch_add(ONE_REF, Ordering::Relaxed);
+        if before > REFS_MAX {
+            // More than 2^54 clones: the count would run over into a use after free.
+            std::process::abort();
+        }
+    }
+
+    /// A reference goes away. True: it was the last one, and the caller frees the task (S6).
+    #[inline]
+    pub fn release(&self) -> bool {
+        // ORDERING: Release orders this thread's uses before the free; pairs with the fence below.
+        let before = self.0.fetch_sub(ONE_REF, Ordering::Release);
+        debug_assert!(before >= ONE_REF, "S6: released more often than retained");
+        if before / ONE_REF != 1 {
+            return false;
+        }
+        // ORDERING: Acquire pairs with the Release decrements of all others, whose uses therefore
+        // come before the free.
+        if !planted!("task.free_without_acquire") {
+            fence(Ordering::Acquire);
+        }
+        true
+    }
+}
+
+impl fmt::Debug for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.load().fmt(f)
+    }
+}
+
+const _: () = assert!(
+    FLAGS
+        == SCHEDULED
+            | RUNNING
+            | COMPLETE
+            | JOIN
+            | JOIN_WAKER
+            | CANCEL
+            | SHIELDED
+            | CLEANING
+            | FRESH,
+    "the flags fill the bits below the count"
+);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const R: usize = ONE_REF;
+
+    /// Goal: every row of the drawn table. Method: the pure steps, without threads.
+    #[test]
+    fn wake_follows_the_table() {
+        use AfterWake::{Nothing, Submit};
+        for (from, to, after) in [
+            (R, R | SCHEDULED, Submit),
+            (R | SHIELDED, R | SHIELDED | SCHEDULED, Submit),
+            (R | SCHEDULED, R | SCHEDULED, Nothing),
+            (R | RUNNING, R | RUNNING | SCHEDULED, Nothing),
+            (R | RUNNING | CLEANING, R | RUNNING | CLEANING, Nothing),
+            (R | COMPLETE, R | COMPLETE, Nothing),
+        ] {
+            assert_eq!(Word(from).wake(), (Word(to), after), "{:?}", Word(from));
+        }
+    }
+
+    #[test]
+    fn cancel_follows_the_table() {
+        use AfterCancel::{Noted, Submit, TooLate};
+        for (from, to, after) in [
+            (R, R | CANCEL | SCHEDULED, Submit),
+            (R | SHIELDED, R | SHIELDED | CANCEL, Noted),
+            (R | SCHEDULED, R | SCHEDULED | CANCEL, Noted),
+            (R | RUNNING, R | RUNNING | CANCEL, Noted),
+            (R | CANCEL, R | CANCEL, TooLate),
+            (R | RUNNING | CLEANING, R | RUNNING | CLEANING, TooLate),
+            (R | COMPLETE, R | COMPLETE, TooLate),
+        ] {
+            assert_eq!(Word(from).cancel(), (Word(to), after), "{:?}", Word(from));
+        }
+    }
+
+    #[test]
+    fn begin_poll_drops_what_was_cancelled_before_it_ran() {
+        assert_eq!(
+            Word(R | SCHEDULED).begin_poll(),
+            (Word(R | RUNNING), BeginPoll::Poll)
+        );
+        assert_eq!(
+            Word(R | SCHEDULED | CANCEL).begin_poll(),
+            (Word(R | RUNNING | CANCEL), BeginPoll::Poll),
+            "readiness first"
+        );
+        assert_eq!(
+            Word(R | SCHEDULED | CANCEL | FRESH).begin_poll(),
+            (
+                Word(R | RUNNING | CANCEL | FRESH | CLEANING),
+                BeginPoll::Discard
+            )
+        );
+    }
+
+    #[test]
+    fn end_poll_follows_the_table() {
+        use EndPoll::{Discard, Release, Requeue};
+        for (from, shielded, yielded, to, after) in [
+            (R | RUNNING | FRESH, false, false, R, Release),
+            (
+                R | RUNNING | SCHEDULED,
+                false,
+                false,
+                R | SCHEDULED,
+                Requeue,
+            ),
+            (R | RUNNING, false, true, R | SCHEDULED, Requeue),
+            (
+                R | RUNNING | CANCEL,
+                false,
+                false,
+                R | RUNNING | CANCEL | CLEANING,
+                Discard,
+            ),
+            (
+                R | RUNNING | CANCEL,
+                false,
+                true,
+                R | RUNNING | CANCEL | CLEANING,
+                Discard,
+            ),
+            (
+                R | RUNNING | CANCEL,
+                true,
+                false,
+                R | CANCEL | SHIELDED,
+                Release,
+            ),
+            (R | RUNNING | SHIELDED, false, false, R, Release),
+        ] {
+            let step = Word(from).end_poll(shielded, yielded);
+            assert_eq!(step, (Word(to), after), "{:?}", Word(from));
+        }
+    }
+
+    #[test]
+    fn the_join_side_follows_the_table() {
+        let (register, registered) = Word(R | JOIN).register();
+        assert_eq!(
+            (register, registered),
+            (Word(R | JOIN | JOIN_WAKER), Register::Registered)
+        );
+        assert_eq!(Word(R | JOIN | COMPLETE).register().1, Register::Complete);
+        assert_eq!(register.unregister(), (Word(R | JOIN), Unregister::Owned));
+        assert_eq!(
+            Word(R | JOIN | JOIN_WAKER | COMPLETE).unregister().1,
+            Unregister::Complete
+        );
+        assert_eq!(register.detach(), (Word(R), Detach::Detached));
+        assert_eq!(Word(R | JOIN | COMPLETE).detach().1, Detach::Complete);
+    }
+
+    #[test]
+    fn finish_tells_whose_the_output_is() {
+        for (flags, after) in [
+            (0, Finish::DropOutput),
+            (JOIN, Finish::LeaveOutput),
+            (JOIN | JOIN_WAKER, Finish::WakeJoiner),
+        ] {
+            let state = State(AtomicUsize::new(R | RUNNING | flags));
+            assert_eq!(state.finish(), after);
+            assert!(state.load().is_complete());
+        }
+        let last = State(AtomicUsize::new(R | RUNNING));
+        assert!(last.finish_detached());
+        let not_last = State(AtomicUsize::new(2 * R | RUNNING));
+        assert!(!not_last.finish_detached());
+        assert!(not_last.release());
+    }
+
+    #[test]
+    fn shutdown_claims_what_sleeps_or_waits_and_nothing_else() {
+        for (from, claimed) in [
+            (R, true),
+            (R | SCHEDULED, true),
+            (R | COMPLETE, false),
+            (R | RUNNING, false),
+        ] {
+            assert_eq!(State(AtomicUsize::new(from)).claim_for_shutdown(), claimed);
+        }
+    }
+
+    #[test]
+    fn debug_names_the_flags() {
+        assert_eq!(
+            format!("{:?}", Word(SPAWNED)),
+            "SCHEDULED JOIN FRESH refs=2"
+        );
+    }
+}

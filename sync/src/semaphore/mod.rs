@@ -1,0 +1,542 @@
+//! A counting semaphore: first come, first served, and one atomic step each way when nobody waits.
+//!
+//! ```text
+//!   acquire ── take ──► Permit ── drop: put ──► the word
+//!      │ short                                    │ WAITERS
+//!      ▼                                          ▼
+//!   line up (lock) ──► WaitList, FIFO ◄── serve the front while it can be served (lock)
+//! ```
+//!
+//! The word and its steps are in `state.rs`; the waiting futures in `acquire.rs`.
+//!
+//! Invariants, besides I1 and I2 of the word:
+//! - I3: free permits + permits in `Permit`s + permits of granted waiters is constant but for
+//!   `add_permits`, `forget` and what a closed process leaks.
+//! - I4: after each unlock the front of the line cannot be served from the free permits, or whoever
+//!   unlocked is about to lock again.
+//! - I5: of a bounded semaphore, I3's sum is `total`, and `total <= bound`.
+//!
+//! # No permit is left lying while somebody waits
+//!
+//! A waiter sets WAITERS in the exchange that finds too few permits, and a permit comes back in an
+//! exchange on the same word. So either the waiter's exchange sees the permit, or the exchange that
+//! returns it sees WAITERS and locks; the waiter is in the list by then, because it held the lock
+//! from before its exchange.
+//!
+//! What was done under a permit is visible to the next one to get it: `put` releases and `take`
+//! acquires, or else the grant does (`Waiter::end` and `Waiter::state`).
+//!
+//! Rejected: `fetch_add` to put permits back. It cannot stop at the maximum.
+//! Rejected: handing the front waiter its permits one by one as they come. What it has hoarded would
+//! have to be taken back when it leaves; free permits behind WAITERS are as safe from others.
+//! Rejected: counting a bounded semaphore's bound against the free permits alone. Adding three while
+//! three are out would be noticed only when they come back, in a `Drop`.
+//!
+//! Tests: `state.rs`, `sync/tests/semaphore.rs`, `sync/tests/cancel.rs`,
+//! `sync/tests/hostile_wakers.rs`, `sync/tests/models/semaphore.rs` (stress: `sync/tests/stress.rs`,
+//! model: `loom-tests/tests/semaphore.rs`).
+
+#[expect(unsafe_code, reason = "pins the waiter inside the futures, and enlists it")]
+mod acquire;
+mod permit;
+mod state;
+
+use core::fmt;
+use std::panic::{RefUnwindSafe, UnwindSafe};
+use std::sync::Arc;
+
+pub use acquire::{Acquire, AcquireOwned};
+pub use permit::{OwnedPermit, Permit};
+
+use crate::block_on::block_on;
+use crate::error::{Closed, OverRelease, TryAcquireError};
+use crate::name::Name;
+use crate::planted;
+use crate::shim::Mutex;
+use crate::shim::atomic::{AtomicUsize, Ordering};
+use crate::wait_list::WaitList;
+use crate::wake_batch::{Progress, WakeBatch, wake_in_batches};
+use state::{MAX_PERMITS, Serve, Take};
+
+/// Limits how many may do something at once.
+///
+/// A semaphore holds a number of permits. [`acquire`](Self::acquire) takes one, waiting until one is
+/// free, and dropping the [`Permit`] puts it back.
+///
+/// # Fairness
+///
+/// Permits go to those who wait in the order in which they began to. While somebody waits nobody
+/// else gets one: not `try_acquire`, not a later and smaller request, and not the task that has just
+/// put one back. So a large request is served too, as soon as enough permits have come together. A
+/// permit handed to a waiting task is reserved for it until it runs.
+///
+/// # Examples
+///
+/// ```
+/// use tenter_sync::Semaphore;
+///
+/// static CONNECTIONS: Semaphore = Semaphore::new(2).named("connections");
+///
+/// let first = CONNECTIONS.try_acquire().unwrap();
+/// let second = CONNECTIONS.try_acquire().unwrap();
+/// assert!(CONNECTIONS.try_acquire().is_err());
+/// drop(first);
+/// assert_eq!(CONNECTIONS.available(), 1);
+/// # drop(second);
+/// ```
+#[doc(alias = "BoundedSemaphore")]
+pub struct Semaphore {
+    word: AtomicUsize,
+    /// The most permits that a bounded semaphore may have.
+    bound: Option<usize>,
+    line: Mutex<Line>,
+    name: Name,
+}
+
+/// What the lock guards.
+struct Line {
+    waiters: WaitList,
+    /// The most that ever waited at once.
+    peak: usize,
+    /// I5. Kept up for bounded semaphores only.
+    total: usize,
+}
+
+/// What a semaphore tells about itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SemaphoreStats {
+    /// The name given by [`Semaphore::named`].
+    pub name: Option<String>,
+    /// Free permits. While somebody waits they are kept for the front of the line.
+    pub available: usize,
+    /// The most permits that it may have, if it is bounded.
+    pub bound: Option<usize>,
+    /// How many requests wait.
+    pub waiting: usize,
+    /// The most requests that ever waited at once.
+    pub waiting_max: usize,
+    /// Whether it is closed.
+    pub is_closed: bool,
+}
+
+impl Semaphore {
+    /// The most permits that a semaphore can have.
+    pub const MAX_PERMITS: usize = MAX_PERMITS;
+
+    crate::const_fn! {
+        /// A semaphore with `permits` permits.
+        ///
+        /// # Panics
+        ///
+        /// If there are more than [`MAX_PERMITS`](Self::MAX_PERMITS).
+        pub const fn new(permits: usize) -> Self {
+            Self::with_bound(permits, None)
+        }
+    }
+
+    crate::const_fn! {
+        /// A semaphore with `permits` permits that can never have more: adding to them is an error
+        /// until some have been forgotten.
+        ///
+        /// # Panics
+        ///
+        /// If there are more than [`MAX_PERMITS`](Self::MAX_PERMITS).
+        #[doc(alias = "BoundedSemaphore")]
+        pub const fn bounded(permits: usize) -> Self {
+            Self::with_bound(permits, Some(permits))
+        }
+    }
+
+    crate::const_fn! {
+        const fn with_bound(permits: usize, bound: Option<usize>) -> Self {
+            assert!(permits <= MAX_PERMITS, "a semaphore holds at most usize::MAX / 8 permits");
+            Self {
+                word: AtomicUsize::new(permits * state::ONE),
+                bound,
+                line: Mutex::new(Line { waiters: WaitList::new(), peak: 0, total: permits }),
+                name: Name::None,
+            }
+        }
+    }
+
+    /// Gives the semaphore a name for reports.
+    #[must_use]
+    pub const fn named(mut self, name: &'static str) -> Self {
+        self.name.set_static(name);
+        self
+    }
+
+    /// Gives the semaphore a name that is made at run time.
+    #[must_use]
+    pub fn named_dyn(mut self, name: impl Into<String>) -> Self {
+        self.name = Name::Dynamic(name.into().into_boxed_str());
+        self
+    }
+
+    /// Takes one permit, waiting until it is this caller's turn and one is free.
+    ///
+    /// # Fairness
+    ///
+    /// First come, first served, counted from the first poll.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future leaves the line. A permit already reserved for it goes to the next one.
+    ///
+    /// # Errors
+    ///
+    /// [`Closed`] if the semaphore is closed, before or while waiting.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use std::{future::Future, pin::pin, task::{Context, Poll, Waker}};
+    /// # fn block_on<F: Future>(f: F) -> F::Output {
+    /// #     let mut f = pin!(f);
+    /// #     loop {
+    /// #         if let Poll::Ready(r) = f.as_mut().poll(&mut Context::from_waker(Waker::noop())) { return r; }
+    /// #     }
+    /// # }
+    /// # block_on(async {
+    /// let semaphore = tenter_sync::Semaphore::new(1);
+    /// {
+    ///     let _permit = semaphore.acquire().await?;
+    ///     assert_eq!(semaphore.available(), 0);
+    /// }
+    /// assert_eq!(semaphore.available(), 1);
+    /// # Ok::<(), tenter_sync::Closed>(())
+    /// # }).unwrap();
+    /// ```
+    #[inline]
+    pub fn acquire(&self) -> Acquire<'_> {
+        Acquire::new(self, 1)
+    }
+
+    /// Takes `count` permits at once, as [`acquire`](Self::acquire).
+    ///
+    /// The request waits as one: it gets nothing until it gets all, and smaller requests behind it
+    /// wait for it.
+    ///
+    /// # Panics
+    ///
+    /// If the semaphore could never have that many.
+    #[track_caller]
+    #[inline]
+    pub fn acquire_many(&self, count: usize) -> Acquire<'_> {
+        self.assert_possible(count);
+        Acquire::new(self, count)
+    }
+
+    /// Takes one permit if one is free and nobody waits.
+    ///
+    /// # Errors
+    ///
+    /// [`TryAcquireError`] if not, or if the semaphore is closed.
+    #[inline]
+    pub fn try_acquire(&self) -> Result<Permit<'_>, TryAcquireError> {
+        self.try_acquire_many(1)
+    }
+
+    /// Takes `count` permits if so many are free and nobody waits.
+    ///
+    /// # Errors
+    ///
+    /// [`TryAcquireError`] if not, or if the semaphore is closed.
+    #[inline]
+    pub fn try_acquire_many(&self, count: usize) -> Result<Permit<'_>, TryAcquireError> {
+        self.take(count)?;
+        Ok(Permit::new(self, count))
+    }
+
+    /// Takes one permit that keeps the semaphore alive. See [`acquire`](Self::acquire).
+    #[inline]
+    pub fn acquire_owned(self: Arc<Self>) -> AcquireOwned {
+        AcquireOwned::new(self, 1)
+    }
+
+    /// Takes `count` permits that keep the semaphore alive. See
+    /// [`acquire_many`](Self::acquire_many).
+    ///
+    /// # Panics
+    ///
+    /// If the semaphore could never have that many.
+    #[track_caller]
+    #[inline]
+    pub fn acquire_many_owned(self: Arc<Self>, count: usize) -> AcquireOwned {
+        self.assert_possible(count);
+        AcquireOwned::new(self, count)
+    }
+
+    /// Takes one permit that keeps the semaphore alive, if one is free and nobody waits.
+    ///
+    /// # Errors
+    ///
+    /// [`TryAcquireError`] if not, or if the semaphore is closed.
+    pub fn try_acquire_owned(self: Arc<Self>) -> Result<OwnedPermit, TryAcquireError> {
+        self.try_acquire_many_owned(1)
+    }
+
+    /// Takes `count` permits that keep the semaphore alive, if so many are free and nobody waits.
+    ///
+    /// # Errors
+    ///
+    /// [`TryAcquireError`] if not, or if the semaphore is closed.
+    pub fn try_acquire_many_owned(
+        self: Arc<Self>,
+        count: usize,
+    ) -> Result<OwnedPermit, TryAcquireError> {
+        self.take(count)?;
+        Ok(OwnedPermit::new(self, count))
+    }
+
+    /// Takes one permit, parking the calling thread until it gets one. It waits in the same line
+    /// as the tasks.
+    ///
+    /// # Errors
+    ///
+    /// [`Closed`] if the semaphore is closed, before or while waiting.
+    ///
+    /// # Panics
+    ///
+    /// Inside a task of tenter, which it would stop together with all other tasks of the thread.
+    #[track_caller]
+    pub fn blocking_acquire(&self) -> Result<Permit<'_>, Closed> {
+        block_on(self.acquire())
+    }
+
+    /// Takes `count` permits, parking the calling thread until it gets them.
+    ///
+    /// # Errors
+    ///
+    /// [`Closed`] if the semaphore is closed, before or while waiting.
+    ///
+    /// # Panics
+    ///
+    /// If the semaphore could never have that many; and inside a task of tenter.
+    #[track_caller]
+    pub fn blocking_acquire_many(&self, count: usize) -> Result<Permit<'_>, Closed> {
+        block_on(self.acquire_many(count))
+    }
+
+    /// Adds `count` new permits and hands them to those who wait.
+    ///
+    /// # Errors
+    ///
+    /// [`OverRelease`] if a bounded semaphore would then have more than its bound, counting those
+    /// that are taken, or if more than [`MAX_PERMITS`](Self::MAX_PERMITS) would be free. Nothing is
+    /// added then.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tenter_sync::{OverRelease, Semaphore};
+    ///
+    /// assert_eq!(Semaphore::new(1).add_permits(1), Ok(()));
+    /// assert_eq!(Semaphore::bounded(1).add_permits(1), Err(OverRelease));
+    /// ```
+    #[doc(alias = "release")]
+    pub fn add_permits(&self, count: usize) -> Result<(), OverRelease> {
+        if let Some(bound) = self.bound {
+            let mut line = self.line.lock();
+            if count > bound - line.total {
+                return Err(OverRelease);
+            }
+            line.total += count; // I5; so the sum below fits too
+        }
+        let seen = self
+            .update(|word| state::add(word, count))
+            .ok_or(OverRelease)?;
+        if seen & state::WAITERS != 0 {
+            self.serve_line();
+        }
+        Ok(())
+    }
+
+    /// Closes the semaphore: nothing is handed out any more, and everyone who waits gets
+    /// [`Closed`]. Permits that are out, or reserved for a woken waiter, stay good.
+    ///
+    /// Closing again does nothing. A closed semaphore cannot be opened.
+    pub fn close(&self) {
+        let seen = self.update(|word| Some(word | state::CLOSED));
+        if seen.is_some_and(|word| word & state::WAITERS != 0) {
+            self.serve_line();
+        }
+    }
+
+    /// Whether [`close`](Self::close) has been called.
+    pub fn is_closed(&self) -> bool {
+        // ORDERING: Acquire: what the one who closed did before is visible.
+        self.word.load(Ordering::Acquire) & state::CLOSED != 0
+    }
+
+    /// Free permits, at this moment. While somebody waits they are kept for the front of the line,
+    /// so `try_acquire` can fail although some are free.
+    #[doc(alias = "available_permits")]
+    pub fn available(&self) -> usize {
+        // ORDERING: Relaxed. A number that is out of date when it arrives.
+        state::permits(self.word.load(Ordering::Relaxed))
+    }
+
+    /// Whether [`try_acquire`](Self::try_acquire) would fail at this moment.
+    #[doc(alias = "locked")]
+    pub fn is_locked(&self) -> bool {
+        // ORDERING: Relaxed. An answer that is out of date when it arrives.
+        !matches!(state::take(self.word.load(Ordering::Relaxed), 1), Take::Taken(_))
+    }
+
+    /// How many wait, how many are free, and the like.
+    #[doc(alias = "statistics")]
+    pub fn stats(&self) -> SemaphoreStats {
+        let line = self.line.lock();
+        SemaphoreStats {
+            name: self.name.get().map(str::to_owned),
+            available: self.available(),
+            bound: self.bound,
+            waiting: line.waiters.len(),
+            waiting_max: line.peak,
+            is_closed: self.is_closed(),
+        }
+    }
+
+    /// Takes permits without waiting: one exchange.
+    #[inline]
+    fn take(&self, count: usize) -> Result<(), TryAcquireError> {
+        // ORDERING: Relaxed. Only the exchange below takes anything.
+        let mut seen = self.word.load(Ordering::Relaxed);
+        loop {
+            let next = match state::take(seen, count) {
+                Take::Taken(next) => next,
+                Take::Short => return Err(TryAcquireError::NoPermits),
+                Take::Closed => return Err(TryAcquireError::Closed),
+            };
+            // ORDERING: Acquire pairs with the Release in `put`: what was done under the permit
+            // is visible. Failure is Relaxed because `state::take` runs again.
+            match self.word.compare_exchange_weak(
+                seen,
+                next,
+                Ordering::Acquire,
+                Ordering::Relaxed,
+            ) {
+                Ok(_) => return Ok(()),
+                Err(actual) => seen = actual,
+            }
+        }
+    }
+
+    /// Puts permits back: one exchange, and a look at the line if there is one.
+    #[inline]
+    fn put(&self, count: usize) {
+        let release = if planted!("semaphore.relaxed_put") {
+            Ordering::Relaxed
+        } else {
+            Ordering::Release
+        };
+        // ORDERING: Relaxed. Only the exchange below puts anything.
+        let mut seen = self.word.load(Ordering::Relaxed);
+        // ORDERING: Release pairs with the Acquire in `take` and in `serve_some`: what was done
+        // under the permit is visible to the next one to hold it.
+        while let Err(actual) = self.word.compare_exchange_weak(
+            seen,
+            state::put(seen, count),
+            release,
+            Ordering::Relaxed,
+        ) {
+            seen = actual;
+        }
+        if seen & state::WAITERS != 0 {
+            self.serve_line();
+        }
+    }
+
+    /// One exchange on the word; `None` if `step` refuses. Returns the word before.
+    fn update(&self, step: impl Fn(usize) -> Option<usize>) -> Option<usize> {
+        // ORDERING: AcqRel takes over and passes on what others did under the permits in the word;
+        // Relaxed on failure because `step` runs again.
+        self.word
+            .fetch_update(Ordering::AcqRel, Ordering::Relaxed, step)
+            .ok()
+    }
+
+    /// Hands out what the line is due, and wakes without the lock.
+    #[cold]
+    fn serve_line(&self) {
+        wake_in_batches(|batch| self.serve_some(&mut self.line.lock(), batch));
+    }
+
+    /// Serves the front of the line as often as permits and batch allow.
+    fn serve_some(&self, line: &mut Line, batch: &mut WakeBatch) -> Progress {
+        // ORDERING: Acquire takes over what was done under the permits that are granted here; the
+        // waiter gets it through its own state.
+        let mut word = self.word.load(Ordering::Acquire);
+        while let Some(wanted) = line.waiters.front_payload() {
+            if batch.is_full() {
+                return Progress::More;
+            }
+            let waker = match state::serve(word, wanted) {
+                Serve::Wait => return Progress::Finished,
+                Serve::Dismiss => line.waiters.dismiss_front(),
+                Serve::Grant(_) => {
+                    // WAITERS is set (I1), so permits only come and CLOSED may (I2): this exchange
+                    // takes no more than `serve` saw.
+                    // ORDERING: as above.
+                    let seen = self.word.fetch_sub(wanted * state::ONE, Ordering::AcqRel);
+                    word = seen - wanted * state::ONE;
+                    line.waiters.grant_front()
+                }
+            };
+            if let Some(waker) = waker.flatten() {
+                batch.push(waker);
+            }
+        }
+        if !planted!("semaphore.keep_waiters_bit") {
+            // I1. ORDERING: AcqRel keeps the chain from `put` to `take` whole.
+            self.word.fetch_and(!state::WAITERS, Ordering::AcqRel);
+        }
+        Progress::Finished
+    }
+
+    /// A forgotten permit makes room under the bound (I5).
+    fn forget(&self, count: usize) {
+        if self.bound.is_some() {
+            self.line.lock().total -= count;
+        }
+    }
+
+    #[track_caller]
+    #[inline]
+    fn assert_possible(&self, count: usize) {
+        let most = self.bound.unwrap_or(MAX_PERMITS);
+        assert!(
+            count <= most,
+            "a request for {count} permits would wait for ever: this semaphore can have {most}"
+        );
+    }
+}
+
+impl fmt::Debug for Semaphore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut out = f.debug_struct("Semaphore");
+        self.name.describe(&mut out);
+        out.field("available", &self.available());
+        match self.line.try_lock() {
+            Some(line) => out.field("waiting", &line.waiters.len()),
+            None => out.field("waiting", &format_args!("<locked>")),
+        };
+        out.field("is_closed", &self.is_closed()).finish()
+    }
+}
+
+/// A panic while a permit is out leaves the semaphore whole: the permit comes back by unwinding.
+impl UnwindSafe for Semaphore {}
+impl RefUnwindSafe for Semaphore {}
+
+const _: () = {
+    const fn send_and_sync<T: Send + Sync>() {}
+    send_and_sync::<Semaphore>();
+    send_and_sync::<Permit<'static>>();
+    send_and_sync::<OwnedPermit>();
+    send_and_sync::<Acquire<'static>>();
+    send_and_sync::<AcquireOwned>();
+    send_and_sync::<SemaphoreStats>();
+};
