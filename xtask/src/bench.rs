@@ -7,27 +7,23 @@ use crate::process::{cargo, exists, run};
 
 /// The harness is a program of its own because its figures need the release profile.
 pub fn bench(rest: &[String]) -> Outcome {
-    // `--peers` is what the harness does anyway; the word is accepted because people type it.
-    let arguments: Vec<&String> = rest
-        .iter()
-        .filter(|argument| *argument != "--peers")
-        .collect();
     if rest.iter().any(|argument| argument == "--check") {
         for tool in ["strace", "valgrind"] {
             provide(tool);
         }
     }
+    // The harness starts a second program of its package, so both are built.
+    run(cargo().args([
+        "build",
+        "--release",
+        "--package",
+        "tenter-benches",
+        "--bins",
+    ]))?;
     run(cargo()
-        .args([
-            "run",
-            "--release",
-            "--package",
-            "tenter-benches",
-            "--bin",
-            "side-by-side",
-            "--",
-        ])
-        .args(arguments))
+        .args(["run", "--quiet", "--release", "--package", "tenter-benches"])
+        .args(["--bin", "side-by-side", "--"])
+        .args(rest))
 }
 
 /// Installs a tool where that is possible; else says what is missing.
