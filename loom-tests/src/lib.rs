@@ -31,9 +31,28 @@ pub fn check(name: &str, body: impl Fn() + Send + Sync + 'static) {
         shim::MODELLED,
         "{name} was built without the model checker; run `cargo xtask loom`"
     );
-    let iterations = shim::explore(body);
+    let iterations = logged(|| shim::explore(body));
     let bound = std::env::var("LOOM_MAX_PREEMPTIONS").unwrap_or_else(|_| BOUND.to_string());
     println!("\nmodel {name} iterations {iterations} bound {bound}");
+}
+
+/// Prints what loom logs, if `LOOM_LOG` asks for it.
+#[cfg(tenter_loom)]
+fn logged<R>(body: impl FnOnce() -> R) -> R {
+    use tracing_subscriber::{EnvFilter, fmt};
+    if std::env::var_os("LOOM_LOG").is_none() {
+        return body();
+    }
+    let subscriber = fmt()
+        .with_env_filter(EnvFilter::from_env("LOOM_LOG"))
+        .without_time()
+        .finish();
+    tracing::subscriber::with_default(subscriber, body)
+}
+
+#[cfg(not(tenter_loom))]
+fn logged<R>(body: impl FnOnce() -> R) -> R {
+    body()
 }
 
 /// Runs a future on the calling model thread.

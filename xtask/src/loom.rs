@@ -14,6 +14,7 @@ use crate::planted::{self, Planted};
 use crate::process::{Finished, Steps, capture, cargo, in_parallel, run_limited, target_dir};
 use crate::{Outcome, source};
 
+mod explain;
 mod lock;
 mod verdict;
 
@@ -32,6 +33,10 @@ struct Options {
     bound: u32,
     limit: Duration,
     bless: bool,
+    /// Replay the failing schedule of the one model with a log.
+    explain: bool,
+    /// With `explain`: the planted bug that makes it fail.
+    plant: Option<String>,
 }
 
 impl Options {
@@ -42,6 +47,8 @@ impl Options {
             bound: BOUND,
             limit: Duration::from_secs(LIMIT),
             bless: false,
+            explain: false,
+            plant: None,
         };
         let mut rest = rest.iter();
         while let Some(argument) = rest.next() {
@@ -51,6 +58,8 @@ impl Options {
             };
             match argument.as_str() {
                 "--bless" => options.bless = true,
+                "--explain" => options.explain = true,
+                "--plant" => options.plant = rest.next().cloned(),
                 "--bound" => options.bound = number(rest.next())?,
                 "--limit" => options.limit = Duration::from_secs(number(rest.next())?.into()),
                 flag if flag.starts_with('-') => {
@@ -71,6 +80,9 @@ impl Options {
             return Err(format!(
                 "--bless writes the numbers of bound {BOUND}; drop --bound"
             ));
+        }
+        if options.explain && options.test.is_none() {
+            return Err("--explain needs PROTOCOL TEST".to_owned());
         }
         Ok(options)
     }
@@ -136,6 +148,9 @@ pub fn loom(rest: &[String]) -> Outcome {
             "no such model; there are:\n  {}",
             names.join("\n  ")
         ));
+    }
+    if options.explain {
+        return explain::explain(&wanted[0], &options);
     }
     steps.step("models", || explore(&wanted, &options));
     steps.step("planted bugs", || plant(&models, &options));

@@ -36,6 +36,8 @@ cargo xtask <command>
   loom [PROTOCOL [TEST]] [--bound N] [--limit SECONDS] [--bless]
                             explores every model, compares the numbers of schedules with
                             loom-tests/models.lock, proves that each planted bug is caught
+  loom PROTOCOL TEST --explain [--plant BUG]
+                            replays the failing schedule with a log
   bench [ROW] [--peers] [--check] [...]
                             builds and runs the side-by-side benchmarks in release
   tsan [FILTER]             stress tests under ThreadSanitizer, where nightly is installed
