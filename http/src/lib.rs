@@ -1,1 +1,58 @@
-//! Not written yet.
+//! hyper and axum on tenter.
+//!
+//! [`serve`] runs a tower service, such as an axum `Router`, on a listener of tenter:
+//!
+//! ```no_run
+//! use axum::{Router, routing::get};
+//! use tenter::net::TcpListener;
+//!
+//! #[tenter::main]
+//! async fn main() -> std::io::Result<()> {
+//!     let listener = TcpListener::bind("127.0.0.1:8080").await?;
+//!     let app = Router::new().route("/", get(|| async { "hello" }));
+//!     let ctrl_c = async { drop(tenter::signal::ctrl_c().await) };
+//!     let report = tenter_http::serve(listener, app).with_graceful_shutdown(ctrl_c).await?;
+//!     println!("{report}");
+//!     Ok(())
+//! }
+//! ```
+//!
+//! For other uses of hyper there are the adapters that it asks for: [`TenterExecutor`],
+//! [`TenterTimer`] and [`TenterIo`]. None of them brings another runtime into the process: of the
+//! crate `tokio` only the channels are compiled, which hyper uses inside.
+//!
+//! # Map
+//!
+//! | file | what |
+//! |---|---|
+//! | `serve` | the server: accepts, watches for the end, drains |
+//! | `connection` | one connection, as a task |
+//! | `gate` | how the server tells its connections to finish, and learns that they have |
+//! | `peer` | the peer's address on every request |
+//! | `executor`, `timer`, `stream` | hyper's traits for tenter's types |
+#![deny(unsafe_code)]
+
+pub use crate::executor::TenterExecutor;
+pub use crate::peer::Peer;
+pub use crate::serve::{Serve, ServeFuture, ServeReport, serve};
+pub use crate::stream::TenterIo;
+pub use crate::timer::{TenterSleep, TenterTimer};
+
+mod connection;
+mod executor;
+mod gate;
+mod peer;
+mod serve;
+#[expect(
+    unsafe_code,
+    reason = "hyper hands out uninitialised buffers to read into"
+)]
+mod stream;
+#[expect(
+    unsafe_code,
+    reason = "pins the sleep inside the type that carries hyper's trait"
+)]
+mod timer;
+
+/// An error of any type, as tower and hyper pass them on.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;

@@ -24,6 +24,10 @@
 //! the pipe. A flood of one kind fills it, and another kind is then lost.
 //!
 //! Tests: `tests/tests/signal.rs` raises real signals; the bookkeeping is tested below.
+#![expect(
+    unsafe_code,
+    reason = "promises that the action of a handler is async-signal-safe"
+)]
 
 use std::fmt;
 use std::future::Future;
@@ -322,9 +326,8 @@ impl Signals {
             }
             ready!(self.reader.poll_readable(cx))?;
             let mut bytes = [0; 64];
-            let read = self
-                .reader
-                .try_io(Interest::READABLE, |mut socket| socket.read(&mut bytes));
+            let socket = &self.reader;
+            let read = socket.try_io(Interest::READABLE, || socket.get_ref().read(&mut bytes));
             match read {
                 Ok(_) => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}

@@ -31,8 +31,10 @@ async fn panics() {
 }
 
 #[tenter::test(flavor = "current_thread",)]
-#[ignore = "to see that the attribute stays"]
-async fn ignored() {}
+#[cfg(any())]
+async fn left_out() {
+    this_does_not_exist();
+}
 
 #[tenter::main(crate = ::tenter)]
 async fn main() -> std::process::ExitCode {

@@ -1,0 +1,86 @@
+//! One connection, as a task.
+//!
+//! It ends when the peer closes it, when it fails, when the server drains and the request in hand
+//! is answered, or at the latest when the server drops what is left. Only its own place tells the
+//! server that it is gone.
+
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use http::{Request, Response};
+use http_body::Body;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper_util::service::TowerToHyperService;
+use tenter::net::TcpStream;
+use tower_service::Service;
+
+use crate::gate::{Gate, Place};
+use crate::peer::{AddPeer, Peer};
+use crate::{BoxError, TenterIo, TenterTimer};
+
+/// Called with the errors that end connections.
+pub(crate) type OnError = Arc<dyn Fn(Peer, &hyper::Error) + Send + Sync>;
+
+/// What all connections of a server have in common.
+#[derive(Clone)]
+pub(crate) struct Settings {
+    pub(crate) gate: Arc<Gate>,
+    pub(crate) header_read_timeout: Duration,
+    pub(crate) half_close: bool,
+    pub(crate) on_error: Option<OnError>,
+}
+
+/// Serves one connection to its end.
+pub(crate) async fn run<S, B>(
+    stream: TcpStream,
+    peer: Peer,
+    service: S,
+    settings: Settings,
+    place: Place,
+) where
+    S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + 'static,
+    S::Future: Send,
+    S::Error: Into<BoxError>,
+    B: Body + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<BoxError>,
+{
+    // Declared first, so dropped last: a free place means that nothing of the connection is left.
+    let _place = place;
+    let service = TowerToHyperService::new(AddPeer { service, peer });
+    let connection = http1::Builder::new()
+        .timer(TenterTimer::new())
+        .header_read_timeout(settings.header_read_timeout)
+        .half_close(settings.half_close)
+        .serve_connection(TenterIo::new(stream), service)
+        .with_upgrades();
+    let mut connection = pin!(connection);
+    let gate = &settings.gate;
+    let result = match unless(connection.as_mut(), pin!(gate.draining())).await {
+        Some(result) => Some(result),
+        None => {
+            connection.as_mut().graceful_shutdown();
+            unless(connection, pin!(gate.dropping())).await
+        }
+    };
+    if let (Some(Err(error)), Some(on_error)) = (result, settings.on_error) {
+        on_error(peer, &error);
+    }
+}
+
+/// What `work` returns, or `None` if `end` comes first. `work` goes first: it is what is woken
+/// most, and what is ready is used.
+async fn unless<T>(
+    mut work: Pin<&mut impl Future<Output = T>>,
+    mut end: Pin<&mut impl Future<Output = ()>>,
+) -> Option<T> {
+    poll_fn(|cx: &mut Context<'_>| match work.as_mut().poll(cx) {
+        Poll::Ready(result) => Poll::Ready(Some(result)),
+        Poll::Pending => end.as_mut().poll(cx).map(|()| None),
+    })
+    .await
+}
