@@ -1,1 +1,70 @@
-//! Not written yet.
+//! Sockets, and readiness of any file descriptor, for tenter and for every other executor.
+//!
+//! Inside a tenter runtime its own threads wait for events. On any other executor the first source
+//! starts one background thread, which sleeps in a single system call while nothing happens.
+//!
+//! - [`net`]: TCP.
+//! - [`Async`]: any file descriptor that the system can poll.
+//! - [`AsyncReadExt`], [`AsyncWriteExt`]: what programs do with a stream of bytes.
+//! - [`Driver`]: for those who build a runtime.
+#![deny(unsafe_code)]
+
+pub use futures_io::{AsyncBufRead, AsyncRead, AsyncSeek, AsyncWrite};
+
+pub use crate::ambient::EnterGuard;
+pub use crate::async_fd::{Async, ReadWith, Readable, Writable, WriteWith};
+pub use crate::driver::{Driver, Handle};
+pub use crate::ext::{AsyncReadExt, AsyncWriteExt};
+pub use crate::interest::Interest;
+#[doc(hidden)]
+pub use crate::selector::Backend;
+
+pub mod ext;
+pub mod net;
+
+mod ambient;
+#[expect(
+    unsafe_code,
+    reason = "promises that a source keeps its descriptor open while it is registered"
+)]
+mod async_fd;
+mod driver;
+mod error;
+mod fallback;
+mod interest;
+mod limits;
+mod phase;
+mod readiness;
+#[expect(
+    unsafe_code,
+    reason = "passes on the obligation to keep a registered descriptor open"
+)]
+mod registration;
+mod shared;
+mod slab;
+mod slot;
+mod waiters;
+mod wakes;
+
+#[cfg(not(tenter_loom))]
+#[expect(
+    unsafe_code,
+    reason = "hands descriptors to the poller, which borrows them until they are deleted"
+)]
+mod selector;
+#[cfg(tenter_loom)]
+#[path = "selector_script.rs"]
+mod selector;
+#[cfg(not(tenter_loom))]
+mod selector_portable;
+
+/// What the models in `loom-tests` explore.
+#[cfg(tenter_loom)]
+#[doc(hidden)]
+pub mod model {
+    pub use crate::interest::{Direction, Directions};
+    pub use crate::readiness::AfterClear;
+    pub use crate::registration::Registration;
+    pub use crate::selector::Selector;
+    pub use crate::slot::Place;
+}

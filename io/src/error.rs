@@ -1,0 +1,164 @@
+//! Every error that this crate makes itself: what happened, where, and what to do about it.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::RawFd;
+
+use rustix::io::Errno;
+
+/// An error with a sentence of ours before the system's own, which stays its source.
+#[derive(Debug)]
+struct Explained {
+    sentence: String,
+    cause: Option<io::Error>,
+}
+
+impl fmt::Display for Explained {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.sentence)?;
+        match &self.cause {
+            Some(cause) => write!(f, ": {cause}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for Explained {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.cause
+            .as_ref()
+            .map(|cause| cause as &(dyn std::error::Error + 'static))
+    }
+}
+
+/// `sentence` before what the system said.
+pub fn explain(sentence: String, cause: io::Error) -> io::Error {
+    let kind = cause.kind();
+    let cause = Some(cause);
+    io::Error::new(kind, Explained { sentence, cause })
+}
+
+/// An error of our own.
+pub fn plain(kind: io::ErrorKind, sentence: String) -> io::Error {
+    let cause = None;
+    io::Error::new(kind, Explained { sentence, cause })
+}
+
+/// Nobody turns the driver any more.
+pub fn shut_down() -> io::Error {
+    plain(
+        io::ErrorKind::Other,
+        "the runtime of this socket has shut down, so nothing waits for its events any more; keep the \
+         runtime alive for as long as its sockets are used, or open the socket again in another one"
+            .to_owned(),
+    )
+}
+
+/// The poller could not be opened.
+pub fn cannot_start(cause: io::Error) -> io::Error {
+    explain(
+        "cannot start the I/O driver, which needs five file descriptors (see `ulimit -n`)"
+            .to_owned(),
+        cause,
+    )
+}
+
+/// The thread of the fallback driver was refused.
+pub fn no_fallback_thread(cause: io::Error) -> io::Error {
+    explain(
+        "cannot start the thread `tenter-io`, which serves sockets outside of a tenter runtime; lower the \
+         number of threads, or open the socket inside a runtime"
+            .to_owned(),
+        cause,
+    )
+}
+
+/// A descriptor was refused by the poller.
+pub fn cannot_register(fd: RawFd, cause: io::Error) -> io::Error {
+    let hint = match cause.raw_os_error().map(Errno::from_raw_os_error) {
+        Some(Errno::PERM) => {
+            "the system does not report readiness for this kind of file (a regular file or a directory \
+             is always ready); read and write it on a blocking thread instead"
+        }
+        Some(Errno::EXIST) => {
+            "it is registered already; share the one `Async` by reference or in an `Arc`, or register a \
+             duplicate of the descriptor"
+        }
+        Some(Errno::NOSPC) => {
+            "the limit for watched descriptors is reached (see /proc/sys/fs/epoll/max_user_watches)"
+        }
+        Some(Errno::NOMEM) => "the system is out of memory",
+        Some(Errno::BADF) => "the descriptor is not open",
+        _ => "the poller refused it",
+    };
+    explain(
+        format!("cannot wait for file descriptor {fd}: {hint}"),
+        cause,
+    )
+}
+
+/// All slots are taken.
+pub fn too_many_sources(fd: RawFd) -> io::Error {
+    plain(
+        io::ErrorKind::OutOfMemory,
+        format!(
+            "cannot wait for file descriptor {fd}: this driver has no slot left; close sockets"
+        ),
+    )
+}
+
+/// Why a poller broke, kept to be told to everybody who comes.
+#[derive(Debug)]
+pub struct Failure {
+    kind: io::ErrorKind,
+    text: String,
+}
+
+impl Failure {
+    /// Keeps what can be kept of an error that is not `Clone`.
+    pub fn new(error: io::Error) -> Self {
+        Failure {
+            kind: error.kind(),
+            text: error.to_string(),
+        }
+    }
+
+    /// For one of those who come.
+    pub fn to_error(&self) -> io::Error {
+        plain(
+            self.kind,
+            format!(
+                "the I/O driver of this socket has failed and does not report events any more; close the \
+                 socket and open it again in a new runtime: {}",
+                self.text
+            ),
+        )
+    }
+}
+
+/// Every address was tried in vain. Named is each of them with its reason; the kind is the last
+/// one's.
+pub fn all_failed(what: &str, failures: Vec<(SocketAddr, io::Error)>) -> io::Error {
+    let kind = failures
+        .last()
+        .map_or(io::ErrorKind::InvalidInput, |(_, error)| error.kind());
+    let mut failures = failures;
+    if failures.len() == 1 {
+        let (address, cause) = failures.remove(0);
+        return explain(format!("cannot {what} {address}"), cause);
+    }
+    let reasons: Vec<String> = failures
+        .iter()
+        .map(|(address, error)| format!("{address}: {error}"))
+        .collect();
+    let reasons = if reasons.is_empty() {
+        "no address was given".to_owned()
+    } else {
+        reasons.join("; ")
+    };
+    plain(
+        kind,
+        format!("cannot {what} any of the addresses: {reasons}"),
+    )
+}

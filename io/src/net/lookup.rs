@@ -1,0 +1,129 @@
+//! Looking up a host name: the system's own lookup blocks, so it gets a short-lived thread.
+//!
+//! Dropping the future leaves the thread to itself; it ends when the system answers.
+//!
+//! Tests: `io/tests/lookup.rs`.
+
+use std::fmt;
+use std::io;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+mod oneshot {
+    pub struct Receiver<T>(std::sync::Arc<std::sync::Mutex<(Option<T>, Option<std::task::Waker>)>>);
+    pub struct Sender<T>(std::sync::Arc<std::sync::Mutex<(Option<T>, Option<std::task::Waker>)>>);
+    pub fn oneshot<T>() -> (Sender<T>, Receiver<T>) {
+        let a = std::sync::Arc::new(std::sync::Mutex::new((None, None)));
+        (Sender(a.clone()), Receiver(a))
+    }
+    impl<T> Sender<T> {
+        pub fn send(self, t: T) -> Result<(), T> {
+            let w = {
+                let mut g = self.0.lock().unwrap();
+                g.0 = Some(t);
+                g.1.take()
+            };
+            if let Some(w) = w {
+                w.wake()
+            }
+            Ok(())
+        }
+    }
+    impl<T> Future for Receiver<T> {
+        type Output = Result<T, ()>;
+        fn poll(
+            self: std::pin::Pin<&mut Self>,
+            cx: &mut std::task::Context<'_>,
+        ) -> std::task::Poll<Self::Output> {
+            let mut g = self.0.lock().unwrap();
+            match g.0.take() {
+                Some(t) => std::task::Poll::Ready(Ok(t)),
+                None => {
+                    g.1 = Some(cx.waker().clone());
+                    std::task::Poll::Pending
+                }
+            }
+        }
+    }
+}
+use tenter_sync::shim::thread;
+
+use crate::error;
+
+type Answer = io::Result<Vec<SocketAddr>>;
+
+/// A lookup that starts when it is first polled.
+pub struct Lookup {
+    host: String,
+    port: u16,
+    answer: Option<oneshot::Receiver<Answer>>,
+}
+
+impl Lookup {
+    /// Of this host.
+    pub fn new(host: String, port: u16) -> Self {
+        Lookup {
+            host,
+            port,
+            answer: None,
+        }
+    }
+
+    /// The host, for messages.
+    pub fn host(&self) -> (&str, u16) {
+        (&self.host, self.port)
+    }
+
+    fn start(&self) -> io::Result<oneshot::Receiver<Answer>> {
+        let (sender, receiver) = oneshot::oneshot();
+        let (host, port) = (self.host.clone(), self.port);
+        let job = move || {
+            let addresses = (host.as_str(), port).to_socket_addrs();
+            // Nobody to tell: the future was dropped.
+            let _ = sender.send(addresses.map(Iterator::collect));
+        };
+        thread::spawn_named("tenter-lookup", job).map_err(|cause| {
+            error::explain(
+                format!("cannot start a thread to look up `{}`", self.host),
+                cause,
+            )
+        })?;
+        Ok(receiver)
+    }
+}
+
+impl Future for Lookup {
+    type Output = Answer;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Answer> {
+        if self.answer.is_none() {
+            self.answer = Some(self.start()?);
+        }
+        let Some(answer) = &mut self.answer else {
+            unreachable!("it has just been filled");
+        };
+        let answer = match ready!(Pin::new(answer).poll(cx)) {
+            Ok(answer) => answer,
+            Err(_) => Err(error::plain(
+                io::ErrorKind::Other,
+                "the lookup panicked".to_owned(),
+            )),
+        };
+        let failed = |cause| error::explain(format!("cannot look up host `{}`", self.host), cause);
+        let addresses = answer.map_err(failed)?;
+        if addresses.is_empty() {
+            return Poll::Ready(Err(error::plain(
+                io::ErrorKind::NotFound,
+                format!("host `{}` has no address", self.host),
+            )));
+        }
+        Poll::Ready(Ok(addresses))
+    }
+}
+
+impl fmt::Debug for Lookup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Lookup").field(&self.host).finish()
+    }
+}

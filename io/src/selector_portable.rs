@@ -1,0 +1,40 @@
+//! Waiting the way `polling` does it, on every system that it knows.
+
+use std::io;
+use std::time::Duration;
+
+use polling::{Events, Poller};
+
+use crate::interest::Directions;
+use crate::limits::{EVENTS_PER_WAIT, LONGEST_WAIT};
+use crate::slab::Key;
+
+/// The events of one wait. Its buffer is allocated by the first.
+#[derive(Debug)]
+pub struct Portable(Option<Events>);
+
+impl Portable {
+    /// Without events.
+    pub fn new() -> Self {
+        Portable(None)
+    }
+
+    /// See `Selector::wait`.
+    pub fn wait(&mut self, poller: &Poller, timeout: Option<Duration>) -> io::Result<()> {
+        let events = self.0.get_or_insert_with(|| {
+            let capacity = EVENTS_PER_WAIT.try_into().expect("not zero");
+            Events::with_capacity(capacity)
+        });
+        events.clear();
+        let timeout = timeout.filter(|timeout| *timeout < LONGEST_WAIT);
+        poller.wait(events, timeout).map(drop)
+    }
+
+    /// The events of the last wait.
+    pub fn events(&self) -> impl Iterator<Item = (Key, Directions)> {
+        self.0.iter().flat_map(Events::iter).map(|event| {
+            let directions = Directions::new(event.readable, event.writable);
+            (Key::from_bits(event.key), directions)
+        })
+    }
+}
