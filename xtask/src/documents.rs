@@ -140,28 +140,42 @@ fn check_headers(sources: &[Source], known: &BTreeSet<&str>, report: &mut Report
             if !inside {
                 continue;
             }
-            for named in text
-                .split('`')
-                .skip(1)
-                .step_by(2)
-                .filter(|named| named.ends_with(".rs"))
-            {
-                let folder = source.path.split('/').next().unwrap_or_default();
-                let beside = resolve(&source.path, named);
-                let exists = [named.to_owned(), format!("{folder}/{named}"), beside]
-                    .iter()
-                    .any(|path| known.contains(path.as_str()));
-                if !exists {
+            for named in text.split('`').skip(1).step_by(2) {
+                if !header_name_exists(sources, source, named, known) {
                     report.add(
                         &source.path,
                         comment.line,
                         format!("the header names {named}, which does not exist"),
-                        "name the test file, from the workspace or from the crate's folder",
+                        "name a file, from the workspace or from the crate's folder, or a test",
                     );
                 }
             }
         }
     }
+}
+
+/// A file, or a test function; anything else in backticks is prose.
+fn header_name_exists(
+    sources: &[Source],
+    source: &Source,
+    named: &str,
+    known: &BTreeSet<&str>,
+) -> bool {
+    if named.ends_with(".rs") {
+        let folder = source.path.split('/').next().unwrap_or_default();
+        let paths = [
+            named.to_owned(),
+            format!("{folder}/{named}"),
+            format!("{folder}/src/{named}"),
+            resolve(&source.path, named),
+        ];
+        return paths.iter().any(|path| known.contains(path.as_str()));
+    }
+    let test = named.contains('_')
+        && named
+            .chars()
+            .all(|c| c == '_' || c.is_ascii_lowercase() || c.is_ascii_digit());
+    !test || has_test(sources, named)
 }
 
 fn check_readme(report: &mut Report) -> Result<(), String> {

@@ -7,8 +7,10 @@ use crate::lexer::{Comment, Kind, Token, after_group, lex, reads};
 
 /// The folder of the workspace.
 pub fn root() -> PathBuf {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    here.parent().unwrap_or(here).to_owned()
+    // `cargo run` says where it found this package; a binary that was moved knows where it was built.
+    let here = std::env::var_os("CARGO_MANIFEST_DIR");
+    let here = here.map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
+    here.parent().map_or_else(|| here.clone(), Path::to_owned)
 }
 
 /// A Rust file.

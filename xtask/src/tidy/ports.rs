@@ -45,7 +45,12 @@ const PORTS: [Port; 6] = [
             "std::time::SystemTime",
             "std::time::UNIX_EPOCH",
         ],
-        files: &["timer/src/clock.rs", "timer/src/instant.rs"],
+        // The last one converts for hyper, whose trait speaks of the system's time.
+        files: &[
+            "timer/src/clock.rs",
+            "timer/src/instant.rs",
+            "http/src/timer.rs",
+        ],
         instead: "take the time from a tenter_timer::Clock, which a test can turn",
     },
     Port {
@@ -72,11 +77,14 @@ fn within(name: &str, path: &str) -> bool {
             .is_some_and(|rest| rest.starts_with("::"))
 }
 
-/// `std::thread::panicking` and `std::thread::Result` start nothing and synchronise nothing.
+/// These start nothing and synchronise nothing.
 fn is_harmless(path: &str) -> bool {
     matches!(
         path,
-        "std::thread::panicking" | "std::thread::Result" | "std::alloc::Layout"
+        "std::thread::current"
+            | "std::thread::panicking"
+            | "std::thread::Result"
+            | "std::alloc::Layout"
     )
 }
 
@@ -101,6 +109,10 @@ const ORDERINGS: [&str; 5] = ["Relaxed", "Acquire", "Release", "AcqRel", "SeqCst
 
 /// Every memory ordering has a note that names its partner.
 pub fn check_orderings(source: &Source, report: &mut Report) {
+    if source.path == "sync/src/shim/model.rs" {
+        return; // The counters of the explorer itself.
+    }
+    let plants = plants(source);
     for (line, path) in source.paths() {
         let Some((before, last)) = path.rsplit_once("::") else {
             continue;
@@ -116,8 +128,21 @@ pub fn check_orderings(source: &Source, report: &mut Report) {
                 "write `Ordering::…` in full, so that every ordering can be found",
             );
         }
-        let noted = source.comment_near(line, NOTE_DISTANCE, "ORDERING:")
-            || source.comment_near(line, NOTE_DISTANCE, "pairs with");
+        if plants.iter().any(|plant| plant.body.contains(&line)) {
+            continue;
+        }
+        // After a planted bug, the note of the true branch may stand below it.
+        let below = if plants
+            .iter()
+            .any(|plant| (plant.line..plant.line + NOTE_DISTANCE).contains(&line))
+        {
+            NOTE_DISTANCE
+        } else {
+            0
+        };
+        let noted = ["ORDERING:", "pairs with"]
+            .iter()
+            .any(|words| source.comment_near(line + below, NOTE_DISTANCE + below, words));
         if !noted {
             report.add(
                 &source.path,
@@ -127,6 +152,31 @@ pub fn check_orderings(source: &Source, report: &mut Report) {
             );
         }
     }
+}
+
+/// A planted bug: code that is wrong on purpose.
+struct Plant {
+    line: usize,
+    /// The lines of its branch.
+    body: std::ops::Range<usize>,
+}
+
+fn plants(source: &Source) -> Vec<Plant> {
+    let tokens = &source.tokens;
+    let mut found = Vec::new();
+    for at in (0..tokens.len()).filter(|at| reads(tokens, *at, &["planted", "!", "("])) {
+        let line = tokens[at].line;
+        let open = after_group(tokens, at + 2);
+        let negated = at > 0 && reads(tokens, at - 1, &["!"]);
+        let body = if !negated && reads(tokens, open, &["{"]) {
+            let close = after_group(tokens, open) - 1;
+            line..tokens[close].line + 1
+        } else {
+            line..line
+        };
+        found.push(Plant { line, body });
+    }
+    found
 }
 
 /// Production bodies are the same text under the model.
@@ -217,6 +267,28 @@ mod tests {
                 check_orderings
             ),
             0
+        );
+    }
+
+    #[test]
+    fn a_planted_bug_needs_no_note_but_its_true_branch_does() {
+        let wrong = "if planted!(\"a\") {\n a.load(Ordering::Relaxed);\n return; }\n";
+        assert_eq!(
+            findings(
+                "io/src/a.rs",
+                &format!("fn f() {{ {wrong} }}"),
+                check_orderings
+            ),
+            0
+        );
+        let right = "if !planted!(\"a\") {\n fence(Ordering::SeqCst);\n }\n";
+        assert_eq!(
+            findings(
+                "io/src/a.rs",
+                &format!("fn f() {{ {right} }}"),
+                check_orderings
+            ),
+            1
         );
     }
 
