@@ -147,8 +147,21 @@ where
 #[doc(hidden)]
 pub mod model {
     //! Internals for the model checker.
+    use super::{Future, JoinHandle, Location};
+
     pub use crate::scheduler::inbox::Inbox;
-    pub use crate::task::cell::{Schedule, Shared};
-    pub use crate::task::raw::{Ran, YieldFlag, allocate};
-    pub use crate::task::{Runnable, state::State};
+    pub use crate::scheduler::parking::Parking;
+    pub use crate::task::cell::{Header, Schedule, Shared};
+    pub use crate::task::raw::{Ran, YieldFlag, allocate, shut_down};
+    pub use crate::task::{Runnable, Unobserved};
+
+    /// A task on a scheduler of the model's own.
+    #[track_caller]
+    pub fn spawn_on<F: Future, S: Schedule>(
+        future: F,
+        scheduler: S,
+    ) -> (Runnable, JoinHandle<F::Output>) {
+        let (task, header) = allocate(future, scheduler, Shared, None, Location::caller());
+        (task, JoinHandle::new(header))
+    }
 }

@@ -35,6 +35,7 @@ use core::time::Duration;
 use std::sync::Arc as StdArc;
 
 use tenter_io as io;
+use tenter_sync::planted;
 use tenter_sync::shim::{Arc, Mutex, size, thread};
 use tenter_timer::{Instant, Timers};
 
@@ -199,6 +200,9 @@ impl Scheduler {
             seat.core = Some(core);
             core::mem::take(&mut seat.waiting)
         };
+        if planted!("current_thread.no_wake_after_put_core") {
+            return;
+        }
         for thread in waiting {
             thread.unpark();
         }
@@ -348,7 +352,7 @@ impl Scheduler {
             return;
         }
         // S3: whatever was published before the announcement could be seen is seen now.
-        if !self.inbox.is_empty() {
+        if !self.inbox.is_empty() && !planted!("inbox.no_recheck") {
             self.parking.awake(in_poller);
         } else if in_poller {
             self.poll_io(core, timeout);

@@ -23,6 +23,8 @@
 
 use core::ptr::{self, NonNull};
 
+use tenter_sync::planted;
+use tenter_sync::shim::Guess;
 use tenter_sync::shim::atomic::{AtomicPtr, Ordering};
 
 use crate::task::Runnable;
@@ -48,8 +50,7 @@ impl Inbox {
     /// Leaves a task. `Err` gives it back if the inbox is closed.
     pub fn push(&self, task: Runnable) -> Result<(), Runnable> {
         let new = task.into_raw();
-        // ORDERING: Relaxed. Only a guess, compared below; nothing is read through it here.
-        let mut head = self.head.load(Ordering::Relaxed);
+        let mut head = self.head.guess();
         loop {
             if head == CLOSED {
                 // SAFETY: (a) from `into_raw` above; not pushed, so the place is still ours.
@@ -63,12 +64,13 @@ impl Inbox {
                 .with_mut(|next| unsafe { *next = NonNull::new(head) });
             // ORDERING: Release publishes the link, and what the waker did, to `take`. Failure is
             // Relaxed because the loop compares again.
-            let pushed = self.head.compare_exchange_weak(
-                head,
-                new.as_ptr(),
-                Ordering::Release,
-                Ordering::Relaxed,
-            );
+            let publish = if planted!("inbox.relaxed_push") {
+                Ordering::Relaxed
+            } else {
+                Ordering::Release
+            };
+            let pushed =
+                self.head.compare_exchange_weak(head, new.as_ptr(), publish, Ordering::Relaxed);
             match pushed {
                 // From here on the thread may run the task and free it: nothing is touched any more.
                 Ok(_) => return Ok(()),

@@ -17,6 +17,7 @@ use core::panic::Location;
 use core::ptr::NonNull;
 use std::sync::Arc as StdArc;
 
+use tenter_sync::planted;
 use tenter_sync::shim::{Arc, thread};
 
 use super::current_thread::{Core, Scheduler, refuse};
@@ -124,7 +125,12 @@ fn end_all(scheduler: &Scheduler, core: &Core) -> ShutdownReport {
     // 2.
     core.close();
     // 3.
-    for task in scheduler.inbox.close() {
+    let left = if planted!("current_thread.inbox_left_open") {
+        scheduler.inbox.take()
+    } else {
+        scheduler.inbox.close()
+    };
+    for task in left {
         // Tasks on the list are ended below; a task that has never run is not on it.
         if task.header().state.load().is_fresh() {
             report.cancelled(task.header());

@@ -50,6 +50,7 @@
 use core::fmt;
 
 use tenter_sync::planted;
+use tenter_sync::shim::Guess;
 use tenter_sync::shim::atomic::{AtomicUsize, Ordering, fence};
 
 // | 63 … 9 | 8     | 7        | 6        | 5      | 4          | 3    | 2        | 1       | 0         |
@@ -301,8 +302,7 @@ impl State {
     /// The one compare-exchange loop. `step` is pure.
     #[inline]
     fn update<A>(&self, step: impl Fn(Word) -> (Word, A)) -> A {
-        // ORDERING: Relaxed. Only a guess; the exchange below compares and acquires.
-        let mut seen = self.0.load(Ordering::Relaxed);
+        let mut seen = self.0.guess();
         loop {
             let (next, action) = step(Word(seen));
             next.check();

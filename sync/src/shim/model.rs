@@ -13,6 +13,49 @@ pub mod atomic {
     };
 }
 
+/// The first look of a compare-exchange loop: [`Guess::guess`].
+///
+/// loom remembers only the last access to each atomic when it looks for races to reorder. A plain load
+/// at the head of a compare-exchange loop would be that last access, and would hide the conflict
+/// between the exchange and an earlier load by another thread: the model would never try the exchange
+/// first. A compare-exchange that fails counts as a write in that search, stores nothing, and reads the
+/// newest value, which is what the loop ends with anyway.
+pub trait Guess {
+    /// What the atomic holds.
+    type Value;
+    /// The newest value.
+    fn guess(&self) -> Self::Value;
+}
+
+macro_rules! guess {
+    ($($atomic:ty => $value:ty),*) => {$(
+        impl Guess for $atomic {
+            type Value = $value;
+
+            fn guess(&self) -> $value {
+                let (any, relaxed) = (<$value>::MAX, atomic::Ordering::Relaxed);
+                self.compare_exchange(any, any, relaxed, relaxed).unwrap_or_else(|value| value)
+            }
+        }
+    )*};
+}
+
+guess!(
+    atomic::AtomicU8 => u8,
+    atomic::AtomicU32 => u32,
+    atomic::AtomicU64 => u64,
+    atomic::AtomicUsize => usize
+);
+
+impl<T> Guess for atomic::AtomicPtr<T> {
+    type Value = *mut T;
+
+    fn guess(&self) -> *mut T {
+        let (any, relaxed) = (std::ptr::without_provenance_mut(3), atomic::Ordering::Relaxed);
+        self.compare_exchange(any, any, relaxed, relaxed).unwrap_or_else(|value| value)
+    }
+}
+
 /// Threads.
 pub mod thread {
     use std::io;

@@ -10,6 +10,46 @@ pub mod atomic {
     };
 }
 
+/// The first look of a compare-exchange loop: [`Guess::guess`].
+pub trait Guess {
+    /// What the atomic holds.
+    type Value;
+    /// The value, perhaps out of date, to start a compare-exchange loop with. A relaxed load; in the
+    /// model it is a compare-exchange that fails, see `docs/memory-model.md`.
+    fn guess(&self) -> Self::Value;
+}
+
+macro_rules! guess {
+    ($($atomic:ty => $value:ty),*) => {$(
+        impl Guess for $atomic {
+            type Value = $value;
+
+            #[inline(always)]
+            fn guess(&self) -> $value {
+                // ORDERING: Relaxed. Only a guess; the exchange that follows compares and orders.
+                self.load(atomic::Ordering::Relaxed)
+            }
+        }
+    )*};
+}
+
+guess!(
+    atomic::AtomicU8 => u8,
+    atomic::AtomicU32 => u32,
+    atomic::AtomicU64 => u64,
+    atomic::AtomicUsize => usize
+);
+
+impl<T> Guess for atomic::AtomicPtr<T> {
+    type Value = *mut T;
+
+    #[inline(always)]
+    fn guess(&self) -> *mut T {
+        // ORDERING: Relaxed. Only a guess; the exchange that follows compares and orders.
+        self.load(atomic::Ordering::Relaxed)
+    }
+}
+
 /// Threads.
 pub mod thread {
     use std::io;

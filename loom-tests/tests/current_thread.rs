@@ -1,0 +1,93 @@
+#![cfg(tenter_loom)]
+//! The whole single-threaded runtime (`runtime/src/scheduler/current_thread.rs`), driven by one model
+//! thread while others wake, spawn, cancel, wait for their turn, or end it.
+
+use tenter::{Builder, Runtime};
+use tenter_loom_tests::{Census, block_on, check};
+use tenter_sync::oneshot::oneshot;
+use tenter_sync::shim::{Arc, thread};
+
+fn runtime() -> Runtime {
+    Builder::current_thread().build().expect("no setting is wrong")
+}
+
+/// Goal: a wake from another thread reaches a runtime that is going to sleep.
+#[test]
+fn remote_wake() {
+    check("current_thread::remote_wake", || {
+        let (sender, receiver) = oneshot();
+        let other = thread::spawn(move || sender.send(7).expect("somebody waits"));
+        let runtime = runtime();
+        assert_eq!(runtime.block_on(receiver).expect("sent"), 7);
+        drop(runtime);
+        other.join().unwrap();
+    });
+}
+
+/// Goal: a task that another thread spawns is run, and its output comes back to that thread.
+#[test]
+fn remote_spawn() {
+    check("current_thread::remote_spawn", || {
+        let runtime = runtime();
+        let handle = runtime.handle().clone();
+        let (done, wait) = oneshot();
+        let other = thread::spawn(move || {
+            let output = block_on(handle.spawn(async { 7 })).expect("no panic");
+            done.send(output).expect("somebody waits");
+        });
+        assert_eq!(runtime.block_on(wait).expect("sent"), 7);
+        drop(runtime);
+        other.join().unwrap();
+    });
+}
+
+/// Goal: a task that another thread spawns while the runtime ends is run or cancelled, and dropped once
+/// either way.
+#[test]
+fn shutdown_vs_spawn() {
+    check("current_thread::shutdown_vs_spawn", || {
+        let runtime = runtime();
+        let handle = runtime.handle().clone();
+        let census = Census::new();
+        let guard = census.track(());
+        let other = thread::spawn(move || {
+            let task = handle.spawn(async move { drop(guard) });
+            block_on(task).is_err_and(|error| error.is_cancelled())
+        });
+        drop(runtime);
+        assert!(other.join().unwrap(), "nobody drove the runtime");
+        census.assert_all_dropped();
+    });
+}
+
+/// Goal: a wake from another thread while the runtime ends touches nothing that is gone.
+#[test]
+fn shutdown_vs_remote_wake() {
+    check("current_thread::shutdown_vs_remote_wake", || {
+        let runtime = runtime();
+        let (sender, receiver) = oneshot::<()>();
+        let task = runtime.spawn(async move { receiver.await.is_ok() });
+        runtime.block_on(tenter::task::yield_now());
+        let other = thread::spawn(move || drop(sender));
+        drop(runtime);
+        let ended = block_on(task);
+        assert!(ended.is_err_and(|error| error.is_cancelled()));
+        other.join().unwrap();
+    });
+}
+
+/// Goal: of two threads in `block_on` of one runtime, the one that waits takes over when the other
+/// leaves, and each gets its own output.
+#[test]
+fn the_core_is_handed_over() {
+    check("current_thread::the_core_is_handed_over", || {
+        let runtime = Arc::new(runtime());
+        let task = runtime.spawn(async { 7 });
+        let other = {
+            let runtime = Arc::clone(&runtime);
+            thread::spawn(move || runtime.block_on(async { 1 }))
+        };
+        assert_eq!(runtime.block_on(task).expect("no panic"), 7);
+        assert_eq!(other.join().unwrap(), 1);
+    });
+}
