@@ -4,7 +4,7 @@
 
 use tenter::{Builder, Runtime};
 use tenter_loom_tests::{Census, block_on, check};
-use tenter_sync::oneshot::oneshot;
+use tenter_sync::oneshot;
 use tenter_sync::shim::{Arc, thread};
 
 fn runtime() -> Runtime {
