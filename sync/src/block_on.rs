@@ -46,6 +46,6 @@ pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
         if let Poll::Ready(output) = future.as_mut().poll(&mut cx) {
             return output;
         }
-        let Unparked::Notified | Unparked::TimedOut = unpark.0.park(None);
+        let (Unparked::Notified | Unparked::TimedOut) = unpark.0.park(None);
     }
 }

@@ -5,6 +5,14 @@
 //! in the very source that ships.
 #![deny(unsafe_code)]
 
+pub use crate::error::{Closed, OverRelease, TryAcquireError};
+pub use crate::notify::{Notified, Notify, NotifyStats};
+pub use crate::oneshot::oneshot;
+pub use crate::semaphore::{
+    Acquire, AcquireOwned, OwnedPermit, Permit, Semaphore, SemaphoreStats,
+};
+
+mod block_on;
 pub mod budget;
 #[expect(
     unsafe_code,
@@ -12,10 +20,21 @@ pub mod budget;
 )]
 #[doc(hidden)]
 pub mod current;
+mod error;
+mod name;
+mod notify;
+pub mod oneshot;
 #[doc(hidden)]
 pub mod parker;
+mod semaphore;
 #[doc(hidden)]
 pub mod shim;
+#[expect(unsafe_code, reason = "intrusive list; contract in its head")]
+#[doc(hidden)]
+pub mod wait_list;
 #[expect(unsafe_code, reason = "uninitialised places of the batch")]
 #[doc(hidden)]
 pub mod wake_batch;
+#[expect(unsafe_code, reason = "a slot that its state word guards")]
+#[doc(hidden)]
+pub mod waker_cell;

@@ -24,6 +24,7 @@ use crate::error::Closed;
 use crate::planted;
 use crate::shim::atomic::Ordering;
 use crate::wait_list::{Identity, Left, WaitState, Waiter};
+use crate::wake_batch::{Progress, wake_in_batches};
 
 /// Waits for permits of a borrowed semaphore. See [`Semaphore::acquire`].
 #[must_use = "futures do nothing unless they are awaited or polled"]
@@ -279,17 +280,17 @@ impl Semaphore {
 
     #[cold]
     fn abandon_slow(&self, mut waiter: Pin<&mut Waiter>, count: usize) {
-        if waiter.state() == WaitState::Waiting {
-            let left = self.line.lock().waiters.leave(waiter.as_mut());
-            if let Left::Waiting(waker) = left {
+        let mut left = None;
+        wake_in_batches(|batch| {
+            let mut line = self.line.lock();
+            match left.get_or_insert_with(|| line.waiters.leave(waiter.as_mut())) {
                 // Those behind may ask for less than was asked for here (I4).
-                if !planted!("semaphore.leave_without_serving") {
-                    self.serve_line();
+                Left::Waiting(_) if !planted!("semaphore.leave_without_serving") => {
+                    self.serve_some(&mut line, batch)
                 }
-                drop(waker);
-                return;
+                _ => Progress::Finished,
             }
-        }
+        });
         if waiter.state() == WaitState::Granted && !planted!("semaphore.cancel_swallows_grant") {
             self.put(count);
         }

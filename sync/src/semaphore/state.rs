@@ -83,7 +83,7 @@ pub(super) const fn line_up(word: usize, count: usize) -> LineUp {
 pub(super) const fn put(word: usize, count: usize) -> usize {
     let free = permits(word).saturating_add(count);
     let free = if free > MAX_PERMITS { MAX_PERMITS } else { free };
-    free * ONE | word & (CLOSED | WAITERS)
+    (free * ONE) | (word & (CLOSED | WAITERS))
 }
 
 /// Adds new permits; `None` if there would be too many.
@@ -122,7 +122,7 @@ mod tests {
     use super::*;
 
     const fn word(permits: usize, flags: usize) -> usize {
-        permits * ONE | flags
+        (permits * ONE) | flags
     }
 
     #[test]

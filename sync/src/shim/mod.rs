@@ -22,6 +22,7 @@ mod real;
 pub use real::*;
 
 #[cfg(tenter_loom)]
+#[expect(unsafe_code, reason = "shares cells whose accesses loom watches")]
 mod model;
 #[cfg(tenter_loom)]
 pub use model::*;
