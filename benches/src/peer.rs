@@ -5,7 +5,6 @@
 //! All calls are generic and inlined: the trait costs nothing at run time.
 
 mod smol;
-#[cfg(feature = "tenter")]
 mod tenter;
 mod tokio;
 
@@ -17,7 +16,6 @@ use std::str::FromStr;
 use std::time::Duration;
 
 pub use self::smol::Smol;
-#[cfg(feature = "tenter")]
 pub use self::tenter::Tenter;
 pub use self::tokio::Tokio;
 
@@ -109,7 +107,6 @@ pub trait Peer: Sized + 'static {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PeerId {
     /// This project.
-    #[cfg(feature = "tenter")]
     Tenter,
     /// tokio, `current_thread`.
     Tokio,
@@ -119,12 +116,7 @@ pub enum PeerId {
 
 impl PeerId {
     /// All of them, in the order of the table.
-    pub const ALL: &[Self] = &[
-        #[cfg(feature = "tenter")]
-        Self::Tenter,
-        Self::Tokio,
-        Self::Smol,
-    ];
+    pub const ALL: &[Self] = &[Self::Tenter, Self::Tokio, Self::Smol];
 
     /// The one that is judged: the first of [`PeerId::ALL`].
     pub const JUDGED: Self = Self::ALL[0];
@@ -132,7 +124,6 @@ impl PeerId {
     /// Its name in tables, commands and `targets.toml`.
     pub fn name(self) -> &'static str {
         match self {
-            #[cfg(feature = "tenter")]
             Self::Tenter => "tenter",
             Self::Tokio => "tokio",
             Self::Smol => "smol",
@@ -162,7 +153,6 @@ impl FromStr for PeerId {
 macro_rules! with_peer {
     ($id:expr, $Peer:ident => $body:expr) => {
         match $id {
-            #[cfg(feature = "tenter")]
             $crate::peer::PeerId::Tenter => {
                 type $Peer = $crate::peer::Tenter;
                 $body

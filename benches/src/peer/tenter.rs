@@ -131,6 +131,6 @@ impl Peer for Tenter {
     }
 
     async fn http(stream: TcpStream) {
-        server::hello(tenter_http::Io::new(stream)).await;
+        server::hello(tenter_http::TenterIo::new(stream)).await;
     }
 }
