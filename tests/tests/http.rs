@@ -48,7 +48,9 @@ impl Server {
             tenter::run(async move {
                 let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
                 tell_address.send(listener.local_addr().unwrap()).unwrap();
-                let signal = async move { drop(stopped.await) };
+                let signal = async move {
+                    let _ = stopped.await;
+                };
                 let server = configure(serve(listener, app)).with_graceful_shutdown(signal);
                 let _ = tell_report.send(server.await);
             });
