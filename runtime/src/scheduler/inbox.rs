@@ -70,7 +70,8 @@ impl Inbox {
                 Ordering::Release
             };
             let pushed =
-                self.head.compare_exchange_weak(head, new.as_ptr(), publish, Ordering::Relaxed);
+                self.head
+                    .compare_exchange_weak(head, new.as_ptr(), publish, Ordering::Relaxed);
             match pushed {
                 // From here on the thread may run the task and free it: nothing is touched any more.
                 Ok(_) => return Ok(()),

@@ -64,6 +64,14 @@ pub struct Vtable {
     pub local: bool,
 }
 
+impl core::fmt::Debug for Vtable {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Vtable")
+            .field("local", &self.local)
+            .finish_non_exhaustive()
+    }
+}
+
 struct TableOf<F, S, O>(core::marker::PhantomData<(F, S, O)>);
 
 impl<F: Future, S: Schedule, O: Ownership> TableOf<F, S, O> {
