@@ -1,6 +1,7 @@
 //! What a run with a planted bug proves.
 
 use std::fmt;
+use std::os::unix::process::ExitStatusExt as _;
 
 use crate::process::Finished;
 
@@ -45,9 +46,13 @@ impl Verdict {
         if output.contains("Model exceeded maximum number of branches") {
             return Self::Caught("no progress within the step limit".to_owned());
         }
-        match panic_message(output) {
-            Some(message) => Self::Caught(message),
-            None => missed("the process died without a finding"),
+        if let Some(message) = panic_message(output) {
+            return Self::Caught(message);
+        }
+        // A use after free may take the whole process with it before loom can say so.
+        match finished.status.and_then(|status| status.signal()) {
+            Some(signal @ (4 | 6 | 7 | 11)) => Self::Caught(format!("crash, signal {signal}")),
+            _ => Self::Missed(format!("it ended without a finding: {}", finished.how())),
         }
     }
 
