@@ -19,7 +19,8 @@ use tenter_sync::shim::{Arc, local};
 use crate::handle::Handle;
 use crate::scheduler::current_thread::{Core, Scheduler};
 use crate::task::cell::Header;
-use crate::task::raw::{WAKER, YieldFlag};
+use crate::task::raw::YieldFlag;
+use crate::task::waker::WAKER;
 
 /// The run loop that a thread is in.
 pub struct Driving<'a> {

@@ -29,6 +29,8 @@ pub(crate) mod join;
 )]
 pub(crate) mod raw;
 pub(crate) mod state;
+#[expect(unsafe_code, reason = "the functions of a raw waker")]
+pub(crate) mod waker;
 
 pub(crate) mod builder;
 #[expect(unsafe_code, reason = "a counted task pointer")]

@@ -19,24 +19,23 @@
 //! "Reported" is [`Schedule::unobserved`]. None of these unwinds into the scheduler.
 
 use core::future::Future;
-use core::mem::ManuallyDrop;
 use core::panic::Location;
 use core::pin::Pin;
 use core::ptr::{self, NonNull};
-use core::task::{Context, Poll, RawWaker, RawWakerVTable, Waker};
+use core::task::{Context, Poll, Waker};
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use tenter_sync::budget;
 use tenter_sync::current::with_task;
-use tenter_sync::planted;
 use tenter_sync::shim::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use tenter_sync::shim::thread::ThreadId;
 
 use super::cell::{Cell, Extras, Header, Ownership, Schedule, Stage};
 use super::error::{JoinError, Unobserved, UnobservedKind};
 use super::id;
-use super::state::{AfterWake, BeginPoll, EndPoll, Finish};
+use super::state::{BeginPoll, EndPoll, Finish};
+use super::waker;
 
 /// The functions that know the type of the future.
 ///
@@ -201,11 +200,8 @@ impl Runnable {
             }
         }
         header.slot.clear_waiting_on();
-        let waker = ManuallyDrop::new(
-            // SAFETY: the vtable's contract holds for a header that lives as long as the waker; this
-            // one is not dropped and lives no longer than the poll, so it needs no reference.
-            unsafe { Waker::from_raw(RawWaker::new(task.as_ptr().cast(), &WAKER)) },
-        );
+        // SAFETY: (a) S1 and then S2 keep the task alive during the poll; (b) never dropped.
+        let waker = unsafe { waker::lend(task) };
         let mut cx = Context::from_waker(&waker);
         let polled = with_task(&header.slot, budget::PER_POLL, || {
             // SAFETY: the table is the task's own; RUNNING is ours; on the right thread by (a).
@@ -549,56 +545,4 @@ unsafe fn free<F: Future, S: Schedule, O: Ownership>(task: NonNull<Header>) {
 unsafe fn owner<F: Future, S: Schedule, O: Ownership>(task: NonNull<Header>) -> Option<ThreadId> {
     // SAFETY: (a).
     unsafe { cell::<F, S, O>(task) }.ownership.thread()
-}
-
-// ----- the waker --------------------------------------------------------------------------------
-
-/// The waker's functions. The data pointer is a header to which the waker has a reference, except for
-/// the one that is lent to a poll.
-pub static WAKER: RawWakerVTable =
-    RawWakerVTable::new(clone_waker, wake_by_value, wake_by_ref, drop_waker);
-
-fn header_of(data: *const ()) -> NonNull<Header> {
-    // SAFETY: only ever made from a `NonNull`.
-    unsafe { NonNull::new_unchecked(data.cast_mut().cast()) }
-}
-
-fn clone_waker(data: *const ()) -> RawWaker {
-    let task = header_of(data);
-    // SAFETY: the waker that is cloned keeps the task alive, or the poll does.
-    unsafe { task.as_ref() }.state.retain();
-    RawWaker::new(data, &WAKER)
-}
-
-fn wake_by_ref(data: *const ()) {
-    let task = header_of(data);
-    // SAFETY: the waker keeps the task alive, or the poll does.
-    let header = unsafe { task.as_ref() };
-    header.live.touch();
-    match header.state.wake() {
-        // SAFETY: the waker outlives the call; the place in the queue is passed on.
-        AfterWake::Submit => unsafe { submit(task) },
-        AfterWake::Nothing => {}
-    }
-}
-
-fn wake_by_value(data: *const ()) {
-    if planted!("task.wake_releases_before_submit") {
-        let task = header_of(data);
-        // SAFETY: this is the planted bug: alive here, perhaps not below.
-        let after = unsafe { task.as_ref() }.state.wake();
-        drop_waker(data);
-        if after == AfterWake::Submit {
-            // SAFETY: not upheld: the planted bug.
-            unsafe { submit(task) };
-        }
-        return;
-    }
-    wake_by_ref(data);
-    drop_waker(data);
-}
-
-fn drop_waker(data: *const ()) {
-    // SAFETY: the waker's reference is ours and goes with it.
-    unsafe { release(header_of(data)) };
 }
