@@ -11,3 +11,5 @@ pub struct Readme;
 #[doc = include_str!("../../ARCHITECTURE.md")]
 #[derive(Debug)]
 pub struct Architecture;
+
+pub mod support;

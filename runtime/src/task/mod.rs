@@ -60,13 +60,15 @@ pub use self::yield_now::{YieldNow, yield_now};
 /// If the caller is not polled by a task of tenter; [`try_id`] asks without panicking.
 #[track_caller]
 pub fn id() -> TaskId {
-    try_id().unwrap_or_else(|| {
+    // Not `unwrap_or_else`: in a closure, the caller would be this line.
+    let Some(id) = try_id() else {
         panic!(
             "tenter::task::id was called at {} outside a task: call it in a future that a tenter \
              runtime polls, or use try_id",
             Location::caller()
         )
-    })
+    };
+    id
 }
 
 /// The number of the task that calls, if a task of tenter does.

@@ -208,6 +208,8 @@ impl Runnable {
             unsafe { (header.vtable.poll)(task, &mut cx) }
         });
         if polled.is_ready() {
+            // A yield that the task began and did not wait for is not the next task's.
+            yielded.set(false);
             // SAFETY: the output is in place and RUNNING is ours.
             unsafe { finish(task, unlist) };
             return Ran::Finished;
