@@ -1,13 +1,13 @@
 //! The node of a timer: it lies inside the future, so arming a timer allocates nothing.
 //!
 //! ```text
-//!                    ┌────────────── set ──────────────┐
-//!                    ▼                                 │
-//!  new ──► Set ──► (arm) ──► Armed ──── fire ──────► Fired
-//!  new ──► Ahead ─►              │                     ▲
-//!           ▲ ▲                  │ cancel, abandon     │
-//!           │ └── Set            └──► Set              │
-//!           └──── set                Set, Ahead ─ pass ┘
+//!               arm                      fire
+//!  Set, Ahead ────────────────► Armed ─────────────► Fired
+//!   ▲  ▲  │                       │                  ▲  │
+//!   │  │  │   cancel, abandon     │                  │  │
+//!   │  └──┼───────────────────────┘                  │  │
+//!   │     └──────────────── pass ────────────────────┘  │
+//!   └───────────────────── set, set ahead ──────────────┘
 //! ```
 //!
 //! | from       | event                 | to    | by        | holds the lock | leaves behind |
@@ -38,6 +38,10 @@
 //! Rejected: a state *Firing* between Armed and Fired. It is needed where due entries wait on a list
 //! of their own while the lock is given up; here an entry leaves the wheel, gives up its waker and is
 //! Fired within one critical section, so a reset finds it before or after, never in between.
+//! The state is loaded by the owner alone, without the lock; under it, the waker says whether the entry is
+//! armed (I4). A second load under the lock would also hide the first one from the model checker, which
+//! tries other orders only for the last access before a conflicting one.
+//!
 //! Rejected: the state under the lock. It is one atomic fewer, but each task that a burst of timers
 //! wakes would then contend with the driver, which is still firing the rest of the burst.
 //!
@@ -161,10 +165,12 @@ impl Entry {
         }
     }
 
+    /// Goes on to the state after `event`. Whoever calls knows `from`: as the holder of the lock that it is
+    /// Armed, as the owner what it has loaded, I2.
     #[inline]
-    fn advance(&self, event: Event) {
-        let next = self.state().after(event);
-        debug_assert!(next.is_some(), "{event:?} in state {:?}", self.state());
+    fn advance(&self, from: State, event: Event) {
+        let next = from.after(event);
+        debug_assert!(next.is_some(), "{event:?} in state {from:?}");
         let Some(next) = next else { return };
         let order = if planted!("timer.fired_relaxed") {
             Ordering::Relaxed
@@ -174,6 +180,17 @@ impl Entry {
         // ORDERING: Release pairs with the Acquire load in `state`, I3. Nobody writes in between:
         // events on an armed entry need the lock, and all others are the owner's, I2.
         self.state.store(next as u8, order);
+    }
+
+    /// Whether the entry is armed, as its wheel sees it, I4.
+    ///
+    /// # Safety
+    ///
+    /// (a) The caller is the owner; (b) it holds the lock.
+    #[inline]
+    pub(crate) unsafe fn is_armed(&self) -> bool {
+        // SAFETY: by (b) nobody takes the waker meanwhile; by (a) nobody frees the entry.
+        self.waker.with(|waker| unsafe { (*waker).is_some() })
     }
 
     /// The deadline.
@@ -205,35 +222,35 @@ impl Entry {
     ///
     /// # Safety
     ///
-    /// (a) The caller is the owner; (b) the entry is not Armed.
+    /// (a) The caller is the owner; (b) the entry is in the state `from`, which is not Armed.
     #[inline]
-    pub(crate) unsafe fn set(&self, deadline: Instant, event: Event) {
+    pub(crate) unsafe fn set(&self, from: State, deadline: Instant, event: Event) {
         debug_assert!(matches!(event, Event::Set | Event::SetAhead));
         // SAFETY: (a) is passed on, and (b) leaves nothing to lock.
         unsafe { self.write_deadline(deadline) };
-        self.advance(event);
+        self.advance(from, event);
     }
 
     /// The owner found the deadline passed before the entry was in a wheel.
     #[inline]
-    pub(crate) fn pass(&self) {
-        self.advance(Event::Pass);
+    pub(crate) fn pass(&self, from: State) {
+        self.advance(from, Event::Pass);
     }
 
     /// The owner has linked the entry; `waker` is woken when it fires.
     ///
     /// # Safety
     ///
-    /// (a) The caller is the owner; (b) it holds the lock.
+    /// (a) The caller is the owner; (b) it holds the lock; (c) the entry is in the state `from`.
     #[inline]
-    pub(crate) unsafe fn arm(&self, waker: Waker) {
+    pub(crate) unsafe fn arm(&self, from: State, waker: Waker) {
         // SAFETY: by (b) no other thread reads the waker; a fire in the middle of the write would
         // wake half of one waker and half of another.
         let old = self
             .waker
             .with_mut(|place| unsafe { (*place).replace(waker) });
         debug_assert!(old.is_none(), "I4: a waker on an entry that was not armed");
-        self.advance(Event::Arm);
+        self.advance(from, Event::Arm);
     }
 
     /// Ends Armed, and returns the waker to be woken or dropped without the lock. The last touch, I3.
@@ -252,7 +269,7 @@ impl Entry {
         // drop it twice.
         let waker = self.waker.with_mut(|place| unsafe { (*place).take() });
         debug_assert!(waker.is_some(), "I4: an armed entry without a waker");
-        self.advance(event);
+        self.advance(State::Armed, event);
         if planted!("timer.touch_after_fire") {
             self.live.touch();
         }
@@ -338,7 +355,8 @@ pub(crate) struct NeedsClone;
 impl Drop for Entry {
     fn drop(&mut self) {
         self.live.end();
-        debug_assert_ne!(self.state(), State::Armed, "I1: freed while in a wheel");
+        // SAFETY: `&mut self`: nobody else is left, so the lock is not needed.
+        debug_assert!(!unsafe { self.is_armed() }, "I1: freed while in a wheel");
     }
 }
 

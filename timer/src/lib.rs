@@ -30,6 +30,11 @@ pub use crate::virtual_time::on_virtual_time;
 
 mod advance;
 mod ambient;
+#[expect(
+    unsafe_code,
+    reason = "the owner's side of the entries, under the lock"
+)]
+mod arming;
 mod clock;
 #[expect(
     unsafe_code,

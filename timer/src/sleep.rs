@@ -34,9 +34,10 @@ use tenter_sync::current::{self, WaitKind};
 use tenter_sync::shim::{MODELLED, planted};
 
 use crate::ambient;
+use crate::arming::{Armed, Found};
 use crate::entry::{Entry, Event, State};
 use crate::instant::Instant;
-use crate::timers::{Armed, Found, Timers};
+use crate::timers::Timers;
 
 /// Waits until `duration` has passed, counted from this call.
 ///
@@ -173,19 +174,21 @@ impl Sleep {
         // about to find.
         let earlier = deadline < this.deadline();
         let now = earlier.then(|| this.timers.clock().now());
-        if this.entry.state() == State::Armed {
+        let mut state = this.entry.state();
+        if state == State::Armed {
             // SAFETY: `Pin<&mut Self>` makes us the owner; armed only in `self.timers`, I1.
             let found = unsafe { this.timers.reset(this.node(), deadline, now) };
             if found == Found::Armed || planted!("timer.reset_of_fired_ignored") {
                 return;
             }
+            state = this.entry.state();
         }
         let event = match now {
             Some(now) if now < deadline => Event::SetAhead,
             _ => Event::Set,
         };
         // SAFETY: the owner again; Armed has ended, and only we could begin it anew.
-        unsafe { this.entry.set(deadline, event) };
+        unsafe { this.entry.set(state, deadline, event) };
     }
 
     /// Whether the deadline had been found passed before this call. No clock, no lock.
@@ -219,15 +222,15 @@ impl Sleep {
         let clock = self.timers.clock();
         let look = state == State::Set || clock.is_virtual();
         if look && clock.now() >= deadline {
-            self.entry.pass();
+            self.entry.pass(state);
             return Poll::Ready(());
         }
         // SAFETY: we are called by `poll_passed` alone, the owner, who has seen that the entry is not
         // armed. The sleep is pinned there; it holds its timers, and cancels when it is dropped, I1.
-        match unsafe { self.timers.arm(self.node(), cx.waker().clone()) } {
+        match unsafe { self.timers.arm(self.node(), state, cx.waker().clone()) } {
             Armed::Yes => Poll::Pending,
             Armed::Due => {
-                self.entry.pass();
+                self.entry.pass(state);
                 Poll::Ready(())
             }
             Armed::ShutDown => self.refuse(),

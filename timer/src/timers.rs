@@ -26,7 +26,7 @@
 //!
 //! # User code
 //!
-//! Wakers are cloned, woken and dropped without the lock (they leave it in a [`WakeBatch`]). A waker
+//! Wakers are cloned, woken and dropped without the lock (they leave it in a batch). A waker
 //! that panics keeps no other timer from firing: the first panic goes on when all are done.
 //!
 //! Invariants:
@@ -44,14 +44,13 @@
 use core::fmt;
 use core::ptr::NonNull;
 use core::task::Waker;
-use std::panic::{self, AssertUnwindSafe};
 
 use tenter_sync::shim::{Arc, Mutex, MutexGuard, planted};
-use tenter_sync::wake_batch::WakeBatch;
+use tenter_sync::wake_batch::{Progress, wake_in_batches};
 
 use crate::ambient::{self, EnterGuard};
 use crate::clock::Clock;
-use crate::entry::{Entry, Event, State};
+use crate::entry::{Entry, Event};
 use crate::instant::Instant;
 use crate::wheel::Wheel;
 
@@ -89,20 +88,21 @@ struct Shared {
     clock: Clock,
     /// Woken when a timer is armed that is due before the driver would wake up.
     unpark: Waker,
-    /// Called before a timer is armed: starts the driver, where that is done lazily.
+    /// Starts the driver, where that is done lazily.
     start: Option<fn()>,
     core: Mutex<Core>,
 }
 
-struct Core {
-    wheel: Wheel,
-    driver: Driver,
-    closed: bool,
+/// What the lock guards. A `&mut Core` is the proof that it is held.
+pub(crate) struct Core {
+    pub(crate) wheel: Wheel,
+    pub(crate) driver: Driver,
+    pub(crate) closed: bool,
 }
 
 /// What the driver does, as far as those who arm timers need to know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Driver {
+pub(crate) enum Driver {
     /// It will look at the wheel before it sleeps.
     Awake,
     /// It sleeps, or is about to; without a deadline until it is woken.
@@ -112,7 +112,7 @@ enum Driver {
 /// What whoever armed or reset a timer must do next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
-enum AfterArm {
+pub(crate) enum AfterArm {
     /// Nothing: the driver knows, or will know in time.
     Nothing,
     /// Wake the driver, without the lock.
@@ -121,7 +121,7 @@ enum AfterArm {
 
 impl Driver {
     /// A timer due at `deadline` has been linked.
-    fn armed(&mut self, deadline: Instant) -> AfterArm {
+    pub(crate) fn armed(&mut self, deadline: Instant) -> AfterArm {
         match *self {
             Driver::Parked { until } if until.is_none_or(|until| deadline < until) => {
                 *self = Driver::Awake;
@@ -130,28 +130,6 @@ impl Driver {
             Driver::Parked { .. } | Driver::Awake => AfterArm::Nothing,
         }
     }
-}
-
-/// How an attempt to arm ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use]
-pub(crate) enum Armed {
-    /// The timer will fire.
-    Yes,
-    /// The deadline has passed: the owner may go on.
-    Due,
-    /// The timers are shut down: nobody would ever fire it.
-    ShutDown,
-}
-
-/// How an operation on an armed timer ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use]
-pub(crate) enum Found {
-    /// It was armed, and the operation is done.
-    Armed,
-    /// It was no longer armed: fired, or abandoned. Nothing was done.
-    Ended,
 }
 
 impl Timers {
@@ -209,9 +187,6 @@ impl Timers {
 
     /// The driver is awake again.
     pub fn end_park(&self) {
-        if planted!("timer.stale_publication") {
-            return;
-        }
         self.lock().driver = Driver::Awake;
     }
 
@@ -265,165 +240,46 @@ impl Timers {
     /// Takes entries out with `pop` until there are none, ends each with `event`, and wakes them, a
     /// batch at a time, without the lock.
     fn in_batches(&self, event: Event, mut pop: impl FnMut(&mut Core) -> Option<NonNull<Entry>>) {
-        let mut panicked = None;
-        let mut more = true;
-        while more {
-            let mut batch = WakeBatch::new();
+        wake_in_batches(|batch| {
             let mut core = self.lock();
-            while more && !batch.is_full() {
+            while !batch.is_full() {
                 let Some(entry) = pop(&mut core) else {
-                    more = false;
-                    break;
+                    return Progress::Finished;
                 };
                 // SAFETY: the lock is held; what was in the wheel is armed, and now unlinked. Not under
                 // the lock, the owner could free the entry while its waker is being taken.
-                if let Some(waker) = unsafe { entry.as_ref().disarm(event) } {
+                let waker = unsafe { entry.as_ref().disarm(event) };
+                if planted!("timer.shutdown_silent") && event == Event::Abandon {
+                    continue;
+                }
+                if let Some(waker) = waker {
                     batch.push(waker);
                 }
             }
-            drop(core);
-            if planted!("timer.shutdown_silent") && event == Event::Abandon {
-                core::mem::forget(batch);
-                continue;
-            }
-            let outcome = panic::catch_unwind(AssertUnwindSafe(|| batch.wake_all()));
-            panicked = panicked.or(outcome.err());
-        }
-        if let Some(payload) = panicked {
-            panic::resume_unwind(payload);
-        }
+            Progress::More
+        });
     }
 
-    /// Links an entry, to wake `waker` when it is due.
-    ///
-    /// # Safety
-    ///
-    /// (a) The caller owns `entry`, which is not Armed; (b) it is pinned; (c) before it is freed, and
-    /// while these timers live, the owner calls [`Timers::cancel`], unless it has seen Armed end.
-    pub(crate) unsafe fn arm(&self, entry: NonNull<Entry>, waker: Waker) -> Armed {
+    /// Makes sure that there is a driver, before a timer is armed.
+    #[inline]
+    pub(crate) fn start_driver(&self) {
         if let Some(start) = self.shared.start {
             start();
         }
-        let mut core = self.lock();
-        if core.closed && !planted!("timer.arm_after_close") {
-            return Armed::ShutDown;
-        }
-        // SAFETY: (a); the lock is held. By (b) and (c) the entry stays where it is while linked, so
-        // that the wheel never follows a pointer to a freed future.
-        let deadline = unsafe {
-            let deadline = entry.as_ref().deadline();
-            if deadline <= core.wheel.reached() {
-                return Armed::Due;
-            }
-            core.wheel.insert(entry);
-            entry.as_ref().arm(waker);
-            deadline
-        };
-        self.after_arm(core, deadline);
-        Armed::Yes
     }
 
-    /// Gives an armed entry another deadline; fires it if that is due at `now`.
-    ///
-    /// # Safety
-    ///
-    /// (a) The caller owns `entry`; (b) it was armed here.
-    pub(crate) unsafe fn reset(
-        &self,
-        entry: NonNull<Entry>,
-        deadline: Instant,
-        now: Option<Instant>,
-    ) -> Found {
-        let mut core = self.lock();
-        // SAFETY: (a), (b); the lock is held from the look at the state to the end of each change. A
-        // change to an entry that has fired would link what its owner believes to be its own.
-        let ended = unsafe {
-            if entry.as_ref().state() != State::Armed {
-                return Found::Ended;
-            }
-            let event = match now {
-                _ if deadline == Instant::MAX => Event::Cancel,
-                Some(now) if deadline <= now => Event::Fire,
-                _ => {
-                    core.wheel.reset(entry, deadline);
-                    self.after_arm(core, deadline);
-                    return Found::Armed;
-                }
-            };
-            core.wheel.remove(entry);
-            entry.as_ref().write_deadline(deadline);
-            entry.as_ref().disarm(event).map(|waker| (event, waker))
-        };
-        drop(core);
-        if let Some((Event::Fire, waker)) = ended {
-            waker.wake();
-        }
-        Found::Armed
-    }
-
-    /// Makes an armed entry wake `waker`.
-    ///
-    /// # Safety
-    ///
-    /// (a) The caller owns `entry`; (b) it was armed here.
-    pub(crate) unsafe fn refresh(&self, entry: NonNull<Entry>, waker: &Waker) -> Found {
-        // Outlives each lock below, so that what is left over is dropped without it.
-        let mut new = None;
-        loop {
-            let core = self.lock();
-            // SAFETY: (a), (b); the lock is held. Without it the waker could be taken in mid-comparison.
-            let done = unsafe {
-                if entry.as_ref().state() != State::Armed {
-                    return Found::Ended;
-                }
-                entry.as_ref().refresh(waker, &mut new)
-            };
-            drop(core);
-            if done.is_ok() {
-                return Found::Armed;
-            }
-            new = Some(waker.clone());
-        }
-    }
-
-    /// Unlinks an entry if it is still armed.
-    ///
-    /// # Safety
-    ///
-    /// (a) The caller owns `entry`; (b) it was armed here.
-    pub(crate) unsafe fn cancel(&self, entry: NonNull<Entry>) {
-        let mut core = self.lock();
-        // SAFETY: (a), (b); the lock is held from the look at the state to the end of the change. An
-        // entry that has fired is on no list; unlinking it would tear its former neighbours.
-        let waker = unsafe {
-            if entry.as_ref().state() != State::Armed && !planted!("timer.cancel_unchecked") {
-                return;
-            }
-            core.wheel.remove(entry);
-            entry.as_ref().disarm(Event::Cancel)
-        };
-        drop(core);
-        drop(waker);
-    }
-
-    /// Releases the lock, and wakes the driver if it would oversleep `deadline`.
-    #[inline]
-    fn after_arm(&self, mut core: MutexGuard<'_, Core>, deadline: Instant) {
-        let after = core.driver.armed(deadline);
-        drop(core);
-        match after {
-            AfterArm::WakeDriver if !planted!("timer.no_wake") => self.shared.unpark.wake_by_ref(),
-            AfterArm::WakeDriver | AfterArm::Nothing => {}
-        }
+    /// Ends the sleep of the driver. Not under the lock: the waker is someone else's code.
+    pub(crate) fn wake_driver(&self) {
+        self.shared.unpark.wake_by_ref();
     }
 
     #[inline]
-    fn lock(&self) -> MutexGuard<'_, Core> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Core> {
         self.shared.core.lock()
     }
 }
 
-/// What the lock guards. A `&mut Core` is the proof that it is held, (a) of [`Wheel`]; (b) is I1.
+/// The calls of the wheel that ask for nothing but the lock, (a) of [`Wheel`], and I1, (b).
 impl Core {
     fn earliest(&mut self) -> Option<Instant> {
         // SAFETY: (a), (b). Without the lock a cancelled entry could be read after it is freed.

@@ -59,9 +59,10 @@ impl Bed {
         let node = self.entries[id];
         // SAFETY: the bed owns wheel and entries, and uses them on one thread only.
         unsafe {
-            node.as_ref().set(Instant::from_nanos(when), Event::Set);
+            node.as_ref()
+                .set(State::Set, Instant::from_nanos(when), Event::Set);
             self.wheel.insert(node);
-            node.as_ref().arm(Waker::noop().clone());
+            node.as_ref().arm(State::Set, Waker::noop().clone());
         }
         self.note(id, when);
     }
