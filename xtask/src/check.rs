@@ -14,6 +14,7 @@ pub fn check(rest: &[String]) -> Outcome {
             "clippy",
             "--workspace",
             "--all-targets",
+            "--keep-going",
             "--quiet",
             "--",
             "-Dwarnings",
@@ -24,6 +25,8 @@ pub fn check(rest: &[String]) -> Outcome {
             .env("RUSTFLAGS", "--cfg tenter_loom")
             .args([
                 "clippy",
+                "--profile",
+                "loom",
                 "--package",
                 "tenter-loom-tests",
                 "--tests",
@@ -38,6 +41,7 @@ pub fn check(rest: &[String]) -> Outcome {
             "--workspace",
             "--no-deps",
             "--document-private-items",
+            "--keep-going",
             "--quiet",
         ]))
     });

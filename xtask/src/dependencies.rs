@@ -51,7 +51,12 @@ const WALLS: [Wall; 6] = [
     Wall {
         package: "tenter",
         inside: &["tenter-io", "tenter-macros", "tenter-sync", "tenter-timer"],
-        outside: &["crossbeam-deque", "futures-io", "signal-hook-registry"],
+        outside: &[
+            "crossbeam-deque",
+            "futures-core",
+            "futures-io",
+            "signal-hook-registry",
+        ],
     },
     Wall {
         package: "tenter-http",
