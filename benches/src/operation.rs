@@ -203,13 +203,13 @@ pub async fn socket_echo<P: Peer>(n: u64) {
                 .expect("the near end reads");
         }
     });
-    let mut buffer = [7; 64];
+    let mut buffer = [7; 1024];
     for _ in 0..n {
-        P::write(&mut near, &buffer)
+        P::write(&mut near, &buffer[..64])
             .await
             .expect("the far end reads");
         let mut got = 0;
-        while got < buffer.len() {
+        while got < 64 {
             got += P::read(&mut near, &mut buffer[got..])
                 .await
                 .expect("the far end echoes");

@@ -17,7 +17,7 @@ use crate::{child, machine, with_peer};
 /// What a child process serves.
 #[derive(Clone, Copy, Debug)]
 pub enum Service {
-    /// Sends back what it reads, at most 64 bytes at a time.
+    /// Sends back what it reads, with a buffer that is larger than a message.
     Echo,
     /// HTTP/1 keep-alive, `Hello, World!`.
     Http,
@@ -71,9 +71,10 @@ where
     })
 }
 
-/// Sends back what it reads until the other side ends.
+/// Sends back what it reads until the other side ends. The buffer has room to spare, as in a real
+/// server: a runtime that takes a short read for the last one may do so.
 async fn echo<P: Peer>(mut stream: P::Stream) {
-    let mut buffer = [0; 64];
+    let mut buffer = [0; 1024];
     while let Ok(length @ 1..) = P::read(&mut stream, &mut buffer).await {
         if P::write(&mut stream, &buffer[..length]).await.is_err() {
             return;

@@ -21,8 +21,22 @@ const MANY: u32 = 600;
 /// Between two messages, so that the server is back in its wait before the next arrives.
 const PAUSE: Duration = Duration::from_millis(1);
 
-/// System calls of the server for one 64-byte message on one connection.
+/// How often a count is repeated at most. A difference of two processes is off where one of them
+/// started a little differently, or was so late that the next message overtook its wait; that does
+/// not happen every time, and what a runtime really does happens every time.
+const ATTEMPTS: usize = 3;
+
+/// System calls of the server for one 64-byte message on one connection: the most of a few attempts,
+/// because a message that comes before the server waits saves it a call.
 pub fn echo_calls(peer: PeerId) -> io::Result<f64> {
+    let mut most = 0.0_f64;
+    for _ in 0..ATTEMPTS {
+        most = most.max(echo_calls_once(peer)?);
+    }
+    Ok(most)
+}
+
+fn echo_calls_once(peer: PeerId) -> io::Result<f64> {
     let few = Traced::start(Service::Echo, peer)?;
     converse(few.child.first_line(), FEW)?;
     let few = few.finish()?;
@@ -33,8 +47,19 @@ pub fn echo_calls(peer: PeerId) -> io::Result<f64> {
 }
 
 /// System calls in ten seconds of a server with a thousand sockets and a thousand timers, all
-/// silent, the first second left out.
+/// silent, the first second left out: the least of a few attempts, the first if it is none.
 pub fn idle_calls(peer: PeerId) -> io::Result<u64> {
+    let mut least = u64::MAX;
+    for _ in 0..ATTEMPTS {
+        least = least.min(idle_calls_once(peer)?);
+        if least == 0 {
+            break;
+        }
+    }
+    Ok(least)
+}
+
+fn idle_calls_once(peer: PeerId) -> io::Result<u64> {
     let settle = Duration::from_secs(1);
     let short = Traced::start(Service::Idle, peer)?;
     let long = Traced::start(Service::Idle, peer)?;
