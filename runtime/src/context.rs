@@ -138,14 +138,18 @@ pub fn blocked_at() -> Option<&'static Location<'static>> {
 }
 
 /// Makes `handle` the one that `spawn` uses on this thread. The number is for [`leave`].
+///
+/// A thread that is ending has dropped its stack of handles already: a runtime in a thread-local may
+/// still be ended there, in no runtime.
 pub fn enter(handle: Handle) -> u64 {
-    ENTERED.with(|entered| {
+    let entered = ENTERED.try_with(|entered| {
         let mut entered = entered.borrow_mut();
         let number = entered.last().map_or(1, |(number, _)| number + 1);
         CONTEXT.with(|context| context.top.set(handle.scheduler_address()));
         entered.push((number, handle));
         number
-    })
+    });
+    entered.unwrap_or(0)
 }
 
 /// Ends an entry, in whatever order guards are dropped.

@@ -41,7 +41,8 @@ pub struct ShutdownReport {
     /// The first of them (at most 64).
     pub cancelled_tasks: Vec<LeftTask>,
     /// How many `!Send` tasks could not be dropped because the thread that spawned them is not the one
-    /// that ended the runtime. Their memory is leaked; their futures were never dropped.
+    /// that ended the runtime. Their memory is leaked, and their futures are never dropped; whoever joins
+    /// them is told that they were cancelled.
     pub leaked: usize,
     /// The first of them (at most 64).
     pub leaked_tasks: Vec<LeftTask>,
@@ -154,9 +155,11 @@ fn end_one(scheduler: &Scheduler, task: NonNull<Header>, report: &mut ShutdownRe
     let header = unsafe { task.as_ref() };
     // SAFETY: as above.
     if unsafe { raw::owner_of(task) }.is_some_and(|owner| owner != thread::current_id()) {
-        // C2: dropping a `!Send` future here would be unsound; its reference is kept for ever.
+        // C2: dropping a `!Send` future here would be unsound.
         report.leaked(header);
         scheduler.counters.leaked.add(1);
+        // SAFETY: (a) the scheduler's reference is ours, and is kept for ever.
+        unsafe { raw::leak(task) };
         return;
     }
     report.cancelled(header);

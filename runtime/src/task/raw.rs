@@ -266,6 +266,24 @@ pub unsafe fn shut_down(task: NonNull<Header>, unlist: impl FnOnce(&Header)) {
     }
 }
 
+/// Ends a `!Send` task away from its owner: whoever joins it learns that it was cancelled, but the
+/// future stays where it is, undropped, and its memory is kept for ever.
+///
+/// # Safety
+///
+/// (a) The scheduler's reference to `task` is the caller's, who gives it to nobody.
+pub unsafe fn leak(task: NonNull<Header>) {
+    // SAFETY: alive by (a).
+    let header = unsafe { task.as_ref() };
+    if header.state.claim_for_shutdown() {
+        match header.state.finish() {
+            Finish::WakeJoiner => wake_joiner(task),
+            // `take_output` and `drop_output` find the future, and leave it alone.
+            Finish::LeaveOutput | Finish::DropOutput => {}
+        }
+    }
+}
+
 /// # Safety
 ///
 /// (a) The caller holds RUNNING and CLEANING, (b) on the right thread.
@@ -298,25 +316,30 @@ unsafe fn finish(task: NonNull<Header>, unlist: impl FnOnce(&Header)) {
         return;
     }
     match header.state.finish() {
-        Finish::WakeJoiner => {
-            let take = |waker: *mut Option<Waker>| {
-                // SAFETY: JOIN_WAKER and COMPLETE make the waker the finisher's alone.
-                unsafe { (*waker).take() }
-            };
-            let waker = header.joiner.with_mut(take);
-            debug_assert!(waker.is_some(), "S4: JOIN_WAKER without a waker");
-            guarded(task, UnobservedKind::JoinerWake, move || {
-                if let Some(waker) = waker {
-                    waker.wake();
-                }
-            });
-        }
+        Finish::WakeJoiner => wake_joiner(task),
         Finish::LeaveOutput => {}
         // SAFETY: COMPLETE without a join handle makes the output the finisher's.
         Finish::DropOutput => unsafe { (header.vtable.drop_output)(task) },
     }
     // SAFETY: this is the scheduler's reference, not used again.
     unsafe { release(task) };
+}
+
+/// The finisher's duty after `WakeJoiner`.
+fn wake_joiner(task: NonNull<Header>) {
+    // SAFETY: the finisher has the scheduler's reference.
+    let header = unsafe { task.as_ref() };
+    let take = |waker: *mut Option<Waker>| {
+        // SAFETY: JOIN_WAKER and COMPLETE make the waker the finisher's alone.
+        unsafe { (*waker).take() }
+    };
+    let waker = header.joiner.with_mut(take);
+    debug_assert!(waker.is_some(), "S4: JOIN_WAKER without a waker");
+    guarded(task, UnobservedKind::JoinerWake, move || {
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    });
 }
 
 /// Drops one reference.
@@ -465,15 +488,14 @@ unsafe fn take_output<F: Future, S: Schedule, O: Ownership>(
 ) {
     // SAFETY: (a).
     let cell = unsafe { cell::<F, S, O>(task) };
-    let stage = cell.stage.with_mut(|stage| {
-        // SAFETY: COMPLETE and the join handle: the stage is the caller's by (b).
-        core::mem::replace(unsafe { &mut *stage }, Stage::Consumed)
-    });
-    let Stage::Finished(output) = stage else {
-        panic!(
+    // SAFETY: COMPLETE and the join handle: the stage is the caller's by (b).
+    let output = match unsafe { take_stage(cell) } {
+        Some(Stage::Finished(output)) => output,
+        None => Err(JoinError::cancelled(&cell.header)),
+        Some(_) => panic!(
             "the JoinHandle of {} was polled after it was ready",
             cell.header.describe()
-        )
+        ),
     };
     let destination = destination.cast::<Poll<Result<F::Output, JoinError>>>();
     // SAFETY: of that type by (c). What is overwritten is `Pending`, which needs no drop.
@@ -486,24 +508,39 @@ unsafe fn take_output<F: Future, S: Schedule, O: Ownership>(
 unsafe fn drop_output<F: Future, S: Schedule, O: Ownership>(task: NonNull<Header>) {
     // SAFETY: (a).
     let cell = unsafe { cell::<F, S, O>(task) };
-    let stage = cell.stage.with_mut(|stage| {
-        // SAFETY: the output is the caller's by (b).
-        core::mem::replace(unsafe { &mut *stage }, Stage::Consumed)
-    });
-    match stage {
-        Stage::Finished(Ok(value)) => {
+    // SAFETY: the output is the caller's by (b).
+    match unsafe { take_stage(cell) } {
+        Some(Stage::Finished(Ok(value))) => {
             if core::mem::needs_drop::<F::Output>() {
                 guarded(task, UnobservedKind::OutputDrop, || drop(value));
             }
         }
-        Stage::Finished(Err(error)) => {
+        Some(Stage::Finished(Err(error))) => {
             if let Some(payload) = error.into_panic_payload() {
                 report(task, UnobservedKind::Panic, payload);
             }
         }
-        Stage::Consumed => {}
-        Stage::Future(_) => unreachable!("a complete task has no future"),
+        Some(_) | None => {}
     }
+}
+
+/// What became of the future. `None`: the task was leaked, and the future stays pinned where it is.
+///
+/// # Safety
+///
+/// The output is the caller's.
+#[inline]
+unsafe fn take_stage<F: Future, S, O>(cell: &Cell<F, S, O>) -> Option<Stage<F>> {
+    cell.stage.with_mut(|stage| {
+        // SAFETY: by the caller's right nobody else touches the stage.
+        let stage = unsafe { &mut *stage };
+        match stage {
+            Stage::Future(_) => None,
+            Stage::Finished(_) | Stage::Consumed => {
+                Some(core::mem::replace(stage, Stage::Consumed))
+            }
+        }
+    })
 }
 
 /// # Safety
