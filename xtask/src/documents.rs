@@ -60,6 +60,7 @@ pub fn check(sources: &[Source], report: &mut Report) -> Result<(), String> {
         }
     }
     check_headers(sources, &known, report);
+    check_models_are_named(sources, report);
     check_readme(report)?;
     check_changelog(report)?;
     check_bugs_of_others(sources, report)
@@ -154,6 +155,29 @@ fn check_headers(sources: &[Source], known: &BTreeSet<&str>, report: &mut Report
     }
 }
 
+/// Each protocol that is modelled says so in the header of its source.
+fn check_models_are_named(sources: &[Source], report: &mut Report) {
+    let models = sources
+        .iter()
+        .filter(|source| source.path.starts_with("loom-tests/tests/"));
+    for model in models.filter(|model| !model.path.ends_with("/canary.rs")) {
+        let mut headers = sources.iter().filter(|source| source.is_shipped());
+        let named = headers.any(|source| {
+            source.comments.iter().any(|comment| {
+                comment.text.starts_with("//!") && comment.text.contains(&model.path)
+            })
+        });
+        if !named {
+            report.add(
+                &model.path,
+                1,
+                "no source names this model",
+                "name it in the \"Tests:\" line of its protocol's header",
+            );
+        }
+    }
+}
+
 /// A file, or a test function; anything else in backticks is prose.
 fn header_name_exists(
     sources: &[Source],
@@ -243,9 +267,12 @@ fn check_bugs_of_others(sources: &[Source], report: &mut Report) -> Result<(), S
             .rsplit(" | ")
             .next()
             .unwrap_or_default();
+        // The other rows give a reason, in prose.
+        if row.split(" | ").nth(2).unwrap_or_default().trim() != "yes" {
+            continue;
+        }
         let mut names = last.split('`').skip(1).step_by(2).peekable();
-        let applies = row.split(" | ").nth(2).unwrap_or_default().trim() == "yes";
-        if applies && names.peek().is_none() {
+        if names.peek().is_none() {
             report.add(
                 file,
                 index + 1,

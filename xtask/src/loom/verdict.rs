@@ -1,7 +1,7 @@
 //! What a run with a planted bug proves.
 
 use std::fmt;
-use std::os::unix::process::ExitStatusExt as _;
+use std::process::ExitStatus;
 
 use crate::process::Finished;
 
@@ -50,7 +50,7 @@ impl Verdict {
             return Self::Caught(message);
         }
         // A use after free may take the whole process with it before loom can say so.
-        match finished.status.and_then(|status| status.signal()) {
+        match finished.status.and_then(signal) {
             Some(signal @ (4 | 6 | 7 | 11)) => Self::Caught(format!("crash, signal {signal}")),
             _ => Self::Missed(format!("it ended without a finding: {}", finished.how())),
         }
@@ -68,6 +68,18 @@ impl fmt::Display for Verdict {
             Self::Missed(why) => write!(f, "NOT CAUGHT: {why}"),
         }
     }
+}
+
+/// The signal that ended a process, where there are signals.
+#[cfg(unix)]
+fn signal(status: ExitStatus) -> Option<i32> {
+    use std::os::unix::process::ExitStatusExt as _;
+    status.signal()
+}
+
+#[cfg(not(unix))]
+fn signal(_status: ExitStatus) -> Option<i32> {
+    None
 }
 
 /// The first line of the first panic.
@@ -89,7 +101,7 @@ pub fn tail(output: &str) -> String {
     lines[lines.len().saturating_sub(30)..].join("\n")
 }
 
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests {
     use std::os::unix::process::ExitStatusExt as _;
     use std::process::ExitStatus;
