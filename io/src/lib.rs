@@ -32,6 +32,10 @@ mod driver;
 mod error;
 mod fallback;
 mod interest;
+#[cfg_attr(
+    tenter_loom,
+    expect(dead_code, reason = "the scripted poller knows no time")
+)]
 mod limits;
 mod phase;
 mod readiness;
@@ -61,10 +65,24 @@ mod selector_portable;
 /// What the models in `loom-tests` explore.
 #[cfg(tenter_loom)]
 #[doc(hidden)]
+#[expect(
+    unsafe_code,
+    reason = "the descriptors of the scripted poller are numbers without meaning"
+)]
 pub mod model {
     pub use crate::interest::{Direction, Directions};
-    pub use crate::readiness::AfterClear;
+    pub use crate::readiness::Tick;
     pub use crate::registration::Registration;
-    pub use crate::selector::Selector;
     pub use crate::slot::Place;
+    pub use crate::waiters::Ticket;
+
+    /// Registers the number `fd`.
+    pub fn register(
+        handle: &crate::Handle,
+        fd: i32,
+        ready: Directions,
+    ) -> std::io::Result<Registration> {
+        // SAFETY: the scripted poller never touches a descriptor.
+        unsafe { Registration::new(handle.shared(), fd, ready) }
+    }
 }

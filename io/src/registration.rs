@@ -62,7 +62,9 @@ impl Registration {
         if let Err(error) = selector.add(fd, key) {
             // The poller does not know the descriptor under this key, so nothing is deleted there:
             // it may be somebody else's registration.
-            leave(shared, key);
+            if !planted!("io.refusal_keeps_slot") {
+                leave(shared, key);
+            }
             return Err(error::cannot_register(fd, error));
         }
         Ok(Registration {

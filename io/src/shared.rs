@@ -160,9 +160,13 @@ impl Shared {
             mem::replace(&mut *poller, reason)
         };
         if let (Poller::Running(selector), AfterNotify::Kick) = (before, self.phase.notify()) {
-            selector.kick();
+            if !planted!("io.shutdown_without_kick") {
+                selector.kick();
+            }
         }
-        self.slab.close(); // I2
+        if !planted!("io.slab_left_open") {
+            self.slab.close(); // I2
+        }
         let mut wakes = Wakes::new();
         for slot in self.slab.slots() {
             slot.shut_down(&mut wakes);

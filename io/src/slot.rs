@@ -182,10 +182,13 @@ impl Slot {
     fn arm_again(&self, key: Key, selector: &Selector, wakes: &mut Wakes) {
         let refused = {
             let mut waiters = self.waiters.lock();
-            waiters.armed = Directions::NONE;
+            waiters.armed = Directions::NONE; // I3
             let word = self.readiness.word();
             if word.generation() != key.generation() || word.is_shut_down() {
                 return; // I3
+            }
+            if planted!("io.no_rearm_after_event") {
+                return;
             }
             let directions = waiters.directions();
             let fd = waiters.fd;

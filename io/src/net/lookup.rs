@@ -10,43 +10,7 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-mod oneshot {
-    pub struct Receiver<T>(std::sync::Arc<std::sync::Mutex<(Option<T>, Option<std::task::Waker>)>>);
-    pub struct Sender<T>(std::sync::Arc<std::sync::Mutex<(Option<T>, Option<std::task::Waker>)>>);
-    pub fn oneshot<T>() -> (Sender<T>, Receiver<T>) {
-        let a = std::sync::Arc::new(std::sync::Mutex::new((None, None)));
-        (Sender(a.clone()), Receiver(a))
-    }
-    impl<T> Sender<T> {
-        pub fn send(self, t: T) -> Result<(), T> {
-            let w = {
-                let mut g = self.0.lock().unwrap();
-                g.0 = Some(t);
-                g.1.take()
-            };
-            if let Some(w) = w {
-                w.wake()
-            }
-            Ok(())
-        }
-    }
-    impl<T> Future for Receiver<T> {
-        type Output = Result<T, ()>;
-        fn poll(
-            self: std::pin::Pin<&mut Self>,
-            cx: &mut std::task::Context<'_>,
-        ) -> std::task::Poll<Self::Output> {
-            let mut g = self.0.lock().unwrap();
-            match g.0.take() {
-                Some(t) => std::task::Poll::Ready(Ok(t)),
-                None => {
-                    g.1 = Some(cx.waker().clone());
-                    std::task::Poll::Pending
-                }
-            }
-        }
-    }
-}
+use tenter_sync::oneshot;
 use tenter_sync::shim::thread;
 
 use crate::error;
