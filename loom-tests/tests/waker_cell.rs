@@ -22,8 +22,3 @@ fn two_wakers() {
 fn change_of_waker() {
     check("waker_cell::change_of_waker", body::change_of_waker);
 }
-
-#[test]
-fn dropped_with_a_waker() {
-    check("waker_cell::dropped_with_a_waker", body::dropped_with_a_waker);
-}

@@ -42,8 +42,8 @@ use core::fmt;
 use core::task::Waker;
 
 use crate::planted;
-use crate::shim::UnsafeCell;
 use crate::shim::atomic::{AtomicU8, Ordering};
+use crate::shim::{Guess, UnsafeCell};
 
 const EMPTY: u8 = 0;
 const FULL: u8 = 1;
@@ -168,8 +168,7 @@ impl WakerCell {
     }
 
     fn update(&self, step: impl Fn(u8) -> (u8, Slot)) -> Slot {
-        // ORDERING: Relaxed. The exchange below takes over what it needs.
-        let mut seen = self.state.load(Ordering::Relaxed);
+        let mut seen = self.state.guess();
         loop {
             let (next, slot) = step(seen);
             if planted!("waker_cell.skip_idle_exchange") && next == seen {
@@ -275,6 +274,15 @@ mod tests {
         cell.wake();
         assert_eq!((first.get(), last.get()), (0, 1));
         assert_eq!(Arc::strong_count(&first) + Arc::strong_count(&last), 2, "nothing is kept");
+    }
+
+    #[test]
+    fn a_dropped_cell_drops_its_waker() {
+        let cell = WakerCell::new();
+        let count = Arc::new(Count::default());
+        cell.register(&Waker::from(Arc::clone(&count)));
+        drop(cell);
+        assert_eq!((count.get(), Arc::strong_count(&count)), (0, 1));
     }
 
     #[test]

@@ -15,7 +15,7 @@ macro_rules! stress {
 
 stress! {
     parker: one_unparker, two_unparkers, timeout, elsewhere, announce_and_look_again;
-    waker_cell: register_and_wake, two_wakers, change_of_waker, dropped_with_a_waker;
+    waker_cell: register_and_wake, two_wakers, change_of_waker;
     wait_list: granted_and_freed, leaving_meets_granting, the_middle_leaves;
     oneshot: send_and_receive, send_and_close, send_and_drop_of_a_polled_receiver, send_and_change_of_waker, drop_of_the_sender, drop_of_the_receiver, both_wait_and_leave;
     notify: one_for_one, two_notifiers, a_cancelled_waiter_passes_it_on, all_reaches_the_unpolled, all_and_one;

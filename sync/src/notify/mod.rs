@@ -44,8 +44,9 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 pub use notified::Notified;
 
 use crate::name::Name;
-use crate::shim::Mutex;
+use crate::planted;
 use crate::shim::atomic::{AtomicUsize, Ordering};
+use crate::shim::{Guess, Mutex};
 use crate::wait_list::WaitList;
 use crate::wake_batch::{Progress, WakeBatch, wake_in_batches};
 
@@ -151,15 +152,25 @@ impl Notify {
     #[doc(alias = "set")]
     #[inline]
     pub fn notify_one(&self) {
-        // ORDERING: Release publishes what the caller did to the Acquire of the claim; the line's
-        // lock does it if somebody waits. An exchange also when STORED is set already, so that the
-        // publication joins the chain. Relaxed on failure: `notify_front` starts afresh.
-        let stored = self
-            .word
-            .fetch_update(Ordering::Release, Ordering::Relaxed, state::store);
-        if stored.is_err() {
-            self.notify_front();
+        let mut seen = self.word.guess();
+        while let Some(next) = state::store(seen) {
+            if planted!("notify.store_without_exchange") && next == seen {
+                return;
+            }
+            // ORDERING: Release publishes what the caller did to the Acquire of the claim; the
+            // line's lock does it if somebody waits. An exchange also when STORED is set already,
+            // so that the publication joins the chain. Failure is Relaxed: `store` runs again.
+            match self.word.compare_exchange_weak(
+                seen,
+                next,
+                Ordering::Release,
+                Ordering::Relaxed,
+            ) {
+                Ok(_) => return,
+                Err(actual) => seen = actual,
+            }
         }
+        self.notify_front();
     }
 
     /// Lets all tasks go on that wait, and all [`Notified`] futures that exist, polled or not.

@@ -19,7 +19,8 @@ use super::{Notify, state};
 use crate::budget;
 use crate::current::{self, WaitKind};
 use crate::planted;
-use crate::shim::atomic::Ordering;
+use crate::shim::Guess;
+use crate::shim::atomic::{Ordering, fence};
 use crate::wait_list::{Identity, WaitState, Waiter};
 
 /// Waits for a notification. See [`Notify::notified`].
@@ -145,20 +146,20 @@ impl Notify {
     /// Looks for a notification, and takes the stored one.
     #[inline]
     fn find(&self, born: usize) -> Claim {
-        // ORDERING: Acquire pairs with the Release of `notify_waiters`, for Told.
-        let mut seen = self.word.load(Ordering::Acquire);
+        let mut seen = self.word.guess();
         loop {
             let claim = state::claim(seen, born);
             let Claim::Stored(next) = claim else {
+                fence(Ordering::Acquire); // Told: pairs with the Release of `notify_waiters`
                 return claim;
             };
-            // ORDERING: Acquire pairs with the Release of `notify_one`, also on failure, where the
-            // word may say Told.
+            // ORDERING: Acquire pairs with the Release of `notify_one`. Failure is Relaxed because
+            // the step runs again.
             match self.word.compare_exchange_weak(
                 seen,
                 next,
                 Ordering::Acquire,
-                Ordering::Acquire,
+                Ordering::Relaxed,
             ) {
                 Ok(_) => return claim,
                 Err(actual) => seen = actual,
@@ -175,12 +176,14 @@ impl Notify {
         waker: Option<Waker>,
     ) -> Claim {
         let mut line = self.line.lock();
-        // ORDERING: Acquire as in `find`.
-        let mut seen = self.word.load(Ordering::Acquire);
+        let mut seen = self.word.guess();
         loop {
             let (next, settled) = match state::line_up(seen, born) {
                 LineUp::Settled(Claim::Stored(next)) => (next, Some(Claim::Stored(next))),
-                LineUp::Settled(told) => return told,
+                LineUp::Settled(told) => {
+                    fence(Ordering::Acquire); // as in `find`
+                    return told;
+                }
                 LineUp::Enlist(next) => (next, None),
             };
             if planted!("notify.line_up_without_recheck") {
@@ -188,11 +191,12 @@ impl Notify {
                 break;
             }
             // ORDERING: AcqRel. Acquire as in `find`; Release keeps the chain whole.
+            // Failure is Relaxed because the step runs again.
             match self.word.compare_exchange_weak(
                 seen,
                 next,
                 Ordering::AcqRel,
-                Ordering::Acquire,
+                Ordering::Relaxed,
             ) {
                 Ok(_) => match settled {
                     Some(claim) => return claim,

@@ -1,10 +1,22 @@
 //! The memory that the two ends of a oneshot channel share.
 //!
-//! | field    | who                                                                              |
-//! |----------|----------------------------------------------------------------------------------|
-//! | `word`   | both, atomically                                                                 |
-//! | `value`  | the sender until SENT, then the receiver (I1 in `state.rs`)                       |
-//! | `wakers` | each slot: its own side, or after a claim the other side, to read (I3)            |
+//! | field   | who                                                                               |
+//! |---------|-----------------------------------------------------------------------------------|
+//! | `word`  | both, atomically                                                                  |
+//! | `value` | the sender until SENT, then the receiver (I1 in `state.rs`)                       |
+//! | slots   | each written by its own side while its bit is clear; read by both (I3)            |
+//!
+//! # How a waker changes hands in one step
+//!
+//! A side that leaves copies the two pointers in a slot *before* its exchange, and makes a waker of
+//! them only if the exchange succeeds. Until then the copy is nothing but two numbers: the slot's own
+//! side may be changing them at this moment. When the exchange succeeds the word has not changed since
+//! it was read, so neither has the slot (I5), and the bit that the exchange cleared was the right to
+//! the waker (I3). After the exchange the slot is not touched: the channel may be gone (I2).
+//!
+//! The copy can be older than the word says only if the word's Acquire failed, and newer only if its
+//! own side wrote it after a `take_back`; then the Acquire load of the pointer makes that `take_back`
+//! happen before the exchange, which fails.
 //!
 //! # Contract of the raw pointer
 //!
@@ -14,21 +26,21 @@
 //!
 //! and says what else it needs.
 
-use core::mem::MaybeUninit;
-use core::ptr::NonNull;
-use core::task::{Context, Poll, Waker};
+use core::mem::{ManuallyDrop, MaybeUninit};
+use core::ptr::{self, NonNull};
+use core::task::{Context, Poll, RawWakerVTable, Waker};
 
-use super::state::{self, Exit, RX, Side, Wait};
+use super::state::{RX, Side};
 use crate::planted;
 use crate::shim::alloc::{Layout, alloc, dealloc, handle_alloc_error};
-use crate::shim::atomic::{AtomicU8, Ordering};
-use crate::shim::{Live, UnsafeCell};
+use crate::shim::atomic::{AtomicPtr, AtomicU64, Ordering, fence};
+use crate::shim::{Guess, Live, UnsafeCell};
 
 pub(super) struct Channel<T> {
-    word: AtomicU8,
+    word: AtomicU64,
     live: Live,
-    rx_waker: UnsafeCell<MaybeUninit<Waker>>,
-    tx_waker: UnsafeCell<MaybeUninit<Waker>>,
+    rx: Slot,
+    tx: Slot,
     value: UnsafeCell<MaybeUninit<T>>,
 }
 
@@ -39,6 +51,7 @@ pub(super) struct Handle<T> {
 
 impl<T> Handle<T> {
     /// A new channel, for its two ends.
+    #[inline]
     pub(super) fn pair() -> (Self, Self) {
         let layout = Layout::new::<Channel<T>>();
         // SAFETY: the layout is not of size zero; it holds at least the word.
@@ -70,7 +83,7 @@ impl<T> Handle<T> {
     /// # Safety
     ///
     /// - (a), and (b) the caller has seen the other side's GONE (I2), and
-    /// - (c) no value and no waker is left in it, they would leak.
+    /// - (c) no value is left in it; it would leak.
     #[inline]
     pub(super) unsafe fn free(&self) {
         // SAFETY: by (a) and (b) nobody else reaches it, now or later.
@@ -87,46 +100,99 @@ impl<T> Handle<T> {
     }
 }
 
+/// The wakers that came out of the slots by one step.
+#[must_use]
+pub(super) struct Wakers {
+    /// The caller's own: nobody waits with it any more.
+    own: Option<Waker>,
+    /// The other side's, to be woken.
+    peer: Option<Waker>,
+}
+
+impl Wakers {
+    /// Wakes the other side and drops the own waker: user code, after the step.
+    #[inline]
+    pub(super) fn settle(self) {
+        if let Some(peer) = self.peer {
+            peer.wake();
+        }
+        drop(self.own);
+    }
+}
+
 impl<T> Channel<T> {
     #[inline]
     fn new() -> Self {
         Self {
-            word: AtomicU8::new(0),
+            word: AtomicU64::new(0),
             live: Live::new(),
-            rx_waker: UnsafeCell::new(MaybeUninit::uninit()),
-            tx_waker: UnsafeCell::new(MaybeUninit::uninit()),
+            rx: Slot::new(),
+            tx: Slot::new(),
             value: UnsafeCell::new(MaybeUninit::uninit()),
         }
     }
 
     /// The word. What the other side did before its last step is visible.
     #[inline(always)]
-    pub(super) fn word(&self) -> u8 {
-        // ORDERING: Acquire pairs with the Release in `update`.
+    pub(super) fn word(&self) -> u64 {
+        // ORDERING: Acquire pairs with the Release in `step`.
         self.word.load(Ordering::Acquire)
     }
 
-    /// One step of the word. A step that changes nothing is a load.
+    /// Takes one step of the word, by the side `own`: `Ok` with the wakers that it took out, or
+    /// `Err` with the word that `step` left unchanged. A step that sets GONE ends the right to the
+    /// channel.
+    ///
+    /// # Safety
+    ///
+    /// (a) for the side `own`, and (b) `step` is one of that side's steps in `state.rs`.
     #[inline]
-    pub(super) fn update<A>(&self, step: impl Fn(u8) -> (u8, A)) -> A {
-        // ORDERING: Acquire pairs with the Release below on the other side: its writes to value
-        // and slots are visible to what `step` makes the caller do.
-        let mut seen = self.word.load(Ordering::Acquire);
+    pub(super) unsafe fn step(
+        &self,
+        own: Side,
+        peer: Side,
+        step: impl Fn(u64) -> u64,
+    ) -> Result<Wakers, u64> {
+        let mut seen = self.word.guess();
         loop {
-            let (next, action) = step(seen);
+            let next = step(seen);
             if next == seen {
-                return action;
+                fence(Ordering::Acquire); // pairs with the other side's Release, for a GONE
+                return Err(seen);
             }
-            // ORDERING: AcqRel. Release publishes value and slots to the other side, Acquire takes
-            // them over. Failure is Acquire because `step` runs again.
+            // The bits that this step clears are the rights to the wakers (I3).
+            let cleared = seen & !next;
+            let (mut own_copy, mut peer_copy) = (None, None);
+            if own.has_waker(cleared) {
+                own_copy = Some(self.slot(own).copy());
+            }
+            if peer.has_waker(cleared) && !planted!("oneshot.copy_after_leaving") {
+                fence(Ordering::Acquire); // the slot is at least as new as the word
+                peer_copy = Some(self.slot(peer).copy());
+            }
             let order = if planted!("oneshot.relaxed_publication") {
                 Ordering::Relaxed
             } else {
                 Ordering::AcqRel
             };
-            match self.word.compare_exchange_weak(seen, next, order, Ordering::Acquire) {
-                Ok(_) => return action,
+            // ORDERING: AcqRel. Release publishes value and slot to the other side, Acquire takes
+            // them over. Failure is Relaxed because `step` runs again.
+            match self.word.compare_exchange_weak(seen, next, order, Ordering::Relaxed) {
                 Err(actual) => seen = actual,
+                Ok(_) => {
+                    if peer.has_waker(cleared) && peer_copy.is_none() {
+                        self.live.touch(); // planted bug: it may be gone
+                        peer_copy = Some(self.slot(peer).copy());
+                    }
+                    // SAFETY: this step cleared the bits, so these wakers are the caller's (I3),
+                    // and the copies are of them (I5); made twice, they would be freed twice.
+                    return Ok(unsafe {
+                        Wakers {
+                            own: own_copy.map(|copy| copy.into_waker()),
+                            peer: peer_copy.map(|copy| copy.into_waker()),
+                        }
+                    });
+                }
             }
         }
     }
@@ -158,143 +224,118 @@ impl<T> Channel<T> {
         })
     }
 
-    /// Waits for what a side waits for, by registering the waker in its slot.
+    /// Waits for what the side `own` waits for, by registering the waker in its slot.
     ///
     /// # Safety
     ///
-    /// (a) for `side`, with the sender's or receiver's exclusive borrow: two callers would write the
+    /// (a) for `own`, with the sender's or receiver's exclusive borrow: two callers would write the
     /// slot at once.
     #[inline]
-    pub(super) unsafe fn poll_wait(&self, side: Side, cx: &mut Context<'_>) -> Poll<()> {
-        if state::wait(self.word(), side) == Wait::Over {
+    pub(super) unsafe fn poll_wait(
+        &self,
+        own: Side,
+        peer: Side,
+        cx: &mut Context<'_>,
+    ) -> Poll<()> {
+        if own.is_over(self.word()) {
             return Poll::Ready(());
         }
         // SAFETY: (a) is the caller's.
-        unsafe { self.poll_register(side, cx.waker()) }
+        unsafe { self.poll_register(own, peer, cx.waker()) }
     }
 
     /// # Safety
     ///
     /// As [`poll_wait`](Self::poll_wait).
-    unsafe fn poll_register(&self, side: Side, waker: &Waker) -> Poll<()> {
-        loop {
-            match state::wait(self.word(), side) {
-                Wait::Over => return Poll::Ready(()),
-                Wait::Registered | Wait::Claimed if self.holds(side, waker) => {
-                    return Poll::Pending;
-                }
-                Wait::Claimed => {
-                    // Another waker of ours is about to be woken. Come back with this one.
-                    waker.wake_by_ref();
-                    return Poll::Pending;
-                }
-                Wait::Registered => {
-                    if self.update(|word| state::take_back(word, side)) {
-                        // SAFETY: taken back, so the slot is ours and full (I3).
-                        drop(unsafe { self.take_waker(side) });
-                    }
-                }
-                Wait::Vacant => {
-                    let fresh = waker.clone();
-                    self.slot(side).with_mut(|slot| {
-                        // SAFETY: (a), and Vacant: the slot is ours alone (I3).
-                        unsafe { &mut *slot }.write(fresh);
-                    });
-                    if self.update(|word| state::register(word, side)) {
-                        return Poll::Pending;
-                    }
-                    // SAFETY: not registered, so the slot is still ours, and full.
-                    drop(unsafe { self.take_waker(side) });
-                }
+    unsafe fn poll_register(&self, own: Side, peer: Side, waker: &Waker) -> Poll<()> {
+        let word = self.word();
+        if own.has_waker(word) {
+            if self.slot(own).copy().is(waker) {
+                return Poll::Pending;
             }
+            // SAFETY: (a); (b) `take_back` is a step of either side. If it is refused the other side
+            // has the waker, and with it has ended the wait.
+            drop(unsafe { self.step(own, peer, |word| own.take_back(word)) });
+        } else if own.is_over(word) {
+            return Poll::Ready(());
+        }
+        let fresh = waker.clone();
+        // The bit is clear, so the slot is ours to write (I3), or nobody will look at it again.
+        self.slot(own).put(&fresh);
+        // SAFETY: (a); (b) `register` is a step of either side.
+        match unsafe { self.step(own, peer, |word| own.register(word)) } {
+            Ok(_) => {
+                let _in_the_slot = ManuallyDrop::new(fresh);
+                Poll::Pending
+            }
+            Err(_) => Poll::Ready(()), // over; `fresh` is dropped
         }
     }
 
-    /// Whether the waker in a registered or claimed slot is this one.
-    fn holds(&self, side: Side, waker: &Waker) -> bool {
-        self.live.touch();
-        self.slot(side).with(|slot| {
-            // SAFETY: registered or claimed, so the slot was written, and nobody writes it (I3):
-            // the other side moves the waker out by reading. What is read here are two pointers;
-            // they are compared and not followed.
-            unsafe { (*slot).assume_init_ref() }.will_wake(waker)
-        })
-    }
-
-    /// Takes the waker out of a slot.
-    ///
-    /// # Safety
-    ///
-    /// - (a) for the side that took it back, or for the other one that claimed it (I3).
-    /// - (b) It has not been taken yet.
-    pub(super) unsafe fn take_waker(&self, side: Side) -> Waker {
-        self.live.touch();
-        self.slot(side).with(|slot| {
-            // SAFETY: by (a) and (b) the slot holds a waker that is the caller's to move; it is
-            // only read, because its own side may be comparing it (`holds`).
-            unsafe { (*slot).assume_init_read() }
-        })
-    }
-
-    #[inline]
-    fn slot(&self, side: Side) -> &UnsafeCell<MaybeUninit<Waker>> {
-        if side == RX { &self.rx_waker } else { &self.tx_waker }
+    #[inline(always)]
+    fn slot(&self, side: Side) -> &Slot {
+        if side == RX { &self.rx } else { &self.tx }
     }
 }
 
-/// The wakers that a side has in hand while it leaves. Dropped or woken when it has left.
-#[derive(Default)]
-pub(super) struct Departure {
-    /// Its own, taken back.
-    own: Option<Waker>,
-    /// The other side's, to be woken.
-    peer: Option<Waker>,
+/// A place for the two pointers of a waker. They are atomic because the other side may copy them
+/// while they change; it then throws the copy away.
+struct Slot {
+    data: AtomicPtr<()>,
+    vtable: AtomicPtr<RawWakerVTable>,
 }
 
-impl Departure {
-    /// Takes the steps of `step` until it has left. False: refused.
-    ///
-    /// # Safety
-    ///
-    /// (a) for the side `own`, whose steps these are.
+/// What was in a slot at some moment. Two pointers that are not followed.
+#[derive(Clone, Copy)]
+struct Copied {
+    data: *mut (),
+    vtable: *mut RawWakerVTable,
+}
+
+impl Slot {
     #[inline]
-    pub(super) unsafe fn go<T>(
-        &mut self,
-        handle: &Handle<T>,
-        own: Side,
-        peer: Side,
-        step: impl Fn(u8) -> (u8, Exit),
-    ) -> Exit {
-        // SAFETY: (a), and no step has set GONE yet.
-        let channel = unsafe { handle.get() };
-        loop {
-            match channel.update(&step) {
-                Exit::TakeBack if planted!("oneshot.leave_before_taking_back") => {
-                    let exit = channel.update(&step);
-                    // SAFETY: none: the other side may have freed the channel. That is the bug.
-                    self.own = Some(unsafe { channel.take_waker(own) });
-                    return exit;
-                }
-                Exit::Claim if planted!("oneshot.publish_before_claiming") => {
-                    let exit = channel.update(&step);
-                    // SAFETY: none: the other side may have freed the channel. That is the bug.
-                    self.peer = Some(unsafe { channel.take_waker(peer) });
-                    return exit;
-                }
-                // SAFETY: (a); taken back by the step just taken, so full and ours.
-                Exit::TakeBack => self.own = Some(unsafe { channel.take_waker(own) }),
-                // SAFETY: (a); claimed by the step just taken, so full and ours to take.
-                Exit::Claim => self.peer = Some(unsafe { channel.take_waker(peer) }),
-                exit => return exit,
-            }
+    fn new() -> Self {
+        Self {
+            data: AtomicPtr::new(ptr::null_mut()),
+            vtable: AtomicPtr::new(ptr::null_mut()),
         }
     }
 
-    /// Wakes the other side. The caller has left, or stays but holds nothing.
-    #[inline]
-    pub(super) fn wake(self) {
-        if let Some(waker) = self.peer {
-            waker.wake();
+    /// Writes the pointers of a waker that stays where it is.
+    fn put(&self, waker: &Waker) {
+        // ORDERING: Release pairs with the Acquire in `copy`: whoever sees a pointer sees the
+        // `take_back` that came before it, and its exchange fails.
+        self.data.store(waker.data().cast_mut(), Ordering::Release);
+        // ORDERING: Release, as above.
+        self.vtable.store(ptr::from_ref(waker.vtable()).cast_mut(), Ordering::Release);
+    }
+
+    fn copy(&self) -> Copied {
+        Copied {
+            // ORDERING: Acquire pairs with the Release in `put`.
+            data: self.data.load(Ordering::Acquire),
+            // ORDERING: Acquire pairs with the Release in `put`.
+            vtable: self.vtable.load(Ordering::Acquire),
         }
+    }
+}
+
+impl Copied {
+    /// Whether these are the pointers of this waker.
+    fn is(self, waker: &Waker) -> bool {
+        self.data.cast_const() == waker.data()
+            && self.vtable.cast_const() == ptr::from_ref(waker.vtable())
+    }
+
+    /// The waker whose pointers these are.
+    ///
+    /// # Safety
+    ///
+    /// The pointers were put into the slot as one waker, and the right to it is the caller's: it is
+    /// made once.
+    unsafe fn into_waker(self) -> Waker {
+        // SAFETY: the vtable came from `Waker::vtable`, which lives for ever, and both pointers are
+        // of one waker, whose right the caller has.
+        unsafe { Waker::new(self.data, &*self.vtable) }
     }
 }

@@ -1,20 +1,21 @@
 //! A channel for one value, from one task or thread to another.
 //!
-//! One allocation that both ends share, one atomic byte, no lock. The steps of the byte, its drawing
+//! One allocation that both ends share, one atomic word, no lock. The steps of the word, its drawing
 //! and its invariants are in `state.rs`, the memory and the contract of its pointer in `channel.rs`,
-//! the ends in `sender.rs` and `receiver.rs`. A value that is sent before anybody waits costs one
-//! exchange, and receiving it a load: the sender leaves with the step that sends, so the receiver
+//! the ends in `sender.rs` and `receiver.rs`. Sending is one exchange, whether somebody waits or not;
+//! receiving what has been sent is a load: the sender leaves with the step that sends, so the receiver
 //! knows that it is alone.
 //!
 //! # Why value and wakers are safe
 //!
 //! There is one word, so there are no handshakes: each step finds what the other side's last step
 //! left. The two designs that went wrong elsewhere are out by construction. A value that races with
-//! `close` has one owner, because SENT is set in an exchange that finds CLOSED clear (I1). A receiver
-//! that leaves takes its waker back *before* the step that lets the sender free the channel (I4), and
-//! a sender moves the waker out *before* the step that lets the receiver free it (I3).
+//! `close` has one owner, because SENT is set in an exchange that finds CLOSED clear (I1). A side that
+//! leaves settles both wakers in the very exchange that lets the other side free the channel (I4).
 //!
 //! Rejected: a reference count beside the state. It doubles the exchanges.
+//! Rejected: claiming the other side's waker in a step of its own before leaving. A receiver that
+//! came back with another waker in between could only spin.
 //! Rejected: publishing the value first and taking the waker out of the slot after. The receiver may
 //! have freed the channel by then.
 //!

@@ -5,8 +5,8 @@ use core::future::Future;
 use core::pin::Pin;
 use core::task::{Context, Poll};
 
-use super::channel::{Departure, Handle};
-use super::state::{self, Exit, RX, TX};
+use super::channel::Handle;
+use super::state::{self, RX, TX};
 use super::{RecvError, TryRecvError};
 use crate::block_on::block_on;
 use crate::budget;
@@ -58,10 +58,10 @@ impl<T> Receiver<T> {
     /// One that has been sent can still be received.
     pub fn close(&mut self) {
         let Some(handle) = &self.handle else { return };
-        let mut departure = Departure::default();
-        // SAFETY: (a): this is the one receiver, which has not left and does not leave with this.
-        let _closed = unsafe { departure.go(handle, RX, TX, state::close) };
-        departure.wake();
+        // SAFETY: (a): this is the one receiver, which has not left; (b) `close` is its step.
+        if let Ok(wakers) = unsafe { handle.get().step(RX, TX, state::close) } {
+            wakers.settle();
+        }
     }
 
     /// Whether the outcome has been returned, so that polling again would panic.
@@ -86,7 +86,7 @@ impl<T> Receiver<T> {
     /// Ends the wait that `word` says is over. The value, if there is one; the channel is freed when
     /// the sender is gone.
     #[inline]
-    fn conclude(&mut self, word: u8) -> Option<T> {
+    fn conclude(&mut self, word: u64) -> Option<T> {
         if word & state::TX_GONE == 0 {
             return None; // closed by this side: the sender is still there, and so is the channel
         }
@@ -107,7 +107,7 @@ impl<T> Future for Receiver<T> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let Some(handle) = &self.handle else { completed() };
         // SAFETY: (a): this is the one receiver, which has not left, borrowed exclusively.
-        if unsafe { handle.get().poll_wait(RX, cx) }.is_pending() {
+        if unsafe { handle.get().poll_wait(RX, TX, cx) }.is_pending() {
             current::waiting_on(WaitKind::Oneshot, handle.address());
             return Poll::Pending;
         }
@@ -129,15 +129,12 @@ impl<T> Drop for Receiver<T> {
     #[inline]
     fn drop(&mut self) {
         let Some(handle) = &self.handle else { return };
-        let mut departure = Departure::default();
-        // SAFETY: (a): this is the one receiver, which has not left and leaves now.
-        let exit = unsafe { departure.go(handle, RX, TX, state::leave) };
-        if exit == Exit::Free {
-            // SAFETY: TX_GONE was seen, so the receiver is still there and alone.
-            let word = unsafe { handle.get() }.word();
-            drop(self.conclude(word)); // user code, after all else
+        // SAFETY: (a): this is the one receiver, which has not left; (b) `leave` is its step.
+        match unsafe { handle.get().step(RX, TX, state::leave) } {
+            Ok(wakers) => wakers.settle(),
+            // TX_GONE: the sender has left, and the channel is the receiver's alone.
+            Err(word) => drop(self.conclude(word)), // user code, after all else
         }
-        departure.wake();
     }
 }
 

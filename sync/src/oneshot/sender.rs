@@ -6,8 +6,8 @@ use core::mem::ManuallyDrop;
 use core::pin::Pin;
 use core::task::{Context, Poll};
 
-use super::channel::{Departure, Handle};
-use super::state::{self, Exit, RX, TX};
+use super::channel::Handle;
+use super::state::{self, RX, TX};
 use crate::budget;
 use crate::current::{self, WaitKind};
 
@@ -38,24 +38,25 @@ impl<T> Sender<T> {
     pub fn send(self, value: T) -> Result<(), T> {
         let this = ManuallyDrop::new(self);
         let handle = &this.handle;
-        let mut departure = Departure::default();
-        // SAFETY: (a): this is the one sender, which has not left.
-        let exit = unsafe {
-            handle.get().put_value(value);
-            departure.go(handle, TX, RX, |word| state::finish(word, true))
+        // SAFETY: (a): this is the one sender, which has not left; (b) `finish` is its step.
+        let sent = unsafe {
+            let channel = handle.get();
+            channel.put_value(value);
+            channel.step(TX, RX, |word| state::finish(word, true))
         };
-        if exit == Exit::Left {
-            departure.wake();
-            return Ok(());
+        match sent {
+            Ok(wakers) => {
+                wakers.settle();
+                Ok(())
+            }
+            // SAFETY: (a) refused, so SENT is not set and never will be (I1), and the sender has
+            // not left; the value was put above. Then the sender leaves, once.
+            Err(_) => Err(unsafe {
+                let value = handle.get().take_value();
+                leave(handle);
+                value
+            }),
         }
-        // SAFETY: (a) refused, so SENT is not set and never will be (I1), and the sender has not
-        // left; (b) the value was put above. The sender may still leave, once.
-        let value = unsafe {
-            let value = handle.get().take_value();
-            depart(handle, departure);
-            value
-        };
-        Err(value)
     }
 
     /// Whether the receiver is gone or has closed the channel, so that nothing can be sent.
@@ -88,7 +89,7 @@ impl<T> Sender<T> {
     /// Low-level form of [`closed`](Self::closed). The last waker is woken.
     pub fn poll_closed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         // SAFETY: (a): this is the one sender, which has not left, borrowed exclusively.
-        if unsafe { self.handle.get().poll_wait(TX, cx) }.is_pending() {
+        if unsafe { self.handle.get().poll_wait(TX, RX, cx) }.is_pending() {
             current::waiting_on(WaitKind::Oneshot, self.handle.address());
             return Poll::Pending;
         }
@@ -99,7 +100,7 @@ impl<T> Sender<T> {
 impl<T> Drop for Sender<T> {
     fn drop(&mut self) {
         // SAFETY: (a): this is the one sender, which has not left and leaves now.
-        unsafe { depart(&self.handle, Departure::default()) };
+        unsafe { leave(&self.handle) };
     }
 }
 
@@ -108,14 +109,13 @@ impl<T> Drop for Sender<T> {
 /// # Safety
 ///
 /// (a) for the sender.
-unsafe fn depart<T>(handle: &Handle<T>, mut departure: Departure) {
-    // SAFETY: (a) is the caller's.
-    let exit = unsafe { departure.go(handle, TX, RX, |word| state::finish(word, false)) };
-    if exit == Exit::Free {
-        // SAFETY: (a); (b) RX_GONE was seen; (c) nothing was sent, and the wakers are out (I4).
-        unsafe { handle.free() };
+unsafe fn leave<T>(handle: &Handle<T>) {
+    // SAFETY: (a); (b) `finish` is the sender's step.
+    match unsafe { handle.get().step(TX, RX, |word| state::finish(word, false)) } {
+        Ok(wakers) => wakers.settle(),
+        // SAFETY: (a); (b) unchanged means that RX_GONE was seen; (c) nothing was sent.
+        Err(_) => unsafe { handle.free() },
     }
-    departure.wake();
 }
 
 impl<T> fmt::Debug for Sender<T> {

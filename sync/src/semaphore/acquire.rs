@@ -22,6 +22,7 @@ use crate::budget;
 use crate::current::{self, WaitKind};
 use crate::error::Closed;
 use crate::planted;
+use crate::shim::Guess;
 use crate::shim::atomic::Ordering;
 use crate::wait_list::{Identity, Left, WaitState, Waiter};
 use crate::wake_batch::{Progress, wake_in_batches};
@@ -230,8 +231,7 @@ impl Semaphore {
     fn line_up(&self, waiter: Pin<&mut Waiter>, count: usize, waker: &Waker) -> Take {
         let (waker, identity) = (waker.clone(), Identity::of(waker));
         let mut line = self.line.lock();
-        // ORDERING: Relaxed. Only the exchange below decides.
-        let mut seen = self.word.load(Ordering::Relaxed);
+        let mut seen = self.word.guess();
         loop {
             let (next, taken) = match state::line_up(seen, count) {
                 LineUp::Settled(Take::Taken(next)) => (next, true),

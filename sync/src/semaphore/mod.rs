@@ -52,8 +52,8 @@ use crate::block_on::block_on;
 use crate::error::{Closed, OverRelease, TryAcquireError};
 use crate::name::Name;
 use crate::planted;
-use crate::shim::Mutex;
 use crate::shim::atomic::{AtomicUsize, Ordering};
+use crate::shim::{Guess, Mutex};
 use crate::wait_list::WaitList;
 use crate::wake_batch::{Progress, WakeBatch, wake_in_batches};
 use state::{MAX_PERMITS, Serve, Take};
@@ -402,8 +402,7 @@ impl Semaphore {
     /// Takes permits without waiting: one exchange.
     #[inline]
     fn take(&self, count: usize) -> Result<(), TryAcquireError> {
-        // ORDERING: Relaxed. Only the exchange below takes anything.
-        let mut seen = self.word.load(Ordering::Relaxed);
+        let mut seen = self.word.guess();
         loop {
             let next = match state::take(seen, count) {
                 Take::Taken(next) => next,
@@ -432,8 +431,7 @@ impl Semaphore {
         } else {
             Ordering::Release
         };
-        // ORDERING: Relaxed. Only the exchange below puts anything.
-        let mut seen = self.word.load(Ordering::Relaxed);
+        let mut seen = self.word.guess();
         // ORDERING: Release pairs with the Acquire in `take` and in `serve_some`: what was done
         // under the permit is visible to the next one to hold it.
         while let Err(actual) = self.word.compare_exchange_weak(
@@ -451,11 +449,21 @@ impl Semaphore {
 
     /// One exchange on the word; `None` if `step` refuses. Returns the word before.
     fn update(&self, step: impl Fn(usize) -> Option<usize>) -> Option<usize> {
-        // ORDERING: AcqRel takes over and passes on what others did under the permits in the word;
-        // Relaxed on failure because `step` runs again.
-        self.word
-            .fetch_update(Ordering::AcqRel, Ordering::Relaxed, step)
-            .ok()
+        let mut seen = self.word.guess();
+        loop {
+            let next = step(seen)?;
+            // ORDERING: AcqRel takes over and passes on what others did under the permits in the
+            // word. Failure is Relaxed because `step` runs again.
+            match self.word.compare_exchange_weak(
+                seen,
+                next,
+                Ordering::AcqRel,
+                Ordering::Relaxed,
+            ) {
+                Ok(_) => return Some(seen),
+                Err(actual) => seen = actual,
+            }
+        }
     }
 
     /// Hands out what the line is due, and wakes without the lock.

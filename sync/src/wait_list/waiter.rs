@@ -12,6 +12,7 @@ use core::ptr::NonNull;
 use core::task::Waker;
 
 use crate::current;
+use crate::planted;
 use crate::shim::atomic::{AtomicU8, Ordering};
 use crate::shim::{Live, UnsafeCell};
 
@@ -183,9 +184,14 @@ impl Waiter {
     /// Waiting to Granted or Dismissed, by the list. The last access to the waiter.
     pub(super) fn end(&self, state: WaitState) {
         self.live.touch();
+        let order = if planted!("wait_list.relaxed_end") {
+            Ordering::Relaxed
+        } else {
+            Ordering::Release
+        };
         // ORDERING: Release pairs with the Acquire in `state`: all accesses of the list's side
         // come before the owner frees the waiter (I3).
-        self.state.store(state as u8, Ordering::Release);
+        self.state.store(state as u8, order);
     }
 
     /// Runs `body` on the links of a linked waiter, by the holder of its list.

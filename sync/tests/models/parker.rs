@@ -62,7 +62,7 @@ pub fn timeout() {
     clock.join().unwrap();
 }
 
-/// An owner that sleeps elsewhere is interrupted there, and finds the work.
+/// An owner that sleeps elsewhere is interrupted there, finds the work, and gets the token once.
 pub fn elsewhere() {
     let shared = Arc::new((Parker::new(), AtomicUsize::new(0)));
     let poller = Signal::new();
@@ -74,17 +74,29 @@ pub fn elsewhere() {
         }
     });
     let has_work = || shared.1.load(Ordering::Relaxed) == 1;
+    let mut tokens = 0;
     while !has_work() {
         if shared.0.begin_elsewhere() {
             // Announced: look once more, and only then sleep.
             if !has_work() {
                 poller.wait();
             }
-            let token = shared.0.end_elsewhere();
-            assert!(!token || has_work(), "the token brings the write");
+            if shared.0.end_elsewhere() {
+                tokens += 1;
+                assert!(has_work(), "the token brings the write");
+            }
+        } else {
+            tokens += 1;
+            assert!(has_work(), "the token brings the write");
         }
     }
     producer.join().unwrap();
+    if shared.0.begin_elsewhere() {
+        assert!(!shared.0.end_elsewhere());
+    } else {
+        tokens += 1;
+    }
+    assert_eq!(tokens, 1, "one token, given once");
 }
 
 /// Announce, look again, and either sleep or cancel: work that comes at any moment is found.

@@ -72,15 +72,3 @@ pub fn change_of_waker() {
     shared.wait_for(&[0], &[Signal::new(), Signal::new()]);
     waker.join().unwrap();
 }
-
-/// The cell goes while a waker is in it, and takes the waker along.
-pub fn dropped_with_a_waker() {
-    let shared = Shared::new();
-    let signal = Signal::new();
-    shared.cell.register(&Waker::from(Arc::clone(&signal)));
-    let other = Arc::clone(&shared);
-    let waker = thread::spawn(move || other.raise(0));
-    drop(shared);
-    waker.join().unwrap();
-    assert_eq!(Arc::strong_count(&signal), 1, "nothing of the waker is left");
-}
