@@ -63,7 +63,7 @@ pub fn prove(models: &[Model], options: &Options) -> Outcome {
 }
 
 /// A model that catches nothing may be blind: those that no list names are tried with the bugs of
-/// their protocol until they catch one.
+/// their protocol, and then with those of the protocols underneath, until they catch one.
 pub fn prove_models(wanted: &[Model], options: &Options) -> Outcome {
     let lists = planted::lists()?;
     let named = |model: &Model| lists.iter().any(|entry| entry.model == model.name);
@@ -79,8 +79,10 @@ pub fn prove_models(wanted: &[Model], options: &Options) -> Outcome {
     );
     let results = in_parallel(unnamed, |model| {
         let protocol = model.name.split("::").next().unwrap_or_default();
-        let own = |entry: &&Planted| entry.model.split("::").next() == Some(protocol);
-        for entry in lists.iter().filter(own) {
+        let is_own = |entry: &Planted| entry.model.split("::").next() == Some(protocol);
+        let mut bugs: Vec<&Planted> = lists.iter().collect();
+        bugs.sort_by_key(|entry| !is_own(entry));
+        for entry in bugs {
             let finished = model.run(options, &[("TENTER_PLANT", &entry.name)])?;
             if Verdict::of(&finished).is_caught() {
                 return Ok((model.name, Some(entry.name.clone())));
@@ -99,7 +101,7 @@ pub fn prove_models(wanted: &[Model], options: &Options) -> Outcome {
         return Ok(());
     }
     Err(format!(
-        "these models catch none of their protocol's planted bugs; plant what they are for: {}",
+        "these models catch no planted bug; plant what they are for: {}",
         blind.join(", ")
     ))
 }
