@@ -9,7 +9,8 @@
 //! ```
 //!
 //! A thread that finds the core taken polls its future by itself, and drives as soon as the core is put
-//! back.
+//! back. So does a thread that drives when another one waits whose own `!Send` tasks are ready: it hands
+//! the core over, and goes on with its future where it stands.
 
 use core::cell::Cell;
 use core::future::Future;
@@ -22,13 +23,15 @@ use std::rc::Rc;
 use std::sync::Arc as StdArc;
 
 use tenter_sync::current::without_task;
-use tenter_sync::shim::{Arc, local, thread};
+use tenter_sync::shim::thread::ThreadId;
+use tenter_sync::shim::{Arc, local};
 
 use crate::context::{self, Driving};
 use crate::handle::Handle;
-use crate::scheduler::current_thread::{Core, Scheduler, TaskScheduler, poll_parked};
+use crate::scheduler::current_thread::{Core, RunEnded, Scheduler, TaskScheduler, poll_parked};
 use crate::scheduler::parking::ThreadParker;
-use crate::task::cell::{Extras, Local};
+use crate::scheduler::seat::{Seat, Taken};
+use crate::task::cell::{Extras, Shared};
 use crate::task::{JoinError, JoinHandle, raw};
 
 local! {
@@ -68,14 +71,24 @@ pub fn drive<F: Future>(
     future: F,
 ) -> F::Output {
     let mut future = pin!(future);
-    if let Some(core) = scheduler.take_core(None) {
-        return drive_core(scheduler, core, at, future);
+    if let Some(core) = scheduler.seat.take() {
+        if let Some(output) = drive_core(scheduler, core, at, future.as_mut()) {
+            return output;
+        }
     }
     let (parker, waker) = thread_parker();
     let handle = Handle::new(Arc::clone(scheduler));
+    let _line = InLine(&scheduler.seat);
     loop {
-        if let Some(core) = scheduler.take_core(Some(&parker)) {
-            return drive_core(scheduler, core, at, future);
+        match scheduler.seat.take_or_join(&parker) {
+            Taken::Core(core) => {
+                if let Some(output) = drive_core(scheduler, core, at, future.as_mut()) {
+                    return output;
+                }
+                continue;
+            }
+            Taken::Joined => scheduler.parking.interrupt(),
+            Taken::Waiting => {}
         }
         let polled = context::block(at, || {
             let _entered = handle.enter();
@@ -87,11 +100,22 @@ pub fn drive<F: Future>(
     }
 }
 
+/// Leaves the line for the core, also when the future unwinds.
+struct InLine<'a>(&'a Seat);
+
+impl Drop for InLine<'_> {
+    fn drop(&mut self) {
+        self.0.leave_line();
+    }
+}
+
 /// Puts the core back, calls the hook and leaves the context, also when a hook or the deadlock report
 /// unwinds.
 struct Seated<'a> {
     scheduler: &'a Arc<Scheduler>,
     core: Option<Box<Core>>,
+    /// Who gets the core, if it is not for anybody.
+    wanted_by: Cell<Option<ThreadId>>,
     entered: u64,
 }
 
@@ -99,23 +123,28 @@ impl Drop for Seated<'_> {
     fn drop(&mut self) {
         self.scheduler.config.hooks.stop();
         if let Some(core) = self.core.take() {
-            self.scheduler.put_core(core);
+            match self.wanted_by.get() {
+                Some(thread) => self.scheduler.seat.hand_over(core, thread),
+                None => self.scheduler.seat.put_back(core),
+            }
         }
         context::leave(self.entered);
     }
 }
 
+/// `None`: the core was handed over before the future was ready.
 fn drive_core<F: Future>(
     scheduler: &Arc<Scheduler>,
     core: Box<Core>,
     at: &'static Location<'static>,
     future: Pin<&mut F>,
-) -> F::Output {
+) -> Option<F::Output> {
     core.set_driven_at(at);
     let entered = context::enter(Handle::new(Arc::clone(scheduler)));
     let seated = Seated {
         scheduler,
         core: Some(core),
+        wanted_by: Cell::new(None),
         entered,
     };
     let _timers = scheduler.timers.enter();
@@ -130,6 +159,8 @@ fn drive_core<F: Future>(
             output: None,
         };
         run_main(&driving, main, at)
+            .map_err(|thread| seated.wanted_by.set(Some(thread)))
+            .ok()
     })
 }
 
@@ -166,17 +197,18 @@ impl Future for Proxy {
         let Some(mut main) = self.main.get() else {
             return Poll::Pending;
         };
-        // SAFETY: `run_main` empties the cell before the main future goes, also on a panic; nobody else
-        // uses the future while it is in there. The task is local to this thread.
+        // SAFETY: `run_main` empties the cell before the main future goes, also on a panic, and before
+        // another thread can drive; nobody else uses the future while it is in there.
         unsafe { main.as_mut() }.poll_main(cx)
     }
 }
 
+/// `Err`: this thread wants the core, and the main future is not ready.
 fn run_main<F: Future>(
     driving: &Driving<'_>,
     mut main: Main<'_, F>,
     at: &'static Location<'static>,
-) -> F::Output {
+) -> Result<F::Output, ThreadId> {
     struct Emptied(Rc<Cell<Option<NonNull<dyn PollMain>>>>);
     impl Drop for Emptied {
         fn drop(&mut self) {
@@ -189,16 +221,20 @@ fn run_main<F: Future>(
     let pointer: NonNull<dyn PollMain + 'static> = unsafe { core::mem::transmute(pointer) };
     let link = Rc::new(Cell::new(Some(pointer)));
     let emptied = Emptied(Rc::clone(&link));
-    let mut joined = spawn_main(driving, Proxy { main: link }, at);
-    driving
+    // Cancelled if it is dropped before it is ready: by unwinding, or when the core is wanted.
+    let mut joined = spawn_main(driving, Proxy { main: link }, at).cancel_on_drop();
+    let run = driving
         .scheduler
         .run_until(driving, || joined.is_finished());
     drop(emptied);
+    if let RunEnded::Wanted(thread) = run {
+        return Err(thread);
+    }
     let ended = match Pin::new(&mut joined).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(ended) => ended,
         Poll::Pending => unreachable!("the run loop ended because the main task has"),
     };
-    finish_main(ended, main.output)
+    Ok(finish_main(ended, main.output))
 }
 
 fn spawn_main(
@@ -211,8 +247,9 @@ fn spawn_main(
         ..Extras::default()
     };
     let scheduler = TaskScheduler(driving.shared());
-    let ownership = Local(thread::current_id());
-    let (task, header) = raw::allocate(proxy, scheduler, ownership, Some(Box::new(extras)), at);
+    // The proxy is not `Send`, yet any thread may end it: once another one drives, the cell in it is
+    // empty, and what was done with it here came before the core was put back.
+    let (task, header) = raw::allocate(proxy, scheduler, Shared, Some(Box::new(extras)), at);
     driving.core.adopt(driving.scheduler, task);
     JoinHandle::new(header)
 }

@@ -15,8 +15,8 @@
 //!
 //! Invariants:
 //! - C1: whoever has the [`Core`] is the only one who polls, links and ends tasks.
-//! - C2: a `!Send` task is run and dropped only by its owner; elsewhere it is set aside, and at shutdown
-//!   leaked and counted.
+//! - C2: a `!Send` task is run and dropped only by its owner; elsewhere it is set aside until its owner
+//!   drives, which gets the core as soon as it waits for it, and at shutdown leaked and counted.
 //! - C3: no task starves: after a burst of at most [`BURST_MAX`] polls, or about [`CHECK_EVERY`], the
 //!   inbox, the timers and the poller are looked at; a yielding task goes behind all that are ready.
 //!
@@ -36,13 +36,15 @@ use std::sync::Arc as StdArc;
 
 use tenter_io as io;
 use tenter_sync::planted;
-use tenter_sync::shim::{Arc, Mutex, size, thread};
+use tenter_sync::shim::thread::{self, ThreadId};
+use tenter_sync::shim::{Arc, size};
 use tenter_timer::{Instant, Timers};
 
 use super::inbox::Inbox;
 use super::owned::OwnedList;
 use super::parking::{Parking, ThreadParker};
 use super::run_queue::RunQueue;
+use super::seat::Seat;
 use crate::builder::Config;
 use crate::context::{self, Driving};
 use crate::metrics::Counters;
@@ -65,15 +67,7 @@ pub struct Scheduler {
     pub io: io::Handle,
     pub config: Config,
     pub counters: Counters,
-    seat: Mutex<Seat>,
-}
-
-/// Where the core is while nobody drives.
-struct Seat {
-    core: Option<Box<Core>>,
-    /// Threads in `block_on` that wait for the core.
-    waiting: Vec<StdArc<ThreadParker>>,
-    ended: bool,
+    pub seat: Seat,
 }
 
 /// The part of a scheduler that belongs to the driving thread (C1).
@@ -88,6 +82,15 @@ pub struct Core {
     burst: Cell<u32>,
     last_check: Cell<Instant>,
     driven_at: Cell<&'static Location<'static>>,
+}
+
+/// Why a run loop ended.
+#[must_use]
+pub enum RunEnded {
+    /// What it ran for has happened.
+    Done,
+    /// This thread waits for the core, and a task that only it may run is ready.
+    Wanted(ThreadId),
 }
 
 /// What a task keeps of its scheduler.
@@ -125,11 +128,6 @@ impl Scheduler {
             last_check: Cell::new(timers.clock().now()),
             driven_at: Cell::new(Location::caller()),
         };
-        let seat = Seat {
-            core: Some(Box::new(core)),
-            waiting: Vec::new(),
-            ended: false,
-        };
         Arc::new(Self {
             inbox: Inbox::new(),
             parking,
@@ -137,7 +135,7 @@ impl Scheduler {
             io,
             config,
             counters: Counters::default(),
-            seat: Mutex::new(seat),
+            seat: Seat::new(Box::new(core)),
         })
     }
 
@@ -173,56 +171,34 @@ impl Scheduler {
         }
     }
 
-    /// Takes the core, or says that somebody else has it and that `waiter` will be woken when it is
-    /// put back.
-    pub fn take_core(&self, waiter: Option<&StdArc<ThreadParker>>) -> Option<Box<Core>> {
-        let mut seat = self.seat.lock();
-        let core = seat.core.take();
-        if core.is_none() && !seat.ended {
-            if let Some(waiter) = waiter {
-                seat.waiting.push(StdArc::clone(waiter));
-            }
-        }
-        core
-    }
-
-    /// Takes the core for good.
-    pub fn take_core_for_shutdown(&self) -> Option<Box<Core>> {
-        let mut seat = self.seat.lock();
-        seat.ended = true;
-        seat.core.take()
-    }
-
-    /// Puts the core back and wakes those who wait for it.
-    pub fn put_core(&self, core: Box<Core>) {
-        let waiting = {
-            let mut seat = self.seat.lock();
-            seat.core = Some(core);
-            core::mem::take(&mut seat.waiting)
-        };
-        if planted!("current_thread.no_wake_after_put_core") {
-            return;
-        }
-        for thread in waiting {
-            thread.unpark();
-        }
-    }
-
-    /// Runs tasks until `done`.
-    pub fn run_until(&self, driving: &Driving<'_>, done: impl Fn() -> bool) {
+    /// Runs tasks until `done`, or until the core is wanted by a thread that has tasks of its own.
+    pub fn run_until(&self, driving: &Driving<'_>, done: impl Fn() -> bool) -> RunEnded {
         let core = driving.core;
         loop {
             let full = self.run_burst(driving, &done);
             if done() {
-                return;
+                return RunEnded::Done;
             }
             self.take_inbox(core);
+            if let Some(owner) = self.wanted_by(core) {
+                return RunEnded::Wanted(owner);
+            }
             if full {
                 self.check(core);
             } else if core.queue.is_empty() {
                 self.idle(core);
             }
         }
+    }
+
+    /// The thread that waits for the core and has a task here that is ready (C2).
+    pub fn wanted_by(&self, core: &Core) -> Option<ThreadId> {
+        let aside = core.aside.borrow();
+        if aside.is_empty() {
+            return None;
+        }
+        self.seat
+            .first_waiting(aside.iter().filter_map(Runnable::owner))
     }
 
     /// Runs ready tasks, at most a burst of them. True: there may be more.

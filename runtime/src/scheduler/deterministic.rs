@@ -123,7 +123,7 @@ impl Scheduler {
     }
 
     fn is_something_ready(&self, core: &Core) -> bool {
-        !core.queue.is_empty() || !self.inbox.is_empty()
+        !core.queue.is_empty() || !self.inbox.is_empty() || self.wanted_by(core).is_some()
     }
 
     /// Every task: name, spawn site, and what it waits for.

@@ -6,6 +6,7 @@
 //! | [`deterministic`] | the same loop on a virtual clock: the jump, the report, the choices |
 //! | [`inbox`] | tasks that other threads woke or spawned |
 //! | [`run_queue`], [`owned`] | tasks that are ready, and all tasks: one thread at a time |
+//! | [`seat`] | where the core is while nobody drives, and who waits for it |
 //! | [`parking`] | how the thread sleeps, and how others wake it |
 
 #[expect(unsafe_code, reason = "runs and ends tasks")]
@@ -18,4 +19,5 @@ pub mod owned;
 pub mod parking;
 #[expect(unsafe_code, reason = "an intrusive queue of tasks")]
 pub mod run_queue;
+pub mod seat;
 pub mod shutdown;

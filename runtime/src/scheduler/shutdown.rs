@@ -110,7 +110,7 @@ impl fmt::Display for ShutdownReport {
 /// Ends a runtime. The second call finds nothing to do.
 pub fn shut_down(scheduler: &Arc<Scheduler>) -> ShutdownReport {
     // 1.
-    let Some(core) = scheduler.take_core_for_shutdown() else {
+    let Some(core) = scheduler.seat.take() else {
         return ShutdownReport::default();
     };
     let entered = context::enter(Handle::new(Arc::clone(scheduler)));
