@@ -1,0 +1,244 @@
+//! The servers among the examples, as programs: under `curl`, with wrong arguments, and where the
+//! system has no room for another connection.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+
+/// Far more than any step takes, so that only a hang reaches it.
+const HANG: Duration = Duration::from_secs(20);
+
+/// A running example. It is killed if the test fails.
+struct Running {
+    child: Child,
+    output: BufReader<ChildStdout>,
+    /// Its first line.
+    address: String,
+}
+
+impl Running {
+    fn start(command: &mut Command) -> Running {
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let mut output = BufReader::new(child.stdout.take().unwrap());
+        let mut address = String::new();
+        output.read_line(&mut address).unwrap();
+        let address = address.trim_end().to_owned();
+        Running {
+            child,
+            output,
+            address,
+        }
+    }
+
+    /// What stands behind `http://`.
+    fn socket_address(&self) -> SocketAddr {
+        self.address.trim_start_matches("http://").parse().unwrap()
+    }
+
+    /// Ends it with SIGTERM and returns the rest of its output.
+    fn end(mut self) -> String {
+        kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
+        let mut rest = String::new();
+        self.output.read_to_string(&mut rest).unwrap();
+        assert!(self.child.wait().unwrap().success(), "{rest}");
+        rest
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The program of an example, built if it is not there or out of date.
+fn example(name: &str) -> PathBuf {
+    // This test is target/<profile>/deps/examples-<hash>.
+    let own = std::env::current_exe().unwrap();
+    let folder = own.parent().unwrap().parent().unwrap().to_path_buf();
+    let profile = match folder.file_name().unwrap().to_str().unwrap() {
+        "debug" => "dev",
+        profile => profile,
+    };
+    let mut build = Command::new(env!("CARGO"));
+    build.args([
+        "build",
+        "--quiet",
+        "--package",
+        "tenter-examples",
+        "--example",
+        name,
+    ]);
+    build
+        .args(["--profile", profile, "--target-dir"])
+        .arg(folder.parent().unwrap());
+    let built = build
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .status()
+        .unwrap();
+    assert!(built.success(), "the example {name} does not build");
+    folder.join("examples").join(name)
+}
+
+fn curl(arguments: &[&str], url: &str) -> Command {
+    let mut curl = Command::new("curl");
+    curl.args([
+        "--silent",
+        "--show-error",
+        "--no-buffer",
+        "--max-time",
+        "20",
+    ]);
+    curl.args(arguments).arg(url).stdout(Stdio::piped());
+    curl
+}
+
+/// Goal: `serve` works under a real client, and SIGTERM ends it gracefully, endless answers too.
+/// Method: ask it everything with `curl`.
+#[test]
+fn serve_answers_curl_and_ends_on_sigterm() {
+    if curl(&["--version"], "").output().is_err() {
+        println!("curl is not installed: `serve` is not tried with it");
+        return;
+    }
+    let serve = Running::start(&mut Command::new(example("serve")));
+    let address = serve.address.clone();
+    let ask = |arguments: &[&str], path: &str| {
+        let answer = curl(arguments, &format!("{address}{path}"))
+            .output()
+            .unwrap();
+        assert!(answer.status.success(), "{path}: {answer:?}");
+        String::from_utf8(answer.stdout).unwrap()
+    };
+    assert_eq!(ask(&[], "/"), "hello from tenter\n");
+    assert!(ask(&[], "/json").contains("\"message\":\"hello from tenter\""));
+    assert_eq!(ask(&[], "/sleep/20"), "slept 20 ms\n");
+    let refused = ask(&["--write-out", "%{http_code}"], "/sleep/60001");
+    assert!(
+        refused.contains("60000 at most") && refused.ends_with("400"),
+        "{refused}"
+    );
+    assert!(ask(&[], "/metrics").contains("\ntenter_alive_tasks "));
+
+    let mut events = curl(&[], &format!("{address}/sse")).spawn().unwrap();
+    let mut first = String::new();
+    BufReader::new(events.stdout.as_mut().unwrap())
+        .read_line(&mut first)
+        .unwrap();
+    assert_eq!(first, "event: tick\n");
+    let report = serve.end();
+    assert!(
+        events.wait().unwrap().success(),
+        "the endless answer ends properly"
+    );
+    assert!(report.contains("accepted 6 connections"), "{report}");
+    assert!(report.contains("drained 1, dropped 0"), "{report}");
+}
+
+/// Goal: `echo` sends back what it gets, to several clients at once.
+#[test]
+fn echo_sends_back_what_it_gets() {
+    let echo = Running::start(&mut Command::new(example("echo")));
+    let clients: Vec<TcpStream> = (0..10).map(|_| connect(&echo)).collect();
+    for (number, mut client) in clients.iter().enumerate() {
+        write!(client, "client {number}").unwrap();
+    }
+    for (number, mut client) in clients.iter().enumerate() {
+        client.shutdown(std::net::Shutdown::Write).unwrap();
+        let mut text = String::new();
+        client.read_to_string(&mut text).unwrap();
+        assert_eq!(text, format!("client {number}"));
+    }
+}
+
+/// Goal: the short example says what its comment promises.
+#[test]
+fn hello_ends_by_itself() {
+    let output = Command::new(example("hello")).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success());
+    assert_eq!(
+        text.lines()
+            .filter(|line| line.ends_with("is done"))
+            .count(),
+        4,
+        "{text}"
+    );
+    assert!(text.ends_with("the sleep timed out after 50ms\n"), "{text}");
+}
+
+/// Goal: a wrong argument and a port in use are refused with one sentence and the status 2.
+#[test]
+fn a_wrong_argument_and_a_port_in_use_are_refused() {
+    let holder = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = holder.local_addr().unwrap().port().to_string();
+    let neither = [
+        "`http` is neither a port nor an address",
+        "give a port (8080)",
+    ];
+    let in_use = ["cannot listen on 127.0.0.1:", "give another port"];
+    for name in ["serve", "echo"] {
+        for (argument, parts) in [("http", neither), (&*taken, in_use)] {
+            let output = Command::new(example(name)).arg(argument).output().unwrap();
+            let text = String::from_utf8(output.stderr).unwrap();
+            assert_eq!(output.status.code(), Some(2), "{name} {argument}: {text}");
+            assert!(text.starts_with(&format!("{name}: ")), "{text}");
+            assert!(parts.iter().all(|part| text.contains(part)), "{text}");
+            assert_eq!(text.lines().count(), 1, "{text}");
+        }
+    }
+}
+
+/// Goal: a server without room for another connection serves those that it has, does not spin, and
+/// goes on when there is room again.
+/// Method: `serve` with 40 descriptors and 61 clients.
+#[test]
+fn a_server_out_of_descriptors_survives() {
+    let mut limited = Command::new("sh");
+    limited
+        .args(["-c", "ulimit -n 40 && exec \"$0\""])
+        .arg(example("serve"));
+    let serve = Running::start(&mut limited);
+    let first = connect(&serve);
+    ask(&first);
+    let mut crowd: Vec<TcpStream> = (0..60).map(|_| connect(&serve)).collect();
+    for _ in 0..10 {
+        ask(&first);
+    }
+    // The last of them waits in the backlog, and is served when the others have left.
+    let last = crowd.pop().unwrap();
+    drop(crowd);
+    ask(&last);
+    drop((first, last));
+    let report = serve.end();
+    assert!(report.contains("accepted 61 connections"), "{report}");
+    let failed = report.split("survived ").nth(1).expect("accepts failed");
+    let failed: u32 = failed.split(' ').next().unwrap().parse().unwrap();
+    // The first pause is 5 ms, and they double: this is minutes of them.
+    assert!((1..1_000).contains(&failed), "{report}");
+}
+
+fn connect(running: &Running) -> TcpStream {
+    let stream = TcpStream::connect_timeout(&running.socket_address(), HANG).unwrap();
+    stream.set_read_timeout(Some(HANG)).unwrap();
+    stream
+}
+
+/// Asks `serve` for its greeting.
+fn ask(mut stream: &TcpStream) {
+    stream
+        .write_all(b"GET / HTTP/1.1\r\nhost: test\r\n\r\n")
+        .unwrap();
+    let mut answer = [0; 1024];
+    let count = stream.read(&mut answer).unwrap();
+    assert!(
+        answer[..count].starts_with(b"HTTP/1.1 200"),
+        "{}",
+        answer[..count].escape_ascii()
+    );
+}
