@@ -13,7 +13,7 @@
 //! 3. Every connection has a limit on the time it may take to send a head, so that a client that
 //!    trickles bytes holds a place for a bounded time.
 //!
-//! Tests: `tests/tests/http.rs`.
+//! Tests: `tests/tests/http/main.rs`.
 
 use std::fmt;
 use std::future::{Future, IntoFuture, Pending, pending, poll_fn};

@@ -10,7 +10,7 @@
 //! vectored write on as one. For a head and a body of 20 bytes a plain `send` of a copy took 4 %
 //! less processor time per request.
 //!
-//! Tests: below; `tests/tests/http.rs` reads and writes through both branches.
+//! Tests: below; `tests/tests/http/main.rs` reads and writes through both branches.
 
 use std::any::{Any, TypeId};
 use std::io::{self, IoSlice};

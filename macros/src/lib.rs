@@ -17,7 +17,7 @@
 //! Rejected: wrapping the body in an `async` block. Its type is inferred from the outside in,
 //! and a mismatch is then reported at the attribute.
 //!
-//! Reading (`args`, `function`) is generic over the span and knows tokens only as [`token::Token`],
+//! Reading (`args`, `function`) is generic over the span and knows tokens only as `token::Token`,
 //! so that it can be tested without a compiler around it; `expand` is the one file that builds
 //! compiler tokens. Every mistake is reported in one go, each at its own place.
 //!
