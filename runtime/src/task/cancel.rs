@@ -117,7 +117,7 @@ pub(crate) fn cancel(task: NonNull<Header>, reason: CancelReason) -> bool {
         return false;
     }
     let mut slot = header.extras_or_insert().reason.lock();
-    if slot.is_some() {
+    if slot.is_some() && !planted!("task.second_reason_counts") {
         return false;
     }
     // The reason is in place before the request can be seen, and the lock keeps a second request

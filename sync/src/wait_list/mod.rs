@@ -168,6 +168,9 @@ impl WaitList {
     /// If the waiter waits in another list.
     pub fn leave(&mut self, waiter: Pin<&mut Waiter>) -> Left {
         if waiter.state() != WaitState::Waiting {
+            if crate::planted!("wait_list.granted_leaves_as_waiting") {
+                return Left::Waiting(None);
+            }
             return Left::Gone;
         }
         waiter.assert_home(self.address());
