@@ -1,6 +1,6 @@
 //! hyper and axum on tenter.
 //!
-//! [`serve`] runs a tower service, such as an axum `Router`, on a listener of tenter:
+//! [`serve()`] runs a tower service, such as an axum `Router`, on a listener of tenter:
 //!
 //! ```no_run
 //! use axum::{Router, routing::get};

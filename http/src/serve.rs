@@ -1,4 +1,4 @@
-//! [`serve`]: a tower service on a listener.
+//! [`serve()`]: a tower service on a listener.
 //!
 //! ```text
 //!  accepting ──signal──► draining ──all gone──────────────► report
@@ -81,7 +81,7 @@ const CONNECTIONS_UNLIMITED: usize = Semaphore::MAX_PERMITS;
 ///
 /// # Examples
 ///
-/// See the [crate](crate).
+/// The [front page](crate) has one.
 #[doc(alias = "start_server")]
 #[doc(alias = "run_app")]
 pub fn serve<S>(listener: TcpListener, service: S) -> Serve<S> {
@@ -98,7 +98,7 @@ pub fn serve<S>(listener: TcpListener, service: S) -> Serve<S> {
     }
 }
 
-/// A server that is being set up; made by [`serve`].
+/// A server that is being set up; made by [`serve()`].
 #[must_use = "a server does nothing unless you `.await` or spawn it"]
 pub struct Serve<S, F = Pending<()>> {
     listener: TcpListener,
