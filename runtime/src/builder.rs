@@ -204,11 +204,12 @@ impl Config {
 
     /// Tells the program, or standard error, of a failure.
     pub fn report_unobserved(&self, failure: &Unobserved<'_>) {
-        let Some(report) = &self.on_unobserved else {
-            eprintln!("{failure}");
-            return;
-        };
-        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| report(failure))) {
+        // Printing panics too: standard error may be a pipe that nobody reads any more.
+        let reported = catch_unwind(AssertUnwindSafe(|| match &self.on_unobserved {
+            Some(report) => report(failure),
+            None => eprintln!("{failure}"),
+        }));
+        if let Err(payload) = reported {
             drop_payload(payload);
         }
     }

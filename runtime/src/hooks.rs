@@ -31,8 +31,12 @@ impl Hooks {
             return;
         };
         if let Err(payload) = catch_unwind(AssertUnwindSafe(|| hook())) {
-            eprintln!("{}", message("on_thread_stop", &*payload));
+            let message = message("on_thread_stop", &*payload);
             drop_payload(payload);
+            // Printing panics too, if standard error is a pipe that nobody reads any more.
+            if let Err(payload) = catch_unwind(|| eprintln!("{message}")) {
+                drop_payload(payload);
+            }
         }
     }
 

@@ -172,7 +172,7 @@ pub enum UnobservedKind {
     FutureDrop,
     /// The destructor of an output that nobody took panicked.
     OutputDrop,
-    /// The waker of whoever joins the task panicked.
+    /// The waker of whoever joins the task panicked when it was woken, or dropped with the handle.
     JoinerWake,
 }
 

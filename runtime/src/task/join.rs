@@ -20,7 +20,7 @@ use tenter_sync::current::{WaitKind, waiting_on};
 
 use super::cancel::{self, CancelKind, CancelReason, Canceller};
 use super::cell::Header;
-use super::error::JoinError;
+use super::error::{JoinError, UnobservedKind};
 use super::id::TaskId;
 use super::raw;
 use super::state::{Detach, Register, Unregister};
@@ -236,27 +236,16 @@ impl<T> JoinHandle<T> {
                     .header()
                     .joiner
                     .with_mut(|joiner| unsafe { (*joiner).take() });
-                let task = ReleaseOnDrop(self.task);
-                drop(waker);
-                drop(task);
+                // A handle may be dropped by unwinding, which a second panic would end in an abort.
+                if let Some(waker) = waker {
+                    raw::guarded(self.task, UnobservedKind::JoinerWake, || drop(waker));
+                }
             }
-            Detach::Complete => {
-                let task = ReleaseOnDrop(self.task);
-                // SAFETY: COMPLETE was seen, and the output is the handle's to drop.
-                unsafe { (self.header().vtable.drop_output)(self.task) };
-                drop(task);
-            }
+            // SAFETY: COMPLETE was seen, and the output is the handle's to drop.
+            Detach::Complete => unsafe { (self.header().vtable.drop_output)(self.task) },
         }
-    }
-}
-
-/// Releases a reference also when user code in between panics.
-struct ReleaseOnDrop(NonNull<Header>);
-
-impl Drop for ReleaseOnDrop {
-    fn drop(&mut self) {
-        // SAFETY: the handle's reference, not used again.
-        unsafe { raw::release(self.0) };
+        // SAFETY: the handle's reference, not used again. User code above does not unwind.
+        unsafe { raw::release(self.task) };
     }
 }
 

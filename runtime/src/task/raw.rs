@@ -370,7 +370,7 @@ pub unsafe fn submit(task: NonNull<Header>) {
 }
 
 /// Runs user code that nobody waits for; its panic is reported, not unwound.
-fn guarded(task: NonNull<Header>, kind: UnobservedKind, body: impl FnOnce()) {
+pub fn guarded(task: NonNull<Header>, kind: UnobservedKind, body: impl FnOnce()) {
     if let Err(payload) = catch_unwind(AssertUnwindSafe(body)) {
         report(task, kind, payload);
     }
