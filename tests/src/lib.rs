@@ -3,12 +3,12 @@
 //! Tests of the facade are in `tests/tests`.
 
 /// README.md.
-#[doc = include_str!("../../README.md")]
+#[cfg_attr(doctest, doc = include_str!("../../README.md"))]
 #[derive(Debug)]
 pub struct Readme;
 
 /// ARCHITECTURE.md.
-#[doc = include_str!("../../ARCHITECTURE.md")]
+#[cfg_attr(doctest, doc = include_str!("../../ARCHITECTURE.md"))]
 #[derive(Debug)]
 pub struct Architecture;
 
