@@ -131,18 +131,16 @@ pub fn check_orderings(source: &Source, report: &mut Report) {
         if plants.iter().any(|plant| plant.body.contains(&line)) {
             continue;
         }
-        // After a planted bug, the note of the true branch may stand below it.
-        let below = if plants
-            .iter()
-            .any(|plant| (plant.line..plant.line + NOTE_DISTANCE).contains(&line))
-        {
+        // Around a planted bug, the note of the true branch may stand further up, or below.
+        let reach = |plant: &Plant| (plant.line..plant.line + NOTE_DISTANCE).contains(&line);
+        let slack = if plants.iter().any(reach) {
             NOTE_DISTANCE
         } else {
             0
         };
         let noted = ["ORDERING:", "pairs with"]
             .iter()
-            .any(|words| source.comment_near(line + below, NOTE_DISTANCE + below, words));
+            .any(|words| source.comment_near(line + slack, NOTE_DISTANCE + 2 * slack, words));
         if !noted {
             report.add(
                 &source.path,
