@@ -3,10 +3,10 @@
 //! Inside a tenter runtime its own threads wait for events. On any other executor the first source
 //! starts one background thread, which sleeps in a single system call while nothing happens.
 //!
-//! - [`net`]: TCP.
-//! - [`Async`]: any file descriptor that the system can poll.
-//! - [`AsyncReadExt`], [`AsyncWriteExt`]: what programs do with a stream of bytes.
-//! - [`Driver`]: for those who build a runtime.
+//! - [`net`] is TCP.
+//! - [`Async`] is any file descriptor that the system can poll.
+//! - [`AsyncReadExt`] and [`AsyncWriteExt`] are what programs do with a stream of bytes.
+//! - [`Driver`] is for those who build a runtime.
 #![deny(unsafe_code)]
 
 pub use futures_io::{AsyncBufRead, AsyncRead, AsyncSeek, AsyncWrite};

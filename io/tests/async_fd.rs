@@ -50,8 +50,7 @@ fn a_pipe_is_read_when_something_was_written(rig: &mut Rig) {
 fn many_tasks_wait_for_one_direction(rig: &mut Rig) {
     let (reader, writer) = pipe(rig);
     let mut full = 0;
-    while let Ok(count) = writer.try_io(Interest::WRITABLE, || writer.get_ref().write(&[0; 4096]))
-    {
+    while let Ok(count) = writer.try_io(Interest::WRITABLE, || writer.get_ref().write(&[0; 4096])) {
         full += count;
     }
     let waits: Vec<_> = (0..100).map(|_| Count::new()).collect();
@@ -72,14 +71,22 @@ fn many_tasks_wait_for_one_direction(rig: &mut Rig) {
 
 fn a_dropped_wait_is_forgotten(rig: &mut Rig) {
     let (reader, writer) = pipe(rig);
-    assert!(reader.try_io(Interest::READABLE, || reader.get_ref().read(&mut [0])).is_err());
+    assert!(
+        reader
+            .try_io(Interest::READABLE, || reader.get_ref().read(&mut [0]))
+            .is_err()
+    );
     let (count, waker) = Count::new();
     let mut cx = Context::from_waker(&waker);
     {
         let mut wait = pin!(reader.readable());
         assert!(wait.as_mut().poll(&mut cx).is_pending());
     }
-    assert_eq!(Arc::strong_count(&count), 2, "only the waker in our hands is left");
+    assert_eq!(
+        Arc::strong_count(&count),
+        2,
+        "only the waker in our hands is left"
+    );
     writer.get_ref().write_all(b"x").expect("written");
     rig.block_on(reader.readable()).expect("readable");
     assert_eq!(count.get(), 0);
@@ -88,7 +95,11 @@ fn a_dropped_wait_is_forgotten(rig: &mut Rig) {
 /// async-io wakes the task that a second one pushes out, so that both poll in turns for ever.
 fn more_tasks_poll_one_direction_than_have_a_place(rig: &mut Rig) {
     let (reader, writer) = pipe(rig);
-    assert!(reader.try_io(Interest::READABLE, || reader.get_ref().read(&mut [0])).is_err());
+    assert!(
+        reader
+            .try_io(Interest::READABLE, || reader.get_ref().read(&mut [0]))
+            .is_err()
+    );
     let waits: Vec<_> = (0..30).map(|_| Count::new()).collect();
     let mut polls = 0;
     // Tasks that were woken poll again, as they would in an executor.
@@ -98,7 +109,11 @@ fn more_tasks_poll_one_direction_than_have_a_place(rig: &mut Rig) {
             if *woken != count.get() {
                 *woken = count.get();
                 polls += 1;
-                assert!(reader.poll_readable(&mut Context::from_waker(waker)).is_pending());
+                assert!(
+                    reader
+                        .poll_readable(&mut Context::from_waker(waker))
+                        .is_pending()
+                );
             }
         }
     }
@@ -106,8 +121,15 @@ fn more_tasks_poll_one_direction_than_have_a_place(rig: &mut Rig) {
     writer.get_ref().write_all(b"x").expect("written");
     rig.block_on(reader.readable()).expect("readable");
     for ((count, waker), woken) in waits.iter().zip(&woken) {
-        assert!(*woken == usize::MAX || count.get() > *woken, "a task was forgotten");
-        assert!(reader.poll_readable(&mut Context::from_waker(waker)).is_ready());
+        assert!(
+            *woken == usize::MAX || count.get() > *woken,
+            "a task was forgotten"
+        );
+        assert!(
+            reader
+                .poll_readable(&mut Context::from_waker(waker))
+                .is_ready()
+        );
     }
 }
 
@@ -163,7 +185,11 @@ fn a_source_is_given_back_whole(rig: &mut Rig) {
 
 fn forgotten_futures_harm_nobody(rig: &mut Rig) {
     let (reader, writer) = pipe(rig);
-    assert!(reader.try_io(Interest::READABLE, || reader.get_ref().read(&mut [0])).is_err());
+    assert!(
+        reader
+            .try_io(Interest::READABLE, || reader.get_ref().read(&mut [0]))
+            .is_err()
+    );
     let (count, waker) = Count::new();
     let mut cx = Context::from_waker(&waker);
     for _ in 0..10 {

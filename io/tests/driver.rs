@@ -46,7 +46,12 @@ fn a_driver_costs_no_descriptor_until_the_first_source_and_then_calls_its_thread
         let (calls, waker) = Count::new();
         let mut driver = Driver::with_backend(waker, backend);
         assert!(!driver.handle().is_started());
-        assert_eq!(driver.turn(Some(Duration::ZERO)).expect("nothing to look at"), 0);
+        assert_eq!(
+            driver
+                .turn(Some(Duration::ZERO))
+                .expect("nothing to look at"),
+            0
+        );
         assert!(!driver.handle().is_started(), "a look starts nothing");
         assert_eq!(calls.get(), 0);
         let _entered = driver.handle().enter();
@@ -67,11 +72,19 @@ fn a_turn_lasts_as_long_as_it_was_told_and_not_a_nanosecond_less() {
         let _entered = driver.handle().enter();
         let _source = event_source();
         // The source may be written to: that is its one event.
-        assert_eq!(driver.turn(Some(Duration::ZERO)).expect("a turn"), events(backend));
-        for nanos in [1, 999, 50_000, 333_333, 1_000_001, 1_500_000, 2_000_000, 200_000, 1] {
+        assert_eq!(
+            driver.turn(Some(Duration::ZERO)).expect("a turn"),
+            events(backend)
+        );
+        for nanos in [
+            1, 999, 50_000, 333_333, 1_000_001, 1_500_000, 2_000_000, 200_000, 1,
+        ] {
             let (start, timeout) = (Instant::now(), Duration::from_nanos(nanos));
             assert_eq!(driver.turn(Some(timeout)).expect("a turn"), 0);
-            assert!(start.elapsed() >= timeout, "{backend:?} {timeout:?} was cut short");
+            assert!(
+                start.elapsed() >= timeout,
+                "{backend:?} {timeout:?} was cut short"
+            );
         }
     }
 }
@@ -128,7 +141,11 @@ fn a_notification_ends_the_turn_that_goes_on_or_else_the_next() {
 fn a_longest_wait_is_no_overflow() {
     for backend in BACKENDS {
         let mut driver = Driver::with_backend(Waker::noop().clone(), backend);
-        for timeout in [Duration::MAX, Duration::from_secs(u64::MAX), Duration::from_secs(1 << 33)] {
+        for timeout in [
+            Duration::MAX,
+            Duration::from_secs(u64::MAX),
+            Duration::from_secs(1 << 33),
+        ] {
             let handle = driver.handle().clone();
             let notifier = thread::spawn(move || handle.notify());
             assert_eq!(driver.turn(Some(timeout)).expect("a turn"), 0);
@@ -216,7 +233,10 @@ fn a_panicking_waker_does_not_cost_other_sockets_their_event() {
             let _ = catch_unwind(AssertUnwindSafe(|| driver.turn(Some(Duration::ZERO))));
             panics += 1;
         }
-        assert!(sources.iter().all(|source| take(source).is_ok()), "all recorded");
+        assert!(
+            sources.iter().all(|source| take(source).is_ok()),
+            "all recorded"
+        );
         driver.turn(Some(Duration::ZERO)).expect("it goes on");
     }
 }
