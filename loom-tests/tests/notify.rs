@@ -20,12 +20,18 @@ fn two_notifiers() {
 
 #[test]
 fn a_cancelled_waiter_passes_it_on() {
-    check("notify::a_cancelled_waiter_passes_it_on", body::a_cancelled_waiter_passes_it_on);
+    check(
+        "notify::a_cancelled_waiter_passes_it_on",
+        body::a_cancelled_waiter_passes_it_on,
+    );
 }
 
 #[test]
 fn all_reaches_the_unpolled() {
-    check("notify::all_reaches_the_unpolled", body::all_reaches_the_unpolled);
+    check(
+        "notify::all_reaches_the_unpolled",
+        body::all_reaches_the_unpolled,
+    );
 }
 
 #[test]

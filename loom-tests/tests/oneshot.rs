@@ -20,12 +20,18 @@ fn send_and_close() {
 
 #[test]
 fn send_and_drop_of_a_polled_receiver() {
-    check("oneshot::send_and_drop_of_a_polled_receiver", body::send_and_drop_of_a_polled_receiver);
+    check(
+        "oneshot::send_and_drop_of_a_polled_receiver",
+        body::send_and_drop_of_a_polled_receiver,
+    );
 }
 
 #[test]
 fn send_and_change_of_waker() {
-    check("oneshot::send_and_change_of_waker", body::send_and_change_of_waker);
+    check(
+        "oneshot::send_and_change_of_waker",
+        body::send_and_change_of_waker,
+    );
 }
 
 #[test]

@@ -30,5 +30,8 @@ fn elsewhere() {
 
 #[test]
 fn announce_and_look_again() {
-    check("parker::announce_and_look_again", body::announce_and_look_again);
+    check(
+        "parker::announce_and_look_again",
+        body::announce_and_look_again,
+    );
 }

@@ -20,12 +20,18 @@ fn three_users() {
 
 #[test]
 fn a_cancelled_waiter_passes_it_on() {
-    check("semaphore::a_cancelled_waiter_passes_it_on", body::a_cancelled_waiter_passes_it_on);
+    check(
+        "semaphore::a_cancelled_waiter_passes_it_on",
+        body::a_cancelled_waiter_passes_it_on,
+    );
 }
 
 #[test]
 fn a_large_request_leaves() {
-    check("semaphore::a_large_request_leaves", body::a_large_request_leaves);
+    check(
+        "semaphore::a_large_request_leaves",
+        body::a_large_request_leaves,
+    );
 }
 
 #[test]

@@ -15,7 +15,10 @@ fn granted_and_freed() {
 
 #[test]
 fn leaving_meets_granting() {
-    check("wait_list::leaving_meets_granting", body::leaving_meets_granting);
+    check(
+        "wait_list::leaving_meets_granting",
+        body::leaving_meets_granting,
+    );
 }
 
 #[test]

@@ -8,9 +8,7 @@
 pub use crate::error::{Closed, OverRelease, TryAcquireError};
 pub use crate::notify::{Notified, Notify, NotifyStats};
 pub use crate::oneshot::oneshot;
-pub use crate::semaphore::{
-    Acquire, AcquireOwned, OwnedPermit, Permit, Semaphore, SemaphoreStats,
-};
+pub use crate::semaphore::{Acquire, AcquireOwned, OwnedPermit, Permit, Semaphore, SemaphoreStats};
 
 mod block_on;
 pub mod budget;

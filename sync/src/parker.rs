@@ -44,8 +44,8 @@ use core::fmt;
 use core::time::Duration;
 
 use crate::planted;
-use crate::shim::atomic::Ordering;
 use crate::shim::Futex;
+use crate::shim::atomic::Ordering;
 
 /// Nobody sleeps, no token.
 const EMPTY: u32 = 0;
@@ -211,7 +211,10 @@ impl Parker {
     pub fn is_parked(&self) -> bool {
         // ORDERING: Relaxed. Ordered after the caller's publication by the caller's fence, whose
         // partner is the fence between the owner's announcement and its last look.
-        matches!(self.futex.word().load(Ordering::Relaxed), PARKED | ELSEWHERE)
+        matches!(
+            self.futex.word().load(Ordering::Relaxed),
+            PARKED | ELSEWHERE
+        )
     }
 
     /// The futex underneath, so that a test can end a sleep early.

@@ -68,7 +68,10 @@ impl WakeBatch {
     /// If the batch is full.
     #[inline]
     pub fn push(&mut self, waker: Waker) {
-        assert!(!self.is_full(), "a full WakeBatch is woken before the next push");
+        assert!(
+            !self.is_full(),
+            "a full WakeBatch is woken before the next push"
+        );
         self.wakers[self.len].write(waker);
         self.len += 1; // I1
     }

@@ -177,12 +177,10 @@ impl WakerCell {
             // ORDERING: AcqRel. Release carries the condition of a waker to the registrant's
             // `move_on` (I3); Acquire takes over the slot from whoever moved the word last. A
             // failure is Relaxed because only `step` runs on what it read.
-            match self.state.compare_exchange_weak(
-                seen,
-                next,
-                Ordering::AcqRel,
-                Ordering::Relaxed,
-            ) {
+            match self
+                .state
+                .compare_exchange_weak(seen, next, Ordering::AcqRel, Ordering::Relaxed)
+            {
                 Ok(_) => return slot,
                 Err(actual) => seen = actual,
             }
@@ -256,7 +254,11 @@ mod tests {
         for (seen, register, take) in [
             (EMPTY, (REGISTERING, Slot::Held), (EMPTY, Slot::NotHeld)),
             (FULL, (REGISTERING, Slot::Held), (TAKING, Slot::Held)),
-            (REGISTERING, (REGISTERING, Slot::NotHeld), (REGISTERING, Slot::NotHeld)),
+            (
+                REGISTERING,
+                (REGISTERING, Slot::NotHeld),
+                (REGISTERING, Slot::NotHeld),
+            ),
             (TAKING, (TAKING, Slot::NotHeld), (TAKING, Slot::NotHeld)),
         ] {
             assert_eq!(begin_register(seen), register, "register from {seen}");
@@ -273,7 +275,11 @@ mod tests {
         cell.wake();
         cell.wake();
         assert_eq!((first.get(), last.get()), (0, 1));
-        assert_eq!(Arc::strong_count(&first) + Arc::strong_count(&last), 2, "nothing is kept");
+        assert_eq!(
+            Arc::strong_count(&first) + Arc::strong_count(&last),
+            2,
+            "nothing is kept"
+        );
     }
 
     #[test]

@@ -34,7 +34,10 @@
 //! `sync/tests/models/notify.rs` (stress: `sync/tests/stress.rs`, model:
 //! `loom-tests/tests/notify.rs`).
 
-#[expect(unsafe_code, reason = "pins the waiter inside the future, and enlists it")]
+#[expect(
+    unsafe_code,
+    reason = "pins the waiter inside the future, and enlists it"
+)]
 mod notified;
 mod state;
 
@@ -160,12 +163,10 @@ impl Notify {
             // ORDERING: Release publishes what the caller did to the Acquire of the claim; the
             // line's lock does it if somebody waits. An exchange also when STORED is set already,
             // so that the publication joins the chain. Failure is Relaxed: `store` runs again.
-            match self.word.compare_exchange_weak(
-                seen,
-                next,
-                Ordering::Release,
-                Ordering::Relaxed,
-            ) {
+            match self
+                .word
+                .compare_exchange_weak(seen, next, Ordering::Release, Ordering::Relaxed)
+            {
                 Ok(_) => return,
                 Err(actual) => seen = actual,
             }
@@ -180,7 +181,10 @@ impl Notify {
         // ORDERING: AcqRel. Release publishes what the caller did to whoever sees the generation;
         // Acquire as in `notify_one`'s chain.
         let seen = self.word.fetch_add(state::ONE, Ordering::AcqRel);
-        debug_assert_ne!(state::generation(state::next_generation(seen)), state::generation(seen));
+        debug_assert_ne!(
+            state::generation(state::next_generation(seen)),
+            state::generation(seen)
+        );
         if seen & state::WAITERS != 0 {
             wake_in_batches(|batch| {
                 let mut line = self.line.lock();

@@ -155,12 +155,10 @@ impl Notify {
             };
             // ORDERING: Acquire pairs with the Release of `notify_one`. Failure is Relaxed because
             // the step runs again.
-            match self.word.compare_exchange_weak(
-                seen,
-                next,
-                Ordering::Acquire,
-                Ordering::Relaxed,
-            ) {
+            match self
+                .word
+                .compare_exchange_weak(seen, next, Ordering::Acquire, Ordering::Relaxed)
+            {
                 Ok(_) => return claim,
                 Err(actual) => seen = actual,
             }
@@ -192,12 +190,10 @@ impl Notify {
             }
             // ORDERING: AcqRel. Acquire as in `find`; Release keeps the chain whole.
             // Failure is Relaxed because the step runs again.
-            match self.word.compare_exchange_weak(
-                seen,
-                next,
-                Ordering::AcqRel,
-                Ordering::Relaxed,
-            ) {
+            match self
+                .word
+                .compare_exchange_weak(seen, next, Ordering::AcqRel, Ordering::Relaxed)
+            {
                 Ok(_) => match settled {
                     Some(claim) => return claim,
                     None => break,
@@ -214,7 +210,11 @@ impl Notify {
     /// Waits on with another waker; false if the wait is over.
     fn change_waker(&self, mut waiter: Pin<&mut Waiter>, waker: &Waker) -> bool {
         let (waker, identity) = (waker.clone(), Identity::of(waker));
-        let old = self.line.lock().waiters.set_waker(waiter.as_mut(), identity, waker);
+        let old = self
+            .line
+            .lock()
+            .waiters
+            .set_waker(waiter.as_mut(), identity, waker);
         drop(old); // outside the lock
         waiter.state() == WaitState::Waiting
     }

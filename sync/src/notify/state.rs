@@ -25,7 +25,10 @@ pub(super) const WAITERS: usize = 1 << 1;
 /// One call of `notify_waiters`. Wraps; a future would have to sleep through 2^62 calls to notice.
 pub(super) const ONE: usize = 1 << 2;
 
-const _: () = assert!(STORED | WAITERS == ONE - 1, "the flags fill the bits below the generation");
+const _: () = assert!(
+    STORED | WAITERS == ONE - 1,
+    "the flags fill the bits below the generation"
+);
 
 /// How often `notify_waiters` has been called.
 pub(super) const fn generation(word: usize) -> usize {
@@ -35,7 +38,11 @@ pub(super) const fn generation(word: usize) -> usize {
 /// `notify_one` when nobody waits; `None` if somebody does.
 #[inline(always)]
 pub(super) const fn store(word: usize) -> Option<usize> {
-    if word & WAITERS == 0 { Some(word | STORED) } else { None }
+    if word & WAITERS == 0 {
+        Some(word | STORED)
+    } else {
+        None
+    }
 }
 
 /// `notify_waiters`.
@@ -109,7 +116,10 @@ mod tests {
     fn the_next_generation_keeps_the_flags_and_wraps() {
         for flags in [0, STORED, WAITERS] {
             assert_eq!(next_generation(word(7, flags)), word(8, flags));
-            assert_eq!(next_generation(word(usize::MAX / ONE, flags)), word(0, flags));
+            assert_eq!(
+                next_generation(word(usize::MAX / ONE, flags)),
+                word(0, flags)
+            );
         }
     }
 
@@ -118,7 +128,12 @@ mod tests {
         use LineUp::{Enlist, Settled};
         for (seen, born, claimed, lined_up) in [
             (word(7, 0), 7, Claim::Nothing, Enlist(word(7, WAITERS))),
-            (word(7, WAITERS), 7, Claim::Nothing, Enlist(word(7, WAITERS))),
+            (
+                word(7, WAITERS),
+                7,
+                Claim::Nothing,
+                Enlist(word(7, WAITERS)),
+            ),
             (
                 word(7, STORED),
                 7,
@@ -128,7 +143,12 @@ mod tests {
             // Told, and the stored one stays for somebody else.
             (word(8, STORED), 7, Claim::Told, Settled(Claim::Told)),
             (word(8, WAITERS), 7, Claim::Told, Settled(Claim::Told)),
-            (word(0, 0), usize::MAX / ONE, Claim::Told, Settled(Claim::Told)),
+            (
+                word(0, 0),
+                usize::MAX / ONE,
+                Claim::Told,
+                Settled(Claim::Told),
+            ),
         ] {
             assert_eq!(claim(seen, born), claimed, "{seen:#b} {born}");
             assert_eq!(line_up(seen, born), lined_up, "{seen:#b} {born}");

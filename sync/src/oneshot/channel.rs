@@ -177,7 +177,10 @@ impl<T> Channel<T> {
             };
             // ORDERING: AcqRel. Release publishes value and slot to the other side, Acquire takes
             // them over. Failure is Relaxed because `step` runs again.
-            match self.word.compare_exchange_weak(seen, next, order, Ordering::Relaxed) {
+            match self
+                .word
+                .compare_exchange_weak(seen, next, order, Ordering::Relaxed)
+            {
                 Err(actual) => seen = actual,
                 Ok(_) => {
                     if peer.has_waker(cleared) && peer_copy.is_none() {
@@ -231,12 +234,7 @@ impl<T> Channel<T> {
     /// (a) for `own`, with the sender's or receiver's exclusive borrow: two callers would write the
     /// slot at once.
     #[inline]
-    pub(super) unsafe fn poll_wait(
-        &self,
-        own: Side,
-        peer: Side,
-        cx: &mut Context<'_>,
-    ) -> Poll<()> {
+    pub(super) unsafe fn poll_wait(&self, own: Side, peer: Side, cx: &mut Context<'_>) -> Poll<()> {
         if own.is_over(self.word()) {
             return Poll::Ready(());
         }
@@ -307,7 +305,8 @@ impl Slot {
         // `take_back` that came before it, and its exchange fails.
         self.data.store(waker.data().cast_mut(), Ordering::Release);
         // ORDERING: Release, as above.
-        self.vtable.store(ptr::from_ref(waker.vtable()).cast_mut(), Ordering::Release);
+        self.vtable
+            .store(ptr::from_ref(waker.vtable()).cast_mut(), Ordering::Release);
     }
 
     fn copy(&self) -> Copied {

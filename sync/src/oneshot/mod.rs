@@ -23,7 +23,10 @@
 //! `sync/tests/models/oneshot.rs` (stress: `sync/tests/stress.rs`, model:
 //! `loom-tests/tests/oneshot.rs`).
 
-#[expect(unsafe_code, reason = "one allocation shared by two ends; contract in its head")]
+#[expect(
+    unsafe_code,
+    reason = "one allocation shared by two ends; contract in its head"
+)]
 mod channel;
 #[expect(unsafe_code, reason = "the receiver's right to the channel")]
 mod receiver;

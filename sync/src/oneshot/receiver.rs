@@ -105,7 +105,9 @@ impl<T> Future for Receiver<T> {
 
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Some(handle) = &self.handle else { completed() };
+        let Some(handle) = &self.handle else {
+            completed()
+        };
         // SAFETY: (a): this is the one receiver, which has not left, borrowed exclusively.
         if unsafe { handle.get().poll_wait(RX, TX, cx) }.is_pending() {
             current::waiting_on(WaitKind::Oneshot, handle.address());

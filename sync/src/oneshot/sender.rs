@@ -120,7 +120,9 @@ unsafe fn leave<T>(handle: &Handle<T>) {
 
 impl<T> fmt::Debug for Sender<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sender").field("is_closed", &self.is_closed()).finish()
+        f.debug_struct("Sender")
+            .field("is_closed", &self.is_closed())
+            .finish()
     }
 }
 
@@ -140,6 +142,8 @@ impl<T> Future for WaitClosed<'_, T> {
 
 impl<T> fmt::Debug for WaitClosed<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WaitClosed").field("sender", &self.sender).finish()
+        f.debug_struct("WaitClosed")
+            .field("sender", &self.sender)
+            .finish()
     }
 }

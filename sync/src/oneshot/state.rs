@@ -36,7 +36,10 @@ const TX_WAKER: u64 = 1 << 5;
 const FLAGS: u64 = SENT | TX_GONE | CLOSED | RX_GONE | RX_WAKER | TX_WAKER;
 const VERSION: u64 = 1 << 6;
 
-const _: () = assert!(FLAGS == VERSION - 1, "the flags fill the bits below the version");
+const _: () = assert!(
+    FLAGS == VERSION - 1,
+    "the flags fill the bits below the version"
+);
 
 /// One of the two ends: its waker bit, and the bits that end its wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,7 +74,11 @@ impl Side {
 
     /// It has put its waker into its slot. Unchanged: its wait is over, the waker stays its own.
     pub(super) const fn register(self, word: u64) -> u64 {
-        if self.is_over(word) { word } else { word | self.waker }
+        if self.is_over(word) {
+            word
+        } else {
+            word | self.waker
+        }
     }
 
     /// It wants its waker back, to put in another. Unchanged: the other side has taken it.
@@ -125,7 +132,11 @@ mod tests {
         for (word, with_value, without) in [
             (0, SENT | TX_GONE, TX_GONE),
             (RX_WAKER, SENT | TX_GONE, TX_GONE),
-            (wakers + 3 * VERSION, (SENT | TX_GONE) + 3 * VERSION, TX_GONE + 3 * VERSION),
+            (
+                wakers + 3 * VERSION,
+                (SENT | TX_GONE) + 3 * VERSION,
+                TX_GONE + 3 * VERSION,
+            ),
             (CLOSED, CLOSED, CLOSED | TX_GONE),
             (CLOSED | RX_WAKER, CLOSED | RX_WAKER, CLOSED | TX_GONE),
             (CLOSED | RX_GONE, CLOSED | RX_GONE, CLOSED | RX_GONE),
@@ -158,7 +169,11 @@ mod tests {
             assert!(side.has_waker(side.waker) && !side.has_waker(FLAGS & !side.waker));
             assert_eq!(side.take_back(side.waker), VERSION, "I5");
             assert_eq!(side.take_back(VERSION), VERSION);
-            assert_eq!(side.take_back(!(FLAGS & !side.waker)), 0, "the version wraps");
+            assert_eq!(
+                side.take_back(!(FLAGS & !side.waker)),
+                0,
+                "the version wraps"
+            );
         }
         assert!(RX.is_over(SENT | TX_GONE) && RX.is_over(TX_GONE) && RX.is_over(CLOSED));
         assert!(TX.is_over(CLOSED) && !TX.is_over(RX_WAKER));
@@ -174,9 +189,18 @@ mod tests {
             if !seen.insert((word, tx, rx)) {
                 continue;
             }
-            assert!(word & SENT == 0 || word & TX_GONE != 0 && word & RX_GONE == 0, "I1");
-            assert!(word & TX_GONE == 0 || word & (TX_WAKER | RX_WAKER) == 0, "I4");
-            assert!(word & RX_GONE == 0 || word & (TX_WAKER | RX_WAKER) == 0, "I4");
+            assert!(
+                word & SENT == 0 || word & TX_GONE != 0 && word & RX_GONE == 0,
+                "I1"
+            );
+            assert!(
+                word & TX_GONE == 0 || word & (TX_WAKER | RX_WAKER) == 0,
+                "I4"
+            );
+            assert!(
+                word & RX_GONE == 0 || word & (TX_WAKER | RX_WAKER) == 0,
+                "I4"
+            );
             assert_eq!((tx, rx), (word & TX_GONE == 0, word & RX_GONE == 0), "I2");
             if tx {
                 match finish(word, true) {

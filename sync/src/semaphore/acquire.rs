@@ -150,12 +150,7 @@ impl fmt::Debug for AcquireOwned {
     }
 }
 
-fn describe(
-    what: &str,
-    count: usize,
-    waiter: &Waiter,
-    f: &mut fmt::Formatter<'_>,
-) -> fmt::Result {
+fn describe(what: &str, count: usize, waiter: &Waiter, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     f.debug_struct(what)
         .field("count", &count)
         .field("state", &waiter.state())
@@ -244,12 +239,10 @@ impl Semaphore {
             }
             // ORDERING: AcqRel. Acquire as in `take`; Release keeps the chain from `put` to the
             // next `take` whole. Failure is Relaxed because the step runs again.
-            match self.word.compare_exchange_weak(
-                seen,
-                next,
-                Ordering::AcqRel,
-                Ordering::Relaxed,
-            ) {
+            match self
+                .word
+                .compare_exchange_weak(seen, next, Ordering::AcqRel, Ordering::Relaxed)
+            {
                 Ok(_) if taken => return Take::Taken(next),
                 Ok(_) => break,
                 Err(actual) => seen = actual,
@@ -264,7 +257,11 @@ impl Semaphore {
     /// Waits on with another waker; false if the wait is over.
     fn change_waker(&self, mut waiter: Pin<&mut Waiter>, waker: &Waker) -> bool {
         let (waker, identity) = (waker.clone(), Identity::of(waker));
-        let old = self.line.lock().waiters.set_waker(waiter.as_mut(), identity, waker);
+        let old = self
+            .line
+            .lock()
+            .waiters
+            .set_waker(waiter.as_mut(), identity, waker);
         drop(old); // outside the lock
         waiter.state() == WaitState::Waiting
     }

@@ -7,7 +7,8 @@
 //!   line up (lock) ──► WaitList, FIFO ◄── serve the front while it can be served (lock)
 //! ```
 //!
-//! The word and its steps are in `state.rs`; the waiting futures in `acquire.rs`.
+//! The word and its steps are in `state.rs`, how permits go out and come home in `line.rs`, the waiting
+//! futures in `acquire.rs`.
 //!
 //! Invariants, besides I1 and I2 of the word:
 //! - I3: free permits + permits in `Permit`s + permits of granted waiters is constant but for
@@ -36,8 +37,12 @@
 //! `sync/tests/hostile_wakers.rs`, `sync/tests/models/semaphore.rs` (stress: `sync/tests/stress.rs`,
 //! model: `loom-tests/tests/semaphore.rs`).
 
-#[expect(unsafe_code, reason = "pins the waiter inside the futures, and enlists it")]
+#[expect(
+    unsafe_code,
+    reason = "pins the waiter inside the futures, and enlists it"
+)]
 mod acquire;
+mod line;
 mod permit;
 mod state;
 
@@ -51,12 +56,10 @@ pub use permit::{OwnedPermit, Permit};
 use crate::block_on::block_on;
 use crate::error::{Closed, OverRelease, TryAcquireError};
 use crate::name::Name;
-use crate::planted;
+use crate::shim::Mutex;
 use crate::shim::atomic::{AtomicUsize, Ordering};
-use crate::shim::{Guess, Mutex};
-use crate::wait_list::WaitList;
-use crate::wake_batch::{Progress, WakeBatch, wake_in_batches};
-use state::{MAX_PERMITS, Serve, Take};
+use line::Line;
+use state::{MAX_PERMITS, Take};
 
 /// Limits how many may do something at once.
 ///
@@ -91,15 +94,6 @@ pub struct Semaphore {
     bound: Option<usize>,
     line: Mutex<Line>,
     name: Name,
-}
-
-/// What the lock guards.
-struct Line {
-    waiters: WaitList,
-    /// The most that ever waited at once.
-    peak: usize,
-    /// I5. Kept up for bounded semaphores only.
-    total: usize,
 }
 
 /// What a semaphore tells about itself.
@@ -154,7 +148,7 @@ impl Semaphore {
             Self {
                 word: AtomicUsize::new(permits * state::ONE),
                 bound,
-                line: Mutex::new(Line { waiters: WaitList::new(), peak: 0, total: permits }),
+                line: Mutex::new(Line::new(permits)),
                 name: Name::None,
             }
         }
@@ -382,7 +376,10 @@ impl Semaphore {
     #[doc(alias = "locked")]
     pub fn is_locked(&self) -> bool {
         // ORDERING: Relaxed. An answer that is out of date when it arrives.
-        !matches!(state::take(self.word.load(Ordering::Relaxed), 1), Take::Taken(_))
+        !matches!(
+            state::take(self.word.load(Ordering::Relaxed), 1),
+            Take::Taken(_)
+        )
     }
 
     /// How many wait, how many are free, and the like.
@@ -396,118 +393,6 @@ impl Semaphore {
             waiting: line.waiters.len(),
             waiting_max: line.peak,
             is_closed: self.is_closed(),
-        }
-    }
-
-    /// Takes permits without waiting: one exchange.
-    #[inline]
-    fn take(&self, count: usize) -> Result<(), TryAcquireError> {
-        let mut seen = self.word.guess();
-        loop {
-            let next = match state::take(seen, count) {
-                Take::Taken(next) => next,
-                Take::Short => return Err(TryAcquireError::NoPermits),
-                Take::Closed => return Err(TryAcquireError::Closed),
-            };
-            // ORDERING: Acquire pairs with the Release in `put`: what was done under the permit
-            // is visible. Failure is Relaxed because `state::take` runs again.
-            match self.word.compare_exchange_weak(
-                seen,
-                next,
-                Ordering::Acquire,
-                Ordering::Relaxed,
-            ) {
-                Ok(_) => return Ok(()),
-                Err(actual) => seen = actual,
-            }
-        }
-    }
-
-    /// Puts permits back: one exchange, and a look at the line if there is one.
-    #[inline]
-    fn put(&self, count: usize) {
-        let release = if planted!("semaphore.relaxed_put") {
-            Ordering::Relaxed
-        } else {
-            Ordering::Release
-        };
-        let mut seen = self.word.guess();
-        // ORDERING: Release pairs with the Acquire in `take` and in `serve_some`: what was done
-        // under the permit is visible to the next one to hold it.
-        while let Err(actual) = self.word.compare_exchange_weak(
-            seen,
-            state::put(seen, count),
-            release,
-            Ordering::Relaxed,
-        ) {
-            seen = actual;
-        }
-        if seen & state::WAITERS != 0 {
-            self.serve_line();
-        }
-    }
-
-    /// One exchange on the word; `None` if `step` refuses. Returns the word before.
-    fn update(&self, step: impl Fn(usize) -> Option<usize>) -> Option<usize> {
-        let mut seen = self.word.guess();
-        loop {
-            let next = step(seen)?;
-            // ORDERING: AcqRel takes over and passes on what others did under the permits in the
-            // word. Failure is Relaxed because `step` runs again.
-            match self.word.compare_exchange_weak(
-                seen,
-                next,
-                Ordering::AcqRel,
-                Ordering::Relaxed,
-            ) {
-                Ok(_) => return Some(seen),
-                Err(actual) => seen = actual,
-            }
-        }
-    }
-
-    /// Hands out what the line is due, and wakes without the lock.
-    #[cold]
-    fn serve_line(&self) {
-        wake_in_batches(|batch| self.serve_some(&mut self.line.lock(), batch));
-    }
-
-    /// Serves the front of the line as often as permits and batch allow.
-    fn serve_some(&self, line: &mut Line, batch: &mut WakeBatch) -> Progress {
-        // ORDERING: Acquire takes over what was done under the permits that are granted here; the
-        // waiter gets it through its own state.
-        let mut word = self.word.load(Ordering::Acquire);
-        while let Some(wanted) = line.waiters.front_payload() {
-            if batch.is_full() {
-                return Progress::More;
-            }
-            let waker = match state::serve(word, wanted) {
-                Serve::Wait => return Progress::Finished,
-                Serve::Dismiss => line.waiters.dismiss_front(),
-                Serve::Grant(_) => {
-                    // WAITERS is set (I1), so permits only come and CLOSED may (I2): this exchange
-                    // takes no more than `serve` saw.
-                    // ORDERING: as above.
-                    let seen = self.word.fetch_sub(wanted * state::ONE, Ordering::AcqRel);
-                    word = seen - wanted * state::ONE;
-                    line.waiters.grant_front()
-                }
-            };
-            if let Some(waker) = waker.flatten() {
-                batch.push(waker);
-            }
-        }
-        if !planted!("semaphore.keep_waiters_bit") {
-            // I1. ORDERING: AcqRel keeps the chain from `put` to `take` whole.
-            self.word.fetch_and(!state::WAITERS, Ordering::AcqRel);
-        }
-        Progress::Finished
-    }
-
-    /// A forgotten permit makes room under the bound (I5).
-    fn forget(&self, count: usize) {
-        if self.bound.is_some() {
-            self.line.lock().total -= count;
         }
     }
 

@@ -27,8 +27,14 @@ pub(super) const ONE: usize = 1 << 2;
 /// come home on top of added ones cannot run into the flags.
 pub(super) const MAX_PERMITS: usize = usize::MAX >> 3;
 
-const _: () = assert!(CLOSED | WAITERS == ONE - 1, "the flags fill the bits below the count");
-const _: () = assert!(MAX_PERMITS <= usize::MAX / ONE / 2, "a sum of two counts fits");
+const _: () = assert!(
+    CLOSED | WAITERS == ONE - 1,
+    "the flags fill the bits below the count"
+);
+const _: () = assert!(
+    MAX_PERMITS <= usize::MAX / ONE / 2,
+    "a sum of two counts fits"
+);
 
 /// The free permits in a word.
 pub(super) const fn permits(word: usize) -> usize {
@@ -82,7 +88,11 @@ pub(super) const fn line_up(word: usize, count: usize) -> LineUp {
 #[inline(always)]
 pub(super) const fn put(word: usize, count: usize) -> usize {
     let free = permits(word).saturating_add(count);
-    let free = if free > MAX_PERMITS { MAX_PERMITS } else { free };
+    let free = if free > MAX_PERMITS {
+        MAX_PERMITS
+    } else {
+        free
+    };
     (free * ONE) | (word & (CLOSED | WAITERS))
 }
 
@@ -138,7 +148,11 @@ mod tests {
             (0, CLOSED | WAITERS, 1, Take::Closed),
             (MAX_PERMITS, 0, MAX_PERMITS, Take::Taken(0)),
         ] {
-            assert_eq!(take(word(free, flags), count), want, "{free} {flags} {count}");
+            assert_eq!(
+                take(word(free, flags), count),
+                want,
+                "{free} {flags} {count}"
+            );
         }
     }
 
@@ -150,7 +164,11 @@ mod tests {
             (3, WAITERS, 2, LineUp::Enlist(word(3, WAITERS))),
             (3, CLOSED, 2, LineUp::Settled(Take::Closed)),
         ] {
-            assert_eq!(line_up(word(free, flags), count), want, "{free} {flags} {count}");
+            assert_eq!(
+                line_up(word(free, flags), count),
+                want,
+                "{free} {flags} {count}"
+            );
         }
     }
 
@@ -159,7 +177,10 @@ mod tests {
         for flags in [0, WAITERS, CLOSED, WAITERS | CLOSED] {
             assert_eq!(put(word(1, flags), 2), word(3, flags));
             for more in [1, MAX_PERMITS, usize::MAX] {
-                assert_eq!(put(word(MAX_PERMITS, flags), more), word(MAX_PERMITS, flags));
+                assert_eq!(
+                    put(word(MAX_PERMITS, flags), more),
+                    word(MAX_PERMITS, flags)
+                );
             }
         }
     }
@@ -179,7 +200,11 @@ mod tests {
             (1, WAITERS, 2, Serve::Wait),
             (3, WAITERS | CLOSED, 2, Serve::Dismiss),
         ] {
-            assert_eq!(serve(word(free, flags), wanted), want, "{free} {flags} {wanted}");
+            assert_eq!(
+                serve(word(free, flags), wanted),
+                want,
+                "{free} {flags} {wanted}"
+            );
         }
     }
 }

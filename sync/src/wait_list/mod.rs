@@ -117,7 +117,11 @@ impl WaitList {
         identity: Identity,
         waker: Option<Waker>,
     ) {
-        assert_eq!(waiter.state(), WaitState::Idle, "only an idle waiter can enlist");
+        assert_eq!(
+            waiter.state(),
+            WaitState::Idle,
+            "only an idle waiter can enlist"
+        );
         let node = NonNull::from(waiter.as_ref().get_ref());
         waiter.as_ref().begin(
             self.address(),
@@ -141,7 +145,8 @@ impl WaitList {
 
     /// What the longest-waiting one wants, if anybody waits.
     pub fn front_payload(&self) -> Option<usize> {
-        self.front().map(|front| front.with_links(|links| links.payload))
+        self.front()
+            .map(|front| front.with_links(|links| links.payload))
     }
 
     /// Which task has waited longest, if anybody waits.
@@ -267,7 +272,11 @@ mod tests {
     #[test]
     fn the_longest_waiting_one_comes_first() {
         let mut list = WaitList::new();
-        let (mut a, mut b, mut c) = (pin!(Waiter::new()), pin!(Waiter::new()), pin!(Waiter::new()));
+        let (mut a, mut b, mut c) = (
+            pin!(Waiter::new()),
+            pin!(Waiter::new()),
+            pin!(Waiter::new()),
+        );
         enlist(&mut list, a.as_mut(), 1);
         enlist(&mut list, b.as_mut(), 2);
         enlist(&mut list, c.as_mut(), 3);
@@ -284,16 +293,30 @@ mod tests {
 
     #[test]
     fn anyone_may_leave_from_any_place_in_any_order() {
-        for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+        for order in [
+            [0, 1, 2],
+            [0, 2, 1],
+            [1, 0, 2],
+            [1, 2, 0],
+            [2, 0, 1],
+            [2, 1, 0],
+        ] {
             let mut list = WaitList::new();
             let mut waiters: Vec<_> = (0..3).map(|_| Box::pin(Waiter::new())).collect();
             for (payload, waiter) in waiters.iter_mut().enumerate() {
                 enlist(&mut list, waiter.as_mut(), payload);
             }
             for (left, index) in order.into_iter().enumerate() {
-                assert!(matches!(list.leave(waiters[index].as_mut()), Left::Waiting(_)));
+                assert!(matches!(
+                    list.leave(waiters[index].as_mut()),
+                    Left::Waiting(_)
+                ));
                 let first = (0..3).find(|i| waiters[*i].state() == WaitState::Waiting);
-                assert_eq!((list.len(), list.front_payload()), (2 - left, first), "{order:?}");
+                assert_eq!(
+                    (list.len(), list.front_payload()),
+                    (2 - left, first),
+                    "{order:?}"
+                );
             }
         }
     }

@@ -142,9 +142,14 @@ impl Waiter {
     ///
     /// If the wait has begun.
     pub fn secure(self: Pin<&mut Self>) {
-        assert_eq!(self.state(), WaitState::Idle, "only an idle waiter can be served at once");
+        assert_eq!(
+            self.state(),
+            WaitState::Idle,
+            "only an idle waiter can be served at once"
+        );
         // ORDERING: Relaxed. The owner tells itself.
-        self.state.store(WaitState::Granted as u8, Ordering::Relaxed);
+        self.state
+            .store(WaitState::Granted as u8, Ordering::Relaxed);
     }
 
     /// To Done: the owner has taken what the wait ended with.
@@ -154,7 +159,11 @@ impl Waiter {
     /// If the waiter is in a list: it has to leave first (I1).
     #[inline]
     pub fn finish(self: Pin<&mut Self>) {
-        assert_ne!(self.state(), WaitState::Waiting, "a linked waiter has to leave first");
+        assert_ne!(
+            self.state(),
+            WaitState::Waiting,
+            "a linked waiter has to leave first"
+        );
         self.done();
     }
 
@@ -178,7 +187,8 @@ impl Waiter {
             unsafe { &mut *place }.write(Own { home, identity });
         });
         // ORDERING: Relaxed. Others see the waiter through the list, whose lock orders this.
-        self.state.store(WaitState::Waiting as u8, Ordering::Relaxed);
+        self.state
+            .store(WaitState::Waiting as u8, Ordering::Relaxed);
     }
 
     /// Waiting to Granted or Dismissed, by the list. The last access to the waiter.
@@ -219,7 +229,11 @@ impl Waiter {
     }
 
     pub(super) fn assert_home(&self, list: usize) {
-        assert_eq!(self.with_own(|own| own.home), list, "the waiter waits in another list");
+        assert_eq!(
+            self.with_own(|own| own.home),
+            list,
+            "the waiter waits in another list"
+        );
     }
 
     fn with_own<R>(&self, body: impl FnOnce(&Own) -> R) -> R {
@@ -256,6 +270,8 @@ fn still_linked() -> ! {
 
 impl fmt::Debug for Waiter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Waiter").field("state", &self.state()).finish()
+        f.debug_struct("Waiter")
+            .field("state", &self.state())
+            .finish()
     }
 }

@@ -29,8 +29,16 @@ pub fn send_and_close() {
         Err(TryRecvError::Closed) => false,
         Err(TryRecvError::Empty) => panic!("nothing can come after close"),
     };
-    assert_eq!(received, sending.join().unwrap(), "it is sent, or it is refused");
-    assert_eq!(receiver.try_recv().err(), Some(TryRecvError::Closed), "it is taken once");
+    assert_eq!(
+        received,
+        sending.join().unwrap(),
+        "it is sent, or it is refused"
+    );
+    assert_eq!(
+        receiver.try_recv().err(),
+        Some(TryRecvError::Closed),
+        "it is taken once"
+    );
 }
 
 /// RUSTSEC-2026-0005: a receiver that has been polled is dropped while the value is sent.
@@ -50,10 +58,8 @@ pub fn send_and_change_of_waker() {
     let (sender, mut receiver) = oneshot();
     let first = Signal::new();
     let waker = Waker::from(StdArc::clone(&first));
-    let pending = std::future::Future::poll(
-        Pin::new(&mut receiver),
-        &mut Context::from_waker(&waker),
-    );
+    let pending =
+        std::future::Future::poll(Pin::new(&mut receiver), &mut Context::from_waker(&waker));
     assert!(pending.is_pending());
     drop(waker);
     let sending = thread::spawn(move || sender.send(Arc::new(7)).is_ok());

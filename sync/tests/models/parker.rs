@@ -19,7 +19,11 @@ pub fn one_unparker() {
         let _ = other.0.unpark();
     });
     assert_eq!(shared.0.park(None), Unparked::Notified);
-    assert_eq!(shared.1.load(Ordering::Relaxed), 1, "the token brings the write");
+    assert_eq!(
+        shared.1.load(Ordering::Relaxed),
+        1,
+        "the token brings the write"
+    );
     unparker.join().unwrap();
 }
 
@@ -53,9 +57,17 @@ pub fn timeout() {
     let other = Arc::clone(&shared);
     let clock = thread::spawn(move || end_of_time(&other.0));
     if shared.0.park(Some(Duration::from_micros(50))) == Unparked::TimedOut {
-        assert_eq!(shared.0.park(None), Unparked::Notified, "the token is still to come");
+        assert_eq!(
+            shared.0.park(None),
+            Unparked::Notified,
+            "the token is still to come"
+        );
     }
-    assert_eq!(shared.1.load(Ordering::Relaxed), 1, "the token brings the write");
+    assert_eq!(
+        shared.1.load(Ordering::Relaxed),
+        1,
+        "the token brings the write"
+    );
     assert!(shared.0.prepare_park(), "there is no second token");
     assert!(!shared.0.cancel_park(), "there is no second token");
     unparker.join().unwrap();

@@ -29,8 +29,16 @@ impl Shared {
 
     fn assert_whole(&self, permits: usize) {
         let stats = self.semaphore.stats();
-        assert_eq!((stats.available, stats.waiting), (permits, 0), "permits are conserved");
-        assert_eq!(self.semaphore.is_locked(), permits == 0, "nobody is left in line");
+        assert_eq!(
+            (stats.available, stats.waiting),
+            (permits, 0),
+            "permits are conserved"
+        );
+        assert_eq!(
+            self.semaphore.is_locked(),
+            permits == 0,
+            "nobody is left in line"
+        );
     }
 }
 
@@ -111,7 +119,9 @@ pub fn close_and_release() {
     let shared = Shared::new(0);
     let other = Arc::clone(&shared);
     let waiter = thread::spawn(move || {
-        block_on(other.semaphore.acquire()).map(tenter_sync::Permit::forget).is_ok()
+        block_on(other.semaphore.acquire())
+            .map(tenter_sync::Permit::forget)
+            .is_ok()
     });
     let other = Arc::clone(&shared);
     let releaser = thread::spawn(move || other.semaphore.add_permits(1).expect("not too many"));

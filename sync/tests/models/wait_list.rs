@@ -65,7 +65,10 @@ pub fn granted_and_freed() {
         assert!(other.grant());
     });
     wait(&waiter, &signal);
-    assert_eq!((waiter.state(), turnstile.data.get()), (WaitState::Granted, 1));
+    assert_eq!(
+        (waiter.state(), turnstile.data.get()),
+        (WaitState::Granted, 1)
+    );
     drop(waiter);
     granter.join().unwrap();
 }

@@ -34,7 +34,10 @@ impl Shared {
             for signal in wakers {
                 self.cell.register(&Waker::from(Arc::clone(signal)));
             }
-            if which.iter().all(|flag| self.flags[*flag].load(Ordering::Relaxed) == 1) {
+            if which
+                .iter()
+                .all(|flag| self.flags[*flag].load(Ordering::Relaxed) == 1)
+            {
                 return;
             }
             signal.wait();

@@ -1,0 +1,140 @@
+//! How permits leave the word, come home to it, and reach those in line.
+//!
+//! The invariants (I1 to I5) and the proof that no permit is left lying are in the module above.
+
+use super::Semaphore;
+use super::state::{self, Serve, Take};
+use crate::error::TryAcquireError;
+use crate::planted;
+use crate::shim::Guess;
+use crate::shim::atomic::Ordering;
+use crate::wait_list::WaitList;
+use crate::wake_batch::{Progress, WakeBatch, wake_in_batches};
+
+/// What the lock guards.
+pub(super) struct Line {
+    pub(super) waiters: WaitList,
+    /// The most that ever waited at once.
+    pub(super) peak: usize,
+    /// I5. Kept up for bounded semaphores only.
+    pub(super) total: usize,
+}
+
+impl Line {
+    crate::const_fn! {
+        /// Nobody in line, and `permits` permits in the world.
+        pub(super) const fn new(permits: usize) -> Self {
+            Self { waiters: WaitList::new(), peak: 0, total: permits }
+        }
+    }
+}
+
+impl Semaphore {
+    /// Takes permits without waiting: one exchange.
+    #[inline]
+    pub(super) fn take(&self, count: usize) -> Result<(), TryAcquireError> {
+        let mut seen = self.word.guess();
+        loop {
+            let next = match state::take(seen, count) {
+                Take::Taken(next) => next,
+                Take::Short => return Err(TryAcquireError::NoPermits),
+                Take::Closed => return Err(TryAcquireError::Closed),
+            };
+            // ORDERING: Acquire pairs with the Release in `put`: what was done under the permit
+            // is visible. Failure is Relaxed because `state::take` runs again.
+            match self
+                .word
+                .compare_exchange_weak(seen, next, Ordering::Acquire, Ordering::Relaxed)
+            {
+                Ok(_) => return Ok(()),
+                Err(actual) => seen = actual,
+            }
+        }
+    }
+
+    /// Puts permits back: one exchange, and a look at the line if there is one.
+    #[inline]
+    pub(super) fn put(&self, count: usize) {
+        let release = if planted!("semaphore.relaxed_put") {
+            Ordering::Relaxed
+        } else {
+            Ordering::Release
+        };
+        let mut seen = self.word.guess();
+        // ORDERING: Release pairs with the Acquire in `take` and in `serve_some`: what was done
+        // under the permit is visible to the next one to hold it.
+        while let Err(actual) = self.word.compare_exchange_weak(
+            seen,
+            state::put(seen, count),
+            release,
+            Ordering::Relaxed,
+        ) {
+            seen = actual;
+        }
+        if seen & state::WAITERS != 0 {
+            self.serve_line();
+        }
+    }
+
+    /// One exchange on the word; `None` if `step` refuses. Returns the word before.
+    pub(super) fn update(&self, step: impl Fn(usize) -> Option<usize>) -> Option<usize> {
+        let mut seen = self.word.guess();
+        loop {
+            let next = step(seen)?;
+            // ORDERING: AcqRel takes over and passes on what others did under the permits in the
+            // word. Failure is Relaxed because `step` runs again.
+            match self
+                .word
+                .compare_exchange_weak(seen, next, Ordering::AcqRel, Ordering::Relaxed)
+            {
+                Ok(_) => return Some(seen),
+                Err(actual) => seen = actual,
+            }
+        }
+    }
+
+    /// Hands out what the line is due, and wakes without the lock.
+    #[cold]
+    pub(super) fn serve_line(&self) {
+        wake_in_batches(|batch| self.serve_some(&mut self.line.lock(), batch));
+    }
+
+    /// Serves the front of the line as often as permits and batch allow.
+    pub(super) fn serve_some(&self, line: &mut Line, batch: &mut WakeBatch) -> Progress {
+        // ORDERING: Acquire takes over what was done under the permits that are granted here; the
+        // waiter gets it through its own state.
+        let mut word = self.word.load(Ordering::Acquire);
+        while let Some(wanted) = line.waiters.front_payload() {
+            if batch.is_full() {
+                return Progress::More;
+            }
+            let waker = match state::serve(word, wanted) {
+                Serve::Wait => return Progress::Finished,
+                Serve::Dismiss => line.waiters.dismiss_front(),
+                Serve::Grant(_) => {
+                    // WAITERS is set (I1), so permits only come and CLOSED may (I2): this exchange
+                    // takes no more than `serve` saw.
+                    // ORDERING: as above.
+                    let seen = self.word.fetch_sub(wanted * state::ONE, Ordering::AcqRel);
+                    word = seen - wanted * state::ONE;
+                    line.waiters.grant_front()
+                }
+            };
+            if let Some(waker) = waker.flatten() {
+                batch.push(waker);
+            }
+        }
+        if !planted!("semaphore.keep_waiters_bit") {
+            // I1. ORDERING: AcqRel keeps the chain from `put` to `take` whole.
+            self.word.fetch_and(!state::WAITERS, Ordering::AcqRel);
+        }
+        Progress::Finished
+    }
+
+    /// A forgotten permit makes room under the bound (I5).
+    pub(super) fn forget(&self, count: usize) {
+        if self.bound.is_some() {
+            self.line.lock().total -= count;
+        }
+    }
+}
