@@ -14,7 +14,7 @@ use crate::driver::Handle;
 use crate::fallback;
 
 local! {
-    static ENTERED: RefCell<Option<Handle>> = const { RefCell::new(None) };
+    static ENTERED: RefCell<Vec<(u64, Handle)>> = const { RefCell::new(Vec::new()) };
 }
 
 /// The entered driver, else the fallback driver.
@@ -24,7 +24,7 @@ local! {
 /// The thread of the fallback driver is refused.
 pub fn current() -> io::Result<Handle> {
     // A thread that is being torn down has no slot any more, like a thread that entered nothing.
-    let entered = ENTERED.try_with(|entered| entered.borrow().clone());
+    let entered = ENTERED.try_with(|entered| Some(entered.borrow().last()?.1.clone()));
     match entered {
         Ok(Some(handle)) => Ok(handle),
         _ => fallback::handle(),
@@ -33,26 +33,37 @@ pub fn current() -> io::Result<Handle> {
 
 /// Fills the slot.
 pub fn enter(handle: Handle) -> EnterGuard {
-    let before = ENTERED.try_with(|entered| entered.borrow_mut().replace(handle));
+    let number = ENTERED.try_with(|entered| {
+        let mut entered = entered.borrow_mut();
+        let number = entered.last().map_or(1, |(number, _)| number + 1);
+        entered.push((number, handle));
+        number
+    });
     EnterGuard {
-        before: before.ok().flatten(),
+        number: number.unwrap_or(0),
         not_send: PhantomData,
     }
 }
 
-/// While it lives, sources opened on this thread belong to the driver that was entered. Dropping it
-/// restores the one before; guards are dropped in the reverse order of their making.
+/// While it lives, sources opened on this thread belong to the driver that was entered. Guards may be
+/// dropped in any order: of the drivers that are still entered the last one counts.
 #[must_use = "the driver is entered only while the guard lives"]
 pub struct EnterGuard {
-    before: Option<Handle>,
+    /// Rises, and names the entry among those of this thread.
+    number: u64,
     not_send: PhantomData<*const ()>,
 }
 
 impl Drop for EnterGuard {
     fn drop(&mut self) {
-        let before = self.before.take();
         // The handle that leaves is dropped outside the borrow.
-        let _left = ENTERED.try_with(|entered| entered.replace(before));
+        let _left = ENTERED.try_with(|entered| {
+            let mut entered = entered.borrow_mut();
+            let index = entered
+                .iter()
+                .rposition(|(number, _)| *number == self.number)?;
+            Some(entered.remove(index))
+        });
     }
 }
 

@@ -70,6 +70,8 @@ pub fn drive<F: Future>(
     at: &'static Location<'static>,
     future: F,
 ) -> F::Output {
+    // Before the future, so that its destructors are in the runtime too, however it ends.
+    let _entered = Entered(context::enter(Handle::new(Arc::clone(scheduler))));
     let mut future = pin!(future);
     if let Some(core) = scheduler.seat.take() {
         if let Some(output) = drive_core(scheduler, core, at, future.as_mut()) {
@@ -100,6 +102,15 @@ pub fn drive<F: Future>(
     }
 }
 
+/// Ends the entry of a `block_on`.
+struct Entered(u64);
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        context::leave(self.0);
+    }
+}
+
 /// Leaves the line for the core, also when the future unwinds.
 struct InLine<'a>(&'a Seat);
 
@@ -109,14 +120,12 @@ impl Drop for InLine<'_> {
     }
 }
 
-/// Puts the core back, calls the hook and leaves the context, also when a hook or the deadlock report
-/// unwinds.
+/// Puts the core back and calls the hook, also when another hook or the deadlock report unwinds.
 struct Seated<'a> {
     scheduler: &'a Arc<Scheduler>,
     core: Option<Box<Core>>,
     /// Who gets the core, if it is not for anybody.
     wanted_by: Cell<Option<ThreadId>>,
-    entered: u64,
 }
 
 impl Drop for Seated<'_> {
@@ -128,7 +137,6 @@ impl Drop for Seated<'_> {
                 None => self.scheduler.seat.put_back(core),
             }
         }
-        context::leave(self.entered);
     }
 }
 
@@ -140,17 +148,17 @@ fn drive_core<F: Future>(
     future: Pin<&mut F>,
 ) -> Option<F::Output> {
     core.set_driven_at(at);
-    let entered = context::enter(Handle::new(Arc::clone(scheduler)));
     let seated = Seated {
         scheduler,
         core: Some(core),
         wanted_by: Cell::new(None),
-        entered,
     };
     let _timers = scheduler.timers.enter();
     let _io = scheduler.io.enter();
     let core = seated.core.as_deref().expect("taken only by the drop");
+    // What became ready before is in the line before the main future.
     core.take_aside();
+    scheduler.take_inbox(core);
     scheduler.config.hooks.start();
     let driving = Driving::new(scheduler, core);
     context::drive(&driving, || {

@@ -355,3 +355,12 @@ pub fn assert_says(text: &str, parts: &[&str]) {
 pub fn build(builder: Builder) -> tenter::Runtime {
     builder.build().expect("nothing is refused")
 }
+
+/// Addresses of what was forgotten on purpose, so that a leak checker finds it.
+static FORGOTTEN: Mutex<Vec<usize>> = Mutex::new(Vec::new());
+
+/// `mem::forget`, but for leak checkers: the value stays reachable, and is never dropped.
+pub fn forget<T>(value: T) {
+    let address = Box::into_raw(Box::new(value)) as usize;
+    FORGOTTEN.lock().push(address);
+}

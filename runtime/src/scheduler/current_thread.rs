@@ -250,14 +250,11 @@ impl Scheduler {
         }
     }
 
-    /// Moves what other threads woke or spawned to the queue. True: there was something.
-    fn take_inbox(&self, core: &Core) -> bool {
-        let mut any = false;
+    /// Moves what other threads woke or spawned to the queue.
+    pub fn take_inbox(&self, core: &Core) {
         for task in self.inbox.take() {
             core.adopt_remote(self, task);
-            any = true;
         }
-        any
     }
 
     /// A busy loop's look at timers and the poller (C3).
