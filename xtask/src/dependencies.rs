@@ -82,6 +82,7 @@ const WALLS: [Wall; 6] = [
 pub fn check() -> Outcome {
     let text = capture(cargo().args([
         "metadata",
+        "--locked",
         "--format-version=1",
         "--filter-platform",
         TARGET,
