@@ -5,12 +5,12 @@
 //!  | generation | WAITERS | STORED |
 //! ```
 //!
-//! | step          | plain              | STORED           | WAITERS              |
-//! |---------------|--------------------|------------------|----------------------|
-//! | [`store`]     | STORED             | STORED           | owes the line a look |
-//! | [`next_generation`] | generation + 1 | generation + 1 | … and owes the line a look |
-//! | [`claim`]     | none, or told      | claims, or told  | none, or told        |
-//! | [`line_up`]   | WAITERS, or told   | claims, or told  | lines up, or told    |
+//! | step                | plain            | STORED         | WAITERS               |
+//! |---------------------|------------------|----------------|-----------------------|
+//! | [`store`]           | STORED           | STORED         | owes the line a look  |
+//! | [`next_generation`] | generation + 1   | generation + 1 | and owes it a look    |
+//! | [`claim`]           | nothing, or told | claims or told | nothing, or told      |
+//! | [`line_up`]         | WAITERS, or told | claims or told | lines up, or told     |
 //!
 //! *Told*: the generation has moved on since the future was made, so `notify_waiters` was called.
 //!

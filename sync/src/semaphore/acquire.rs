@@ -233,6 +233,9 @@ impl Semaphore {
                 LineUp::Settled(refused) => return refused,
                 LineUp::Enlist(next) => (next, false),
             };
+            if next == seen {
+                break; // WAITERS is set, and nobody else can clear it now (I1)
+            }
             if planted!("semaphore.line_up_without_recheck") {
                 self.word.fetch_or(state::WAITERS, Ordering::AcqRel);
                 break;
@@ -283,7 +286,7 @@ impl Semaphore {
             match left.get_or_insert_with(|| line.waiters.leave(waiter.as_mut())) {
                 // Those behind may ask for less than was asked for here (I4).
                 Left::Waiting(_) if !planted!("semaphore.leave_without_serving") => {
-                    self.serve_some(&mut line, batch)
+                    self.serve_some(&mut line, 0, batch)
                 }
                 _ => Progress::Finished,
             }

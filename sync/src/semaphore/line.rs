@@ -52,7 +52,7 @@ impl Semaphore {
         }
     }
 
-    /// Puts permits back: one exchange, and a look at the line if there is one.
+    /// Puts permits back: one exchange, or if there is a line, into the hands of its front.
     #[inline]
     pub(super) fn put(&self, count: usize) {
         let release = if planted!("semaphore.relaxed_put") {
@@ -61,19 +61,20 @@ impl Semaphore {
             Ordering::Release
         };
         let mut seen = self.word.guess();
-        // ORDERING: Release pairs with the Acquire in `take` and in `serve_some`: what was done
-        // under the permit is visible to the next one to hold it.
-        while let Err(actual) = self.word.compare_exchange_weak(
-            seen,
-            state::put(seen, count),
-            release,
-            Ordering::Relaxed,
-        ) {
-            seen = actual;
+        while seen & state::WAITERS == 0 {
+            let next = state::put(seen, count);
+            // ORDERING: Release pairs with the Acquire in `take` and in `serve_some`: what was
+            // done under the permit is visible to the next one to hold it. Failure is Relaxed
+            // because the step runs again.
+            match self
+                .word
+                .compare_exchange_weak(seen, next, release, Ordering::Relaxed)
+            {
+                Ok(_) => return,
+                Err(actual) => seen = actual,
+            }
         }
-        if seen & state::WAITERS != 0 {
-            self.serve_line();
-        }
+        self.serve_line(count);
     }
 
     /// One exchange on the word; `None` if `step` refuses. Returns the word before.
@@ -93,30 +94,44 @@ impl Semaphore {
         }
     }
 
-    /// Hands out what the line is due, and wakes without the lock.
+    /// Hands out what the line is due, with `count` permits that come home, and wakes without the
+    /// lock.
     #[cold]
-    pub(super) fn serve_line(&self) {
-        wake_in_batches(|batch| self.serve_some(&mut self.line.lock(), batch));
+    pub(super) fn serve_line(&self, mut count: usize) {
+        wake_in_batches(|batch| {
+            let count = core::mem::take(&mut count);
+            self.serve_some(&mut self.line.lock(), count, batch)
+        });
     }
 
-    /// Serves the front of the line as often as permits and batch allow.
-    pub(super) fn serve_some(&self, line: &mut Line, batch: &mut WakeBatch) -> Progress {
+    /// Serves the front of the line as often as permits and batch allow. `count` permits come home
+    /// first.
+    pub(super) fn serve_some(
+        &self,
+        line: &mut Line,
+        count: usize,
+        batch: &mut WakeBatch,
+    ) -> Progress {
         // ORDERING: Acquire takes over what was done under the permits that are granted here; the
-        // waiter gets it through its own state.
-        let mut word = self.word.load(Ordering::Acquire);
+        // waiter gets it through its own state. WAITERS is what it was under the last lock (I1).
+        let before = self.word.load(Ordering::Acquire);
+        if before & state::WAITERS == 0 {
+            // The line has gone since somebody saw it, and the fast paths are at work.
+            self.update(|word| Some(state::put(word, count)));
+            return Progress::Finished;
+        }
+        let mut word = state::put(before, count);
+        let mut progress = Progress::Finished;
         while let Some(wanted) = line.waiters.front_payload() {
             if batch.is_full() {
-                return Progress::More;
+                progress = Progress::More;
+                break;
             }
             let waker = match state::serve(word, wanted) {
-                Serve::Wait => return Progress::Finished,
+                Serve::Wait => break,
                 Serve::Dismiss => line.waiters.dismiss_front(),
-                Serve::Grant(_) => {
-                    // WAITERS is set (I1), so permits only come and CLOSED may (I2): this exchange
-                    // takes no more than `serve` saw.
-                    // ORDERING: as above.
-                    let seen = self.word.fetch_sub(wanted * state::ONE, Ordering::AcqRel);
-                    word = seen - wanted * state::ONE;
+                Serve::Grant(next) => {
+                    word = next;
                     line.waiters.grant_front()
                 }
             };
@@ -124,11 +139,17 @@ impl Semaphore {
                 batch.push(waker);
             }
         }
-        if !planted!("semaphore.keep_waiters_bit") {
-            // I1. ORDERING: AcqRel keeps the chain from `put` to `take` whole.
-            self.word.fetch_and(!state::WAITERS, Ordering::AcqRel);
+        if line.waiters.is_empty() && !planted!("semaphore.keep_waiters_bit") {
+            word &= !state::WAITERS; // I1
         }
-        Progress::Finished
+        if word != before {
+            // WAITERS was set, so permits were only added meanwhile, and CLOSED may be (I2): the
+            // difference is good for the newer word too.
+            // ORDERING: AcqRel keeps the chain from `put` to `take` whole.
+            self.word
+                .fetch_add(word.wrapping_sub(before), Ordering::AcqRel);
+        }
+        progress
     }
 
     /// A forgotten permit makes room under the bound (I5).

@@ -11,18 +11,19 @@
 //! futures in `acquire.rs`.
 //!
 //! Invariants, besides I1 and I2 of the word:
-//! - I3: free permits + permits in `Permit`s + permits of granted waiters is constant but for
-//!   `add_permits`, `forget` and what a closed process leaks.
+//! - I3: free permits, permits in `Permit`s and permits of granted waiters have a constant sum, but
+//!   for `add_permits`, `forget` and what is leaked.
 //! - I4: after each unlock the front of the line cannot be served from the free permits, or whoever
 //!   unlocked is about to lock again.
 //! - I5: of a bounded semaphore, I3's sum is `total`, and `total <= bound`.
 //!
 //! # No permit is left lying while somebody waits
 //!
-//! A waiter sets WAITERS in the exchange that finds too few permits, and a permit comes back in an
-//! exchange on the same word. So either the waiter's exchange sees the permit, or the exchange that
-//! returns it sees WAITERS and locks; the waiter is in the list by then, because it held the lock
-//! from before its exchange.
+//! A waiter sets WAITERS in the exchange that finds too few permits, and a permit comes home either in
+//! an exchange on the same word that finds WAITERS clear, or under the lock. In the first case the
+//! waiter's exchange fails and sees the permit. In the second the waiter is in the list, because it
+//! held the lock from before its exchange, or has left it, and then the permit goes to the word.
+//! `add_permits` and `close` change the word first; if they find WAITERS, they look at the line after.
 //!
 //! What was done under a permit is visible to the next one to get it: `put` releases and `take`
 //! acquires, or else the grant does (`Waiter::end` and `Waiter::state`).
@@ -342,7 +343,7 @@ impl Semaphore {
             .update(|word| state::add(word, count))
             .ok_or(OverRelease)?;
         if seen & state::WAITERS != 0 {
-            self.serve_line();
+            self.serve_line(0);
         }
         Ok(())
     }
@@ -354,7 +355,7 @@ impl Semaphore {
     pub fn close(&self) {
         let seen = self.update(|word| Some(word | state::CLOSED));
         if seen.is_some_and(|word| word & state::WAITERS != 0) {
-            self.serve_line();
+            self.serve_line(0);
         }
     }
 

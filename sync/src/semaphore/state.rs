@@ -5,12 +5,12 @@
 //!  | permits | WAITERS | CLOSED |
 //! ```
 //!
-//! | step        | plain           | WAITERS         | CLOSED          |
-//! |-------------|-----------------|-----------------|-----------------|
-//! | [`take`]    | taken, or short | short           | closed          |
-//! | [`line_up`] | taken, or sets WAITERS | lines up | closed          |
-//! | [`put`]     | adds            | adds, and owes a look at the line | adds |
-//! | [`add`]     | adds, or refused | adds and owes, or refused | adds, or refused |
+//! | step        | plain                  | WAITERS                   | CLOSED           |
+//! |-------------|------------------------|---------------------------|------------------|
+//! | [`take`]    | taken, or short        | short                     | closed           |
+//! | [`line_up`] | taken, or sets WAITERS | lines up                  | closed           |
+//! | [`put`]     | adds                   | adds, under the lock      | adds             |
+//! | [`add`]     | adds, or refused       | adds and owes, or refused | adds, or refused |
 //!
 //! Invariants:
 //! - I1: WAITERS is set exactly while the line is not empty; it changes under the line's lock only.
