@@ -1,6 +1,7 @@
 //! Settings of a runtime.
 
 use core::fmt;
+use std::any::Any;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use crate::hooks::Hooks;
 use crate::runtime::Runtime;
 use crate::scheduler::deterministic::Choices;
 use crate::task::Unobserved;
+use crate::task::error::payload_message;
 use crate::task::raw::drop_payload;
 
 /// How a runtime runs its tasks.
@@ -210,6 +212,19 @@ impl Config {
             None => eprintln!("{failure}"),
         }));
         if let Err(payload) = reported {
+            drop_payload(payload);
+        }
+    }
+
+    /// Tells standard error of a waker that panicked. It belongs to no task, so there is nothing to ask
+    /// the program about.
+    pub fn report_waker(&self, payload: Box<dyn Any + Send>) {
+        let message = format!(
+            "tenter: a waker that waited for a timer or a socket panicked: {}",
+            payload_message(&*payload)
+        );
+        drop_payload(payload);
+        if let Err(payload) = catch_unwind(|| eprintln!("{message}")) {
             drop_payload(payload);
         }
     }

@@ -32,6 +32,7 @@ use core::panic::Location;
 use core::ptr;
 use core::task::{Context, Poll, Waker};
 use core::time::Duration;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc as StdArc;
 
 use tenter_io as io;
@@ -41,6 +42,7 @@ use tenter_sync::shim::{Arc, size};
 use tenter_timer::{Instant, Timers};
 
 use super::inbox::Inbox;
+use super::late::refuse;
 use super::owned::OwnedList;
 use super::parking::{Parking, ThreadParker};
 use super::run_queue::RunQueue;
@@ -49,7 +51,7 @@ use crate::builder::Config;
 use crate::context::{self, Driving};
 use crate::metrics::Counters;
 use crate::task::cell::{Header, Schedule};
-use crate::task::raw::{self, Ran};
+use crate::task::raw::Ran;
 use crate::task::{Runnable, Unobserved};
 
 /// Polls between two looks at the inbox and the clock. Enough to make the clock's price vanish; few
@@ -167,7 +169,7 @@ impl Scheduler {
         self.counters.remote_spawns.add_shared(1);
         match self.inbox.push(task) {
             Ok(()) => self.parking.wake_if_parked(),
-            Err(task) => refuse(task),
+            Err(task) => refuse(self, task),
         }
     }
 
@@ -276,7 +278,7 @@ impl Scheduler {
         core.burst.set((share as u32).clamp(1, BURST_MAX));
         core.last_check.set(now);
         if self.timers.armed() > 0 {
-            self.timers.fire_due(now);
+            self.fire_timers(now);
         }
         self.poll_io(core, Some(Duration::ZERO));
     }
@@ -286,9 +288,28 @@ impl Scheduler {
         if !self.io.is_started() {
             return;
         }
-        if core.poller.borrow_mut().turn(timeout).is_err() {
+        let turn = self.guarded(|| core.poller.borrow_mut().turn(timeout));
+        if let Some(Err(_)) = turn {
             // Every operation on a socket has been given the error; there is nothing to wait for.
             self.counters.poller_failures.add(1);
+        }
+    }
+
+    /// Wakes whoever waits for a timer that is due.
+    pub fn fire_timers(&self, now: Instant) {
+        self.guarded(|| self.timers.fire_due(now));
+    }
+
+    /// Runs a driver. It raises the panics of wakers, after it has woken all others; they are those of
+    /// foreign executors and combinators, not of the main future, so they do not end its `block_on`.
+    fn guarded<R>(&self, driver: impl FnOnce() -> R) -> Option<R> {
+        match catch_unwind(AssertUnwindSafe(driver)) {
+            Ok(result) => Some(result),
+            Err(payload) => {
+                self.counters.unobserved.add_shared(1);
+                self.config.report_waker(payload);
+                None
+            }
         }
     }
 
@@ -314,7 +335,7 @@ impl Scheduler {
         if deadline.is_some() || self.timers.armed() > 0 {
             let now = self.timers.clock().now();
             core.last_check.set(now);
-            self.timers.fire_due(now);
+            self.fire_timers(now);
         }
     }
 
@@ -338,8 +359,8 @@ impl Scheduler {
     /// Ends every task and closes everything. Only with the core, and in its context.
     pub fn close_drivers(&self) {
         self.parking.set_poller(None);
-        self.io.shutdown();
-        self.timers.shutdown();
+        self.guarded(|| self.io.shutdown());
+        self.guarded(|| self.timers.shutdown());
     }
 }
 
@@ -358,7 +379,8 @@ impl Core {
     pub fn adopt(&self, scheduler: &Scheduler, task: Runnable) {
         scheduler.counters.spawned.add(1);
         if self.closing.get() {
-            refuse(task);
+            scheduler.counters.completed.add(1);
+            refuse(scheduler, task);
             return;
         }
         self.owned.insert(task.pointer());
@@ -398,13 +420,6 @@ impl Core {
     pub fn set_driven_at(&self, place: &'static Location<'static>) {
         self.driven_at.set(place);
     }
-}
-
-/// Ends a task that came too late. Its place in a queue and on the list is the caller's.
-pub fn refuse(task: Runnable) {
-    // SAFETY: (a) nobody else has the scheduler's reference of a task that never was on a list; (b) a
-    // `!Send` task is only ever spawned, and so refused, on its owner.
-    unsafe { raw::shut_down(task.into_raw(), |_| ()) };
 }
 
 /// Polls a future on a thread that drives no scheduler. `None`: it is not ready, and the thread was

@@ -96,7 +96,7 @@ impl Scheduler {
         }
         if let Some(deadline) = self.timers.next_deadline() {
             self.timers.clock().advance_to(deadline);
-            self.timers.fire_due(deadline);
+            self.fire_timers(deadline);
             return;
         }
         if sockets {

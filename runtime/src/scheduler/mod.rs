@@ -6,6 +6,7 @@
 //! | [`deterministic`] | the same loop on a virtual clock: the jump, the report, the choices |
 //! | [`inbox`] | tasks that other threads woke or spawned |
 //! | [`run_queue`], [`owned`] | tasks that are ready, and all tasks: one thread at a time |
+//! | [`late`] | tasks that come after the end |
 //! | [`seat`] | where the core is while nobody drives, and who waits for it |
 //! | [`parking`] | how the thread sleeps, and how others wake it |
 
@@ -14,6 +15,8 @@ pub mod current_thread;
 pub mod deterministic;
 #[expect(unsafe_code, reason = "an intrusive stack of tasks")]
 pub mod inbox;
+#[expect(unsafe_code, reason = "ends tasks")]
+pub mod late;
 #[expect(unsafe_code, reason = "an intrusive list of tasks")]
 pub mod owned;
 pub mod parking;

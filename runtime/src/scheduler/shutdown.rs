@@ -20,7 +20,8 @@ use std::sync::Arc as StdArc;
 use tenter_sync::planted;
 use tenter_sync::shim::{Arc, thread};
 
-use super::current_thread::{Core, Scheduler, refuse};
+use super::current_thread::{Core, Scheduler};
+use super::late::refuse;
 use crate::context::{self, Driving};
 use crate::handle::Handle;
 use crate::task::TaskId;
@@ -137,7 +138,7 @@ fn end_all(scheduler: &Scheduler, core: &Core) -> ShutdownReport {
             report.cancelled(task.header());
             scheduler.counters.spawned.add(1);
             scheduler.counters.completed.add(1);
-            refuse(task);
+            refuse(scheduler, task);
         }
     }
     // 4.
@@ -146,6 +147,8 @@ fn end_all(scheduler: &Scheduler, core: &Core) -> ShutdownReport {
     }
     // 5.
     scheduler.close_drivers();
+    // Those that destructors went on spawning.
+    report.leaked = scheduler.counters.leaked.get() as usize;
     report
 }
 
