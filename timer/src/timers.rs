@@ -39,7 +39,7 @@
 //! Rejected: publishing the deadline in an atomic beside the lock. Both sides take the lock anyway, and
 //! the order of the two stores would need a proof.
 //!
-//! Tests: `loom-tests/tests/timer.rs`; `tests/timers.rs`, `tests/others.rs`.
+//! Tests: `loom-tests/tests/timer.rs`; `tests/timers.rs`, `tests/others.rs`, `tests/stress.rs`.
 
 use core::fmt;
 use core::ptr::NonNull;
@@ -162,7 +162,7 @@ impl Timers {
         &self.shared.clock
     }
 
-    /// Makes these the timers that [`sleep`](crate::sleep) and the others use on this thread, until the
+    /// Makes these the timers that [`sleep`](crate::sleep()) and the others use on this thread, until the
     /// guard is dropped.
     #[must_use = "the timers are left again when the guard is dropped"]
     pub fn enter(&self) -> EnterGuard {
@@ -200,6 +200,9 @@ impl Timers {
     /// which they were armed. Returns how many. Timers that are armed meanwhile may have to wait for the
     /// next call.
     ///
+    /// A driver calls this whenever it has read the clock, also when nothing is due: deadlines are grouped by
+    /// their distance from the latest time that the timers have been told.
+    ///
     /// # Panics
     ///
     /// If a waker panics; all other wakers are woken first.
@@ -208,14 +211,11 @@ impl Timers {
         let mut fired = 0;
         self.in_batches(Event::Fire, |core| {
             let limit = *limit.get_or_insert(core.wheel.len());
-            // I3.
-            let due = if fired < limit {
-                core.pop_due(now)
-            } else {
-                None
-            };
-            fired += usize::from(due.is_some());
-            due
+            // I3. Past the limit too the wheel is asked, and so gets to know the time.
+            let due = core.first_due(now).filter(|_| fired < limit)?;
+            core.remove(due);
+            fired += 1;
+            Some(due)
         });
         fired
     }
@@ -286,9 +286,15 @@ impl Core {
         unsafe { self.wheel.earliest() }
     }
 
-    fn pop_due(&mut self, now: Instant) -> Option<NonNull<Entry>> {
+    fn first_due(&mut self, now: Instant) -> Option<NonNull<Entry>> {
         // SAFETY: (a), (b). Without the lock a cancelled entry could be read after it is freed.
-        unsafe { self.wheel.pop_due(now) }
+        unsafe { self.wheel.first_due(now) }
+    }
+
+    /// Takes out an entry that [`Core::first_due`] has returned under this very lock.
+    fn remove(&mut self, due: NonNull<Entry>) {
+        // SAFETY: (a), (b), and it is in the wheel. A second removal would tear its neighbours.
+        unsafe { self.wheel.remove(due) };
     }
 
     fn pop_any(&mut self) -> Option<NonNull<Entry>> {

@@ -201,22 +201,18 @@ impl Wheel {
         }
     }
 
-    /// Takes out the first entry that is due at `now`.
+    /// The first entry that is due at `now`; it stays in the wheel. If there is none, the wheel has
+    /// reached `now`.
     ///
     /// # Safety
     ///
     /// (a), (b) of [`Wheel`].
-    pub(crate) unsafe fn pop_due(&mut self, now: Instant) -> Option<NonNull<Entry>> {
+    pub(crate) unsafe fn first_due(&mut self, now: Instant) -> Option<NonNull<Entry>> {
         // I2: another thread may have been here with a later time already.
         let now = now.as_nanos().max(self.reached);
-        if matches!(self.earliest, Earliest::At(when) if when > now) {
-            return None;
-        }
         loop {
-            let Some(place) = self
-                .first()
-                .filter(|place| place.start(self.reached) <= now)
-            else {
+            let begun = |place: &Place| place.start(self.reached) <= now;
+            let Some(place) = self.first().filter(begun) else {
                 self.reached = now;
                 return None;
             };
@@ -225,25 +221,23 @@ impl Wheel {
                 unsafe { self.cascade(place) };
                 continue;
             }
-            // SAFETY: (a), (b) are the caller's.
-            let head = unsafe {
-                self.levels[place.level].put_in_order(place.slot);
-                self.levels[place.level].head(place.slot)
-            };
-            // SAFETY: (a), (b) are the caller's.
-            let due = head.filter(|head| unsafe { list::when(*head) } <= now);
-            if let Some(head) = due {
-                // SAFETY: (a), (b) are the caller's; it is the head of this very slot.
-                unsafe { self.remove(head) };
-            } else {
+            if matches!(self.earliest, Earliest::At(when) if when > now) {
                 self.reached = now;
+                return None;
             }
-            // The slot is in order, so the next one is known at no cost.
-            if let Some(next) = self.levels[place.level].head(place.slot) {
-                // SAFETY: (a), (b) are the caller's.
-                self.earliest = Earliest::At(unsafe { list::when(next) });
+            // SAFETY: (a), (b) are the caller's.
+            let (head, when) = unsafe {
+                let level = &mut self.levels[place.level];
+                level.put_in_order(place.slot);
+                let head = level.head(place.slot)?;
+                (head, list::when(head))
+            };
+            self.earliest = Earliest::At(when); // I1, I3
+            if when <= now {
+                return Some(head);
             }
-            return due;
+            self.reached = now;
+            return None;
         }
     }
 

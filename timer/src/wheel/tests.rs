@@ -94,10 +94,19 @@ impl Bed {
         }
     }
 
+    /// What the wheel takes to be the first entry due at `now`, which is taken out.
+    fn pop_due(&mut self, now: u64) -> Option<NonNull<Entry>> {
+        // SAFETY: as in `arm`.
+        unsafe {
+            let due = self.wheel.first_due(Instant::from_nanos(now))?;
+            self.wheel.remove(due);
+            Some(due)
+        }
+    }
+
     /// Takes one due entry out; both sides must agree on which. False if there was none.
     fn pop(&mut self) -> bool {
-        // SAFETY: as in `arm`.
-        let popped = unsafe { self.wheel.pop_due(Instant::from_nanos(self.now)) };
+        let popped = self.pop_due(self.now);
         let first = self.oracle.first_key_value().map(|(key, id)| (*key, *id));
         let Some((key, id)) = first.filter(|((when, _), _)| *when <= self.now) else {
             assert_eq!(popped, None, "nothing is due at {}", self.now);
@@ -342,8 +351,7 @@ fn an_older_time_after_a_newer_one_fires_nothing_too_early() {
     bed.arm(0, 1 << 20);
     bed.arm(1, 1 << 31);
     // A driver with an older reading of the clock: time has come as far as 2^30 all the same.
-    // SAFETY: as in `Bed::arm`.
-    let popped = unsafe { bed.wheel.pop_due(Instant::from_nanos(5)) };
+    let popped = bed.pop_due(5);
     assert_eq!(popped, Some(bed.entries[0]));
     // SAFETY: as in `Bed::arm`.
     unsafe { bed.entries[0].as_ref().disarm(Event::Fire) };
