@@ -156,10 +156,12 @@ fn raise(panic: Option<Panic>) {
     }
 }
 
-/// Drops a panic that nobody will see; its payload is user code too.
+/// Drops a panic that nobody will see. Its payload is user code too: one whose drop panics gives rise
+/// to another payload, and the third in a row is leaked, lest this go on for ever.
 fn discard(panic: Panic) {
-    if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(panic))) {
-        core::mem::forget(again);
+    let dropped = |payload: Panic| catch_unwind(AssertUnwindSafe(|| drop(payload)));
+    if let Err(stubborn) = dropped(panic).or_else(dropped) {
+        core::mem::forget(stubborn);
     }
 }
 

@@ -7,7 +7,7 @@ use std::num::NonZeroU64;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use support::{Count, poll, poll_with};
+use support::{Count, leak, poll, poll_with};
 use tenter_sync::current::{self, TaskSlot};
 use tenter_sync::oneshot::TryRecvError;
 use tenter_sync::{Notify, Semaphore, oneshot};
@@ -127,12 +127,12 @@ fn a_large_request_that_is_dropped_frees_the_line_behind_it() {
 #[test]
 fn leaked_waiters_and_permits_are_sound() {
     let semaphore = Semaphore::new(2);
-    std::mem::forget(semaphore.try_acquire().unwrap());
-    std::mem::forget(semaphore.try_acquire().unwrap());
+    leak(semaphore.try_acquire().unwrap());
+    leak(semaphore.try_acquire().unwrap());
     for polled in [false, true] {
         let mut leaked = Box::pin(semaphore.acquire());
         assert!(!polled || poll(leaked.as_mut()).is_pending());
-        std::mem::forget(leaked);
+        leak(leaked);
     }
     let moved = Box::new(semaphore);
     let mut behind = Box::pin(moved.acquire());
@@ -145,13 +145,13 @@ fn leaked_waiters_and_permits_are_sound() {
     drop(behind);
     let mut leaked = Box::pin(moved.acquire_many(9));
     assert!(poll(leaked.as_mut()).is_pending());
-    std::mem::forget(leaked);
+    leak(leaked);
     drop(moved);
 
     let notify = Notify::new();
     let mut leaked = Box::pin(notify.notified());
     assert!(poll(leaked.as_mut()).is_pending());
-    std::mem::forget(leaked);
+    leak(leaked);
     notify.notify_waiters();
     notify.notify_one();
     assert!(notify.stats().is_stored);
@@ -160,12 +160,12 @@ fn leaked_waiters_and_permits_are_sound() {
 #[test]
 fn leaked_ends_of_a_oneshot_are_sound() {
     let (sender, mut receiver) = oneshot::<u8>();
-    std::mem::forget(sender);
+    leak(sender);
     assert!(poll(Pin::new(&mut receiver)).is_pending());
     receiver.close();
     assert_eq!(receiver.try_recv(), Err(TryRecvError::Closed));
     drop(receiver);
     let (sender, receiver) = oneshot();
-    std::mem::forget(receiver);
+    leak(receiver);
     sender.send(1).unwrap();
 }

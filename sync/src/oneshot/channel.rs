@@ -33,7 +33,7 @@ use core::task::{Context, Poll, RawWakerVTable, Waker};
 use super::state::{RX, Side};
 use crate::planted;
 use crate::shim::alloc::{Layout, alloc, dealloc, handle_alloc_error};
-use crate::shim::atomic::{AtomicPtr, AtomicU64, Ordering, fence};
+use crate::shim::atomic::{AtomicPtr, AtomicU64, Ordering};
 use crate::shim::{Guess, Live, UnsafeCell};
 
 pub(super) struct Channel<T> {
@@ -140,7 +140,7 @@ impl<T> Channel<T> {
     }
 
     /// Takes one step of the word, by the side `own`: `Ok` with the wakers that it took out, or
-    /// `Err` with the word that `step` left unchanged. A step that sets GONE ends the right to the
+    /// `Err` with the word, which `step` left unchanged. A step that sets GONE ends the right to the
     /// channel.
     ///
     /// # Safety
@@ -157,8 +157,9 @@ impl<T> Channel<T> {
         loop {
             let next = step(seen);
             if next == seen {
-                fence(Ordering::Acquire); // pairs with the other side's Release, for a GONE
-                return Err(seen);
+                // ORDERING: Acquire (in `word`) pairs with the other side's Release, for a GONE. A
+                // load and not a fence, because ThreadSanitizer does not see fences.
+                return Err(self.word());
             }
             // The bits that this step clears are the rights to the wakers (I3).
             let cleared = seen & !next;
@@ -167,7 +168,9 @@ impl<T> Channel<T> {
                 own_copy = Some(self.slot(own).copy());
             }
             if peer.has_waker(cleared) && !planted!("oneshot.copy_after_leaving") {
-                fence(Ordering::Acquire); // the slot is at least as new as the word
+                // ORDERING: Acquire (in `word`): the slot is at least as new as the word. If the
+                // word has changed, the exchange fails.
+                self.word();
                 peer_copy = Some(self.slot(peer).copy());
             }
             let order = if planted!("oneshot.relaxed_publication") {

@@ -20,6 +20,14 @@ pub fn poll_with<F: Future + ?Sized>(future: Pin<&mut F>, waker: &Waker) -> Poll
     future.poll(&mut Context::from_waker(waker))
 }
 
+/// Leaks a value without its drop, as `mem::forget` does, but where a leak checker can see that it
+/// is on purpose.
+pub fn leak<T>(value: T) {
+    static LEAKED: Mutex<Vec<usize>> = Mutex::new(Vec::new());
+    let address = Box::into_raw(Box::new(std::mem::ManuallyDrop::new(value)));
+    LEAKED.lock().unwrap().push(address.expose_provenance());
+}
+
 /// Counts wakes.
 #[derive(Default)]
 pub struct Count(AtomicUsize);
