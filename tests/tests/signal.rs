@@ -52,7 +52,7 @@ fn kinds_have_the_numbers_of_the_system() {
 }
 
 /// Goal: every listener gets every kind it asked for, and no other.
-#[tenter::test(flavor = "current_thread")]
+#[tenter::test(flavor = "current_thread", timeout = "20s")]
 async fn each_listener_gets_the_kinds_it_asked_for() {
     let _turn = turn();
     let mut both = signals([SignalKind::user_defined1(), SignalKind::user_defined2()]).unwrap();
@@ -66,7 +66,7 @@ async fn each_listener_gets_the_kinds_it_asked_for() {
 
 /// Goal: signals that came before `recv` are delivered, each kind once, also after a wait that was
 /// given up.
-#[tenter::test(flavor = "current_thread")]
+#[tenter::test(flavor = "current_thread", timeout = "20s")]
 async fn signals_wait_for_their_receiver_and_coalesce() {
     let _turn = turn();
     let mut signals = signals([SignalKind::user_defined1(), SignalKind::user_defined2()]).unwrap();
@@ -84,7 +84,7 @@ async fn signals_wait_for_their_receiver_and_coalesce() {
 }
 
 /// Goal: a signal that arrives while the task sleeps in the poller wakes it.
-#[tenter::test(flavor = "current_thread")]
+#[tenter::test(flavor = "current_thread", timeout = "20s")]
 async fn a_signal_wakes_a_sleeping_runtime() {
     let _turn = turn();
     let mut signals = signals([SignalKind::user_defined1()]).unwrap();
@@ -101,7 +101,7 @@ async fn a_signal_wakes_a_sleeping_runtime() {
 }
 
 /// Goal: a handler that the host application installed before is still called.
-#[tenter::test(flavor = "current_thread")]
+#[tenter::test(flavor = "current_thread", timeout = "20s")]
 async fn the_handler_of_the_host_application_is_still_called() {
     let _turn = turn();
     let host = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
@@ -123,7 +123,7 @@ async fn the_handler_of_the_host_application_is_still_called() {
 }
 
 /// Goal: `ctrl_c` listens from the call on, not from the first poll.
-#[tenter::test(flavor = "current_thread")]
+#[tenter::test(flavor = "current_thread", timeout = "20s")]
 async fn ctrl_c_listens_from_the_call_on() {
     let _turn = turn();
     let wait = ctrl_c();

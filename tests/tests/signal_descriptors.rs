@@ -3,7 +3,7 @@
 use tenter::signal::{SignalKind, signals};
 
 /// Goal: listening opens two descriptors and dropping closes them, also when a kind is refused.
-#[tenter::test(flavor = "current_thread")]
+#[tenter::test(flavor = "current_thread", timeout = "20s")]
 async fn nothing_stays_open_after_the_drop_or_an_error() {
     let open = || std::fs::read_dir("/proc/self/fd").map(Iterator::count);
     drop(signals([SignalKind::user_defined1()]).unwrap());

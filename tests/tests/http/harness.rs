@@ -14,11 +14,13 @@ use tenter_http::{Serve, ServeReport, serve};
 /// Far more than any step takes, so that only a hang reaches it.
 pub const HANG: Duration = Duration::from_secs(20);
 
-/// A server in a thread, with a switch that ends it gracefully.
+/// A server in a thread, with a switch that ends it gracefully. Its runtime lives on until this is
+/// dropped, so what ends before that was ended by the server.
 pub struct Server {
     pub address: SocketAddr,
-    pub stop: oneshot::Sender<()>,
+    stop: Option<oneshot::Sender<()>>,
     pub report: mpsc::Receiver<io::Result<ServeReport>>,
+    _runtime: oneshot::Sender<()>,
 }
 
 impl Server {
@@ -31,6 +33,7 @@ impl Server {
         configure: impl FnOnce(Serve<Router>) -> Serve<Router> + Send + 'static,
     ) -> Server {
         let (stop, stopped) = oneshot::<()>();
+        let (runtime, dropped) = oneshot::<()>();
         let (tell_address, address) = mpsc::channel();
         let (tell_report, report) = mpsc::channel();
         thread::spawn(move || {
@@ -42,12 +45,15 @@ impl Server {
                 };
                 let server = configure(serve(listener, app)).with_graceful_shutdown(signal);
                 let _ = tell_report.send(server.await);
+                let _ = dropped.await;
             });
         });
+        let address = address.recv_timeout(HANG).unwrap();
         Server {
-            address: address.recv_timeout(HANG).unwrap(),
-            stop,
+            address,
+            stop: Some(stop),
             report,
+            _runtime: runtime,
         }
     }
 
@@ -55,9 +61,16 @@ impl Server {
         Client::connect(self.address).unwrap()
     }
 
+    /// Asks for the end.
+    pub fn stop(&mut self) {
+        if let Some(stop) = self.stop.take() {
+            let _ = stop.send(());
+        }
+    }
+
     /// Asks for the end and waits for it.
-    pub fn finish(self) -> ServeReport {
-        let _ = self.stop.send(());
+    pub fn finish(&mut self) -> ServeReport {
+        self.stop();
         self.report
             .recv_timeout(HANG)
             .expect("the server ends")
@@ -123,5 +136,12 @@ impl Client {
     /// Waits until the server has closed the connection.
     pub fn closed(&mut self) -> io::Result<()> {
         self.reader.read_to_end(&mut Vec::new()).map(drop)
+    }
+
+    /// Waits until the server has cut the connection off without an answer.
+    pub fn cut_off(&mut self) {
+        let error = self.answer().expect_err("no answer");
+        let kinds = [io::ErrorKind::UnexpectedEof, io::ErrorKind::ConnectionReset];
+        assert!(kinds.contains(&error.kind()), "{error}");
     }
 }
