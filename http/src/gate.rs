@@ -31,9 +31,9 @@ impl Gate {
     /// A gate in the phase "open", for at most `place_count` connections at a time.
     pub(crate) fn new(place_count: usize) -> Gate {
         Gate {
-            draining: Semaphore::new(0),
-            dropping: Semaphore::new(0),
-            places: Arc::new(Semaphore::new(place_count)),
+            draining: Semaphore::new(0).named("end of the HTTP server"),
+            dropping: Semaphore::new(0).named("end of the HTTP server's drain"),
+            places: Arc::new(Semaphore::new(place_count).named("HTTP connections")),
             place_count,
         }
     }
