@@ -316,11 +316,15 @@ impl Scheduler {
     /// Nothing is ready: sleeps until something may be.
     fn idle(&self, core: &Core) {
         self.config.hooks.park();
-        self.counters.parks.add(1);
-        if self.config.is_virtual() {
-            self.idle_virtual(core);
-        } else {
-            self.idle_real(core);
+        // The hook may have spawned or woken something. What comes from other threads is looked for
+        // again after the announcement, but a virtual clock may jump before.
+        if !self.is_something_ready(core) {
+            self.counters.parks.add(1);
+            if self.config.is_virtual() {
+                self.idle_virtual(core);
+            } else {
+                self.idle_real(core);
+            }
         }
         self.config.hooks.unpark();
     }

@@ -122,7 +122,8 @@ impl Scheduler {
         self.timers.armed() > 0 || self.io.waiting() > 0
     }
 
-    fn is_something_ready(&self, core: &Core) -> bool {
+    /// Whether there is anything to do but to wait.
+    pub fn is_something_ready(&self, core: &Core) -> bool {
         !core.queue.is_empty() || !self.inbox.is_empty() || self.wanted_by(core).is_some()
     }
 
