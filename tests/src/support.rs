@@ -8,6 +8,7 @@ use std::any::Any;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::{Pin, pin};
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
@@ -363,4 +364,41 @@ static FORGOTTEN: Mutex<Vec<usize>> = Mutex::new(Vec::new());
 pub fn forget<T>(value: T) {
     let address = Box::into_raw(Box::new(value)) as usize;
     FORGOTTEN.lock().push(address);
+}
+
+/// The name of the test that this process was started for by [`alone`].
+const ALONE: &str = "TENTER_TEST_ALONE";
+
+/// Runs the rest of a test in a process of its own, where nothing else happens. Call it first in the
+/// test `name`: it returns true in that process, and false in the one that has waited for it.
+///
+/// `arrange` may change how the process is started, `judge` looks at how it ended.
+pub fn alone_with(
+    name: &str,
+    arrange: impl FnOnce(&mut Command),
+    judge: impl FnOnce(Child),
+) -> bool {
+    if std::env::var(ALONE).is_ok_and(|test| test == name) {
+        return true;
+    }
+    let mut command = Command::new(std::env::current_exe().expect("a test knows its program"));
+    command.args(["--exact", name, "--nocapture", "--test-threads=1"]);
+    command.env(ALONE, name).stdin(Stdio::piped());
+    arrange(&mut command);
+    judge(command.spawn().expect("the system starts the program"));
+    false
+}
+
+/// [`alone_with`] for a process that is to succeed.
+pub fn alone(name: &str) -> bool {
+    let captured = |command: &mut Command| {
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    };
+    alone_with(name, captured, |child| {
+        let output = child.wait_with_output().expect("it ends");
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let (out, err) = (text(&output.stdout), text(&output.stderr));
+        assert!(output.status.success(), "{}\n{out}\n{err}", output.status);
+        assert!(out.contains("1 passed"), "it did not run:\n{out}");
+    })
 }
