@@ -164,12 +164,14 @@ fn a_reset_moves_the_deadline_in_both_directions_without_another_poll() {
 fn a_reset_to_a_past_deadline_wakes_the_task_at_once() {
     let bench = Bench::new();
     bench.pass(HOUR);
-    let (waker, woken) = Count::waker();
-    let mut sleep = pin!(sleep(SECOND));
-    assert!(poll_with(sleep.as_mut(), &waker).is_pending());
-    sleep.as_mut().reset(bench.now() - SECOND);
-    assert_eq!((woken.get(), bench.timers.armed()), (1, 0));
-    assert!(poll(sleep).is_ready());
+    for ago in [Duration::ZERO, Duration::from_nanos(1), SECOND] {
+        let (waker, woken) = Count::waker();
+        let mut sleep = pin!(sleep(SECOND));
+        assert!(poll_with(sleep.as_mut(), &waker).is_pending());
+        sleep.as_mut().reset(bench.now() - ago);
+        assert_eq!((woken.get(), bench.timers.armed()), (1, 0), "{ago:?} ago");
+        assert!(poll(sleep).is_ready());
+    }
 }
 
 #[test]

@@ -359,3 +359,25 @@ fn an_older_time_after_a_newer_one_fires_nothing_too_early() {
     bed.oracle.remove(&key);
     assert!(!bed.pop());
 }
+
+/// Goal: the wheel goes with the time also while nothing is due; else all deadlines would end up in the
+/// coarse slots of a time long past.
+#[test]
+fn the_wheel_reaches_the_present_when_nothing_is_due() {
+    let mut bed = Bed::new(2, 0);
+    for far in [1 << 16, 1 << 50] {
+        bed.arm(0, bed.now + far);
+        bed.now += far - 1;
+        assert!(!bed.pop());
+        assert_eq!(bed.wheel.reached, bed.now);
+        assert!(!bed.pop(), "asked again, with the earliest deadline known");
+        bed.now += 1;
+        assert_eq!(bed.pop_all(), 1);
+        assert_eq!(bed.wheel.reached, bed.now);
+    }
+    bed.arm(0, bed.now + 10);
+    bed.check_earliest();
+    bed.now += 9;
+    assert!(!bed.pop());
+    assert_eq!(bed.wheel.reached, bed.now);
+}
