@@ -148,6 +148,8 @@ pub struct Canceller(NonNull<Header>);
 unsafe impl Send for Canceller {}
 // SAFETY: as above.
 unsafe impl Sync for Canceller {}
+impl core::panic::UnwindSafe for Canceller {}
+impl core::panic::RefUnwindSafe for Canceller {}
 
 impl Canceller {
     pub(crate) fn new(task: NonNull<Header>) -> Self {

@@ -48,7 +48,7 @@ pub use self::cancel::{CancelKind, CancelReason, Canceller};
 pub use self::error::{JoinError, Unobserved, UnobservedKind};
 pub use self::id::TaskId;
 pub use self::join::{CancelOnDrop, JoinHandle};
-pub use self::raw::Runnable;
+pub(crate) use self::raw::Runnable;
 pub use self::shield::{Shield, shield};
 pub use self::unconstrained::{Unconstrained, unconstrained};
 pub use self::yield_now::{YieldNow, yield_now};

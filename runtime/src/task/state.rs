@@ -176,11 +176,6 @@ impl Word {
         self.has(COMPLETE)
     }
 
-    /// Cancellation was requested.
-    pub fn is_cancelled(self) -> bool {
-        self.has(CANCEL)
-    }
-
     /// The future has never been polled.
     pub fn is_fresh(self) -> bool {
         self.has(FRESH)

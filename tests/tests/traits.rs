@@ -1,0 +1,311 @@
+//! What every public type may be moved to, shared with, unpinned from and carried through a panic:
+//! checked by the compiler, and complete.
+//!
+//! A wrong `Send` or `Sync` is the bug of others that comes back most often: tokio's RUSTSEC-2025-0023 (a
+//! broadcast that cloned a value on two threads though it was not `Sync`), RUSTSEC-2023-0005 (pinned
+//! data moved by a type that was `Unpin` by mistake), and RUSTSEC-2020-0059, -0062, -0070 and -0072 in
+//! guards and collections of futures.
+//!
+//! The columns are `Send Sync Unpin`, and where it matters `UnwindSafe`.
+
+use std::cell::Cell;
+use std::collections::BTreeSet;
+use std::future::Ready;
+use std::marker::PhantomPinned;
+use std::net as std_net;
+use std::path::Path;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use tenter::io::ext;
+use tenter::task::{self, Shield, TaskId, Unconstrained, YieldNow};
+use tenter::{
+    CancelKind, CancelOnDrop, CancelReason, Canceller, JoinError, JoinHandle, Unobserved,
+    UnobservedKind, io, net, signal, sync, time,
+};
+
+type Source = std_net::TcpStream;
+type Op = fn(&Source) -> std::io::Result<usize>;
+
+/// A future that must not move.
+struct NotUnpin(PhantomPinned);
+
+impl Future for NotUnpin {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
+        let _pinned = &self.0;
+        Poll::Pending
+    }
+}
+
+/// Whether a type has a trait: of two constants of one name, the one of the type itself comes before
+/// that of a trait, if its bounds hold.
+macro_rules! implements {
+    ($type:ty, $trait:path) => {{
+        #[allow(dead_code, reason = "used for the types that have it not")]
+        trait Otherwise {
+            const ANSWER: bool = false;
+        }
+        impl<T: ?Sized> Otherwise for T {}
+        struct Ask<T: ?Sized>(std::marker::PhantomData<T>);
+        #[allow(dead_code, reason = "used for the types that have the trait")]
+        impl<T: ?Sized + $trait> Ask<T> {
+            const ANSWER: bool = true;
+        }
+        <Ask<$type>>::ANSWER
+    }};
+}
+
+macro_rules! expect {
+    ($type:ty, $trait:path, +) => {
+        assert!(
+            implements!($type, $trait),
+            concat!(stringify!($type), " is not ", stringify!($trait))
+        );
+    };
+    ($type:ty, $trait:path, -) => {
+        assert!(
+            !implements!($type, $trait),
+            concat!(stringify!($type), " is ", stringify!($trait))
+        );
+    };
+}
+
+macro_rules! table {
+    ($($type:ty => $send:tt $sync:tt $unpin:tt $(, $unwind:tt)?;)*) => { $(
+        const _: () = {
+            expect!($type, Send, $send);
+            expect!($type, Sync, $sync);
+            expect!($type, Unpin, $unpin);
+            $(expect!($type, std::panic::UnwindSafe, $unwind);)?
+        };
+    )* };
+}
+
+/// The table is awake: it tells what has a trait from what has not.
+const _: () = {
+    expect!(u8, Send, +);
+    expect!(Rc<u8>, Send, -);
+    expect!(Cell<u8>, Sync, -);
+    expect!(PhantomPinned, Unpin, -);
+    expect!(&mut u8, std::panic::UnwindSafe, -);
+};
+
+// The runtime and what a thread knows of it.
+table! {
+    tenter::Runtime => + + +, +;
+    tenter::Builder => + + +, -;
+    tenter::Flavor => + + +, +;
+    tenter::Handle => + + +, +;
+    tenter::EnterGuard<'static> => - - +, +;
+    tenter::NotInRuntime => + + +, +;
+    tenter::NestedRuntime => + + +, +;
+    tenter::RuntimeMetrics => + + +, +;
+    tenter::ShutdownReport => + + +, +;
+    tenter::LeftTask => + + +, +;
+}
+
+// Tasks: a handle is as movable as the output.
+table! {
+    JoinHandle<u8> => + + +, +;
+    JoinHandle<Cell<u8>> => + + +, +;
+    JoinHandle<Rc<u8>> => - - +, +;
+    CancelOnDrop<u8> => + + +, +;
+    CancelOnDrop<Cell<u8>> => + + +, +;
+    CancelOnDrop<Rc<u8>> => - - +, +;
+    Canceller => + + +, +;
+    CancelReason => + + +, +;
+    CancelKind => + + +, +;
+    JoinError => + + +, -;
+    TaskId => + + +, +;
+    Unobserved<'static> => - - +, -;
+    UnobservedKind => + + +, +;
+    task::Builder => + + +, +;
+}
+
+// Futures that wrap another one are what that one is.
+table! {
+    Shield<Ready<u8>> => + + +;
+    Shield<Ready<Rc<u8>>> => - - +;
+    Shield<NotUnpin> => + + -;
+    Unconstrained<Ready<u8>> => + + +;
+    Unconstrained<Ready<Rc<u8>>> => - - +;
+    Unconstrained<NotUnpin> => + + -;
+    YieldNow => + + +;
+    time::Timeout<Ready<u8>> => + + -;
+    time::Timeout<Ready<Rc<u8>>> => - - -;
+}
+
+// Time.
+table! {
+    time::Instant => + + +;
+    time::Clock => + + +;
+    time::Timers => + + +;
+    time::EnterGuard => - - +;
+    time::Sleep => + + -;
+    time::Interval => + + +;
+    time::Tick<'static> => + + +;
+    time::MissedTick => + + +;
+    time::Elapsed => + + +;
+    time::Advance => + + +;
+}
+
+// Synchronisation.
+table! {
+    sync::Semaphore => + + +, +;
+    sync::SemaphoreStats => + + +, +;
+    sync::Acquire<'static> => + + -, -;
+    sync::AcquireOwned => + + -, -;
+    sync::Permit<'static> => + + +, +;
+    sync::OwnedPermit => + + +, +;
+    sync::Closed => + + +, +;
+    sync::OverRelease => + + +, +;
+    sync::TryAcquireError => + + +, +;
+    sync::Notify => + + +, +;
+    sync::NotifyStats => + + +, +;
+    sync::Notified<'static> => + + -, -;
+    sync::oneshot::Sender<u8> => + + +, +;
+    sync::oneshot::Sender<Cell<u8>> => + + +, +;
+    sync::oneshot::Sender<Rc<u8>> => - - +, +;
+    sync::oneshot::Receiver<u8> => + + +, +;
+    sync::oneshot::Receiver<Cell<u8>> => + + +, +;
+    sync::oneshot::Receiver<Rc<u8>> => - - +, +;
+    sync::oneshot::WaitClosed<'static, u8> => + + +, -;
+    sync::oneshot::WaitClosed<'static, Rc<u8>> => - - +, -;
+    sync::oneshot::RecvError => + + +, +;
+    sync::oneshot::TryRecvError => + + +, +;
+}
+
+// Signals.
+table! {
+    signal::SignalKind => + + +;
+    signal::Signals => + + +;
+    signal::Recv<'static> => + + +;
+    signal::CtrlC => + + +;
+}
+
+// Drivers and descriptors.
+table! {
+    io::Driver => + - +;
+    io::Handle => + + +;
+    io::EnterGuard => - - +;
+    io::Interest => + + +;
+    io::Backend => + + +;
+    io::Async<Source> => + + +;
+    io::Async<Rc<Source>> => - - +;
+    io::Readable<'static> => + + +;
+    io::Writable<'static> => + + +;
+    io::ReadWith<'static, Source, Op> => + + +;
+    io::WriteWith<'static, Source, Op> => + + +;
+}
+
+// Sockets.
+table! {
+    net::TcpListener => + + +;
+    net::TcpStream => + + +;
+    net::Accept<'static> => + + +;
+    net::Bind => + + +;
+    net::Connect => + + +;
+    net::ConnectTimeout => + + +;
+    net::Incoming<'static> => + + +;
+    net::Next<'static, 'static> => + + +;
+    net::Peek<'static> => + + +;
+    net::ReadHalf<'static> => + + +;
+    net::WriteHalf<'static> => + + +;
+    net::OwnedReadHalf => + + +;
+    net::OwnedWriteHalf => + + +;
+    net::UnsplitError => + + +;
+}
+
+// Reading and writing.
+table! {
+    ext::Read<'static, net::TcpStream> => + + +;
+    ext::ReadExact<'static, net::TcpStream> => + + +;
+    ext::ReadToEnd<'static, net::TcpStream> => + + +;
+    ext::Write<'static, net::TcpStream> => + + +;
+    ext::WriteAll<'static, net::TcpStream> => + + +;
+    ext::Flush<'static, net::TcpStream> => + + +;
+    ext::Close<'static, net::TcpStream> => + + +;
+}
+
+/// The names that a source file exports with `pub use`, and the types that it declares, but for what is
+/// hidden from the documentation or only there for the models.
+fn exports(root: &Path, file: &str) -> BTreeSet<String> {
+    let text = std::fs::read_to_string(root.join(file)).expect("the sources are next to the tests");
+    let text = text.split("#[cfg(tenter_loom)]").next().unwrap_or_default();
+    let mut names = BTreeSet::new();
+    let mut hidden = false;
+    for statement in text.split_inclusive([';', '{', '}']) {
+        let code: String = statement
+            .lines()
+            .filter(|line| !line.trim_start().starts_with("//"))
+            .collect::<Vec<_>>()
+            .join(" ");
+        hidden |= code.contains("#[doc(hidden)]");
+        let exported = ["pub use ", "pub struct ", "pub enum "]
+            .iter()
+            .find_map(|word| code.split(word).nth(1).map(|rest| (*word, rest)));
+        let Some((word, rest)) = exported else {
+            hidden &= code.trim_end().ends_with('{');
+            continue;
+        };
+        let list = if word == "pub use " && rest.contains('{') {
+            // The names follow in the braces.
+            let at = text.find(statement).expect("it is a part") + statement.len();
+            text[at..].split('}').next().unwrap_or_default().to_owned()
+        } else if word == "pub use " {
+            rest.rsplit("::").next().unwrap_or_default().to_owned()
+        } else {
+            rest.to_owned()
+        };
+        let words = list.split(|c: char| !c.is_alphanumeric() && c != '_');
+        let words = words.filter(|word| word.starts_with(|c: char| c.is_ascii_uppercase()));
+        let count = if word == "pub use " { usize::MAX } else { 1 };
+        if !core::mem::replace(&mut hidden, false) {
+            names.extend(words.take(count).map(str::to_owned));
+        }
+    }
+    names
+}
+
+/// Goal: no public type is missing from the table.
+/// Method: the sources are read, and every name that they export is looked for in this file.
+#[test]
+fn no_public_type_is_missing_from_the_table() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let files = [
+        "runtime/src/lib.rs",
+        "runtime/src/task/mod.rs",
+        "runtime/src/signal.rs",
+        "sync/src/lib.rs",
+        "sync/src/oneshot/mod.rs",
+        "timer/src/lib.rs",
+        "io/src/lib.rs",
+        "io/src/net/mod.rs",
+        "io/src/ext/mod.rs",
+    ];
+    let traits =
+        "AsyncBufRead AsyncRead AsyncReadExt AsyncSeek AsyncWrite AsyncWriteExt ToSocketAddrs";
+    let table = include_str!("traits.rs");
+    let table: String = table.lines().filter(|line| line.contains(" => ")).collect();
+    let table: BTreeSet<&str> = table.split(|c: char| !c.is_alphanumeric()).collect();
+    let mut seen = 0;
+    for file in files {
+        let names = exports(&root, file);
+        assert!(
+            !names.is_empty(),
+            "{file} exports nothing: is it read right?"
+        );
+        for name in names {
+            // `Duration` is the standard library's.
+            if name == "Duration" || traits.split(' ').any(|one| one == name) {
+                continue;
+            }
+            seen += 1;
+            assert!(table.contains(name.as_str()), "{name} of {file} has no row");
+        }
+    }
+    assert!(seen > 70, "only {seen} types were found");
+}
