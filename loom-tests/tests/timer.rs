@@ -85,9 +85,10 @@ fn armed(timers: &Timers, deadline: Instant, waker: &Waker) -> Pin<Box<Sleep>> {
     sleep
 }
 
-/// Goal: a timer that is armed while the driver goes to sleep is not overslept (tokio #6682, #3190).
-/// Method: the driver has slept until an earlier deadline before, so a stale published deadline would
-/// make the new timer look late enough.
+/// Goal: a timer that is armed while the driver goes to sleep is not overslept (tokio #6682,
+/// #3190).
+/// Method: the driver has slept until an earlier deadline before, so a stale published deadline
+/// would make the new timer look late enough.
 /// Bugs: the deadline is published after the lock was released; arming wakes nobody.
 #[test]
 fn register_vs_park() {
@@ -144,10 +145,10 @@ fn reset_vs_park() {
     });
 }
 
-/// Goal: a sleep that is dropped while it fires is unlinked once, wakes at most once, and is not touched
-/// after it is freed.
-/// Bugs: the driver touches the entry after it said that it has fired; it says so without publishing
-/// what it did before; cancelling does not look at the state under the lock.
+/// Goal: a sleep that is dropped while it fires is unlinked once, wakes at most once, and is not
+/// touched after it is freed.
+/// Bugs: the driver touches the entry after it said that it has fired; it says so without
+/// publishing what it did before; cancelling does not look at the state under the lock.
 #[test]
 fn cancel_vs_fire() {
     check("timer::cancel_vs_fire", || {
@@ -165,7 +166,8 @@ fn cancel_vs_fire() {
     });
 }
 
-/// Goal: the same with neighbours in one slot, dropped by two threads while a third fires one of them.
+/// Goal: the same with neighbours in one slot, dropped by two threads while a third fires one of
+/// them.
 #[test]
 fn two_cancels_vs_fire() {
     check("timer::two_cancels_vs_fire", || {
@@ -183,8 +185,8 @@ fn two_cancels_vs_fire() {
     });
 }
 
-/// Goal: a reset to a later deadline, while the old one fires, ends for the new deadline, and never for
-/// the old one only. Two threads fire, as when an idle worker pulls the timers of a busy one.
+/// Goal: a reset to a later deadline, while the old one fires, ends for the new deadline, and never
+/// for the old one only. Two threads fire, as when an idle worker pulls the timers of a busy one.
 /// Bug: a reset that finds the timer fired leaves it so.
 #[test]
 fn reset_vs_fire() {
@@ -229,8 +231,8 @@ fn refresh_vs_fire() {
     });
 }
 
-/// Goal: a sleep that is polled while its timers shut down does not wait for ever: it fires, or it says
-/// that nobody is left to fire it.
+/// Goal: a sleep that is polled while its timers shut down does not wait for ever: it fires, or it
+/// says that nobody is left to fire it.
 /// Bugs: a timer is armed after the shutdown; the shutdown wakes nobody.
 #[test]
 fn shutdown_vs_register() {

@@ -19,8 +19,9 @@ use crate::timers::Timers;
 
 /// Moves the virtual clock of the current runtime by `duration`, deadline by deadline.
 ///
-/// Ready when every task that was woken by a timer on the way has had a turn. A task that needs several
-/// turns to arm its next timer arms it late, as it would on a real clock that runs this fast.
+/// Ready when every task that was woken by a timer on the way has had a turn. A task that needs
+/// several turns to arm its next timer arms it late, as it would on a real clock that runs this
+/// fast.
 ///
 /// # Cancel safety
 ///

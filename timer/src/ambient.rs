@@ -4,8 +4,8 @@
 //! Invariants:
 //! - I1: no value is dropped while the slot is borrowed, because dropping timers drops the waker of
 //!   their driver, which is someone else's code.
-//! - I2: the numbers in the slot rise, and belong to the guards that live, so that guards may be dropped
-//!   in any order: a guard takes out its own entry, wherever it is.
+//! - I2: the numbers in the slot rise, and belong to the guards that live, so that guards may be
+//!   dropped in any order: a guard takes out its own entry, wherever it is.
 //!
 //! Tests: `tests/timers.rs`.
 
@@ -24,8 +24,8 @@ local! {
     static ENTERED: RefCell<Vec<(u64, Timers)>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Leaves the timers that [`Timers::enter`] entered when it is dropped. Of those that are still entered
-/// the last ones count.
+/// Leaves the timers that [`Timers::enter`] entered when it is dropped. Of those that are still
+/// entered the last ones count.
 #[must_use = "the timers are left again when the guard is dropped"]
 pub struct EnterGuard {
     number: u64,
@@ -49,8 +49,8 @@ pub(crate) fn enter(timers: Timers) -> EnterGuard {
 
 impl Drop for EnterGuard {
     fn drop(&mut self) {
-        // I1: the result carries what was entered out of the borrow. A thread that is going away has
-        // no slot left, and nothing to leave.
+        // I1: the result carries what was entered out of the borrow. A thread that is going away
+        // has no slot left, and nothing to leave.
         let left = ENTERED.try_with(|entered| {
             let mut entered = entered.borrow_mut();
             let index = entered

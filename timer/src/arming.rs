@@ -1,11 +1,11 @@
 //! What the owner of an entry does with it under the lock: arm, reset, refresh, cancel.
 //!
-//! Each function looks at the state and acts on it within one critical section; what it finds may have
-//! changed since the owner looked without the lock, because the driver fires and abandons under it.
-//! The protocol with the driver is in `timers.rs`, the states are in `entry.rs`.
+//! Each function looks at the state and acts on it within one critical section; what it finds may
+//! have changed since the owner looked without the lock, because the driver fires and abandons
+//! under it. The protocol with the driver is in `timers.rs`, the states are in `entry.rs`.
 //!
-//! Every waker that is handed in, left over or taken out is dropped or woken after the lock is released:
-//! parameters and variables that hold one outlive the guard.
+//! Every waker that is handed in, left over or taken out is dropped or woken after the lock is
+//! released: parameters and variables that hold one outlive the guard.
 //!
 //! Tests: `loom-tests/tests/timer.rs`.
 
@@ -45,16 +45,17 @@ impl Timers {
     ///
     /// # Safety
     ///
-    /// (a) The caller owns `entry`, which is in the state `from`, not Armed; (b) it is pinned; (c) before it is freed, and
-    /// while these timers live, the owner calls [`Timers::cancel`], unless it has seen Armed end.
+    /// (a) The caller owns `entry`, which is in the state `from`, not Armed; (b) it is pinned; (c)
+    /// before it is freed, and while these timers live, the owner calls [`Timers::cancel`], unless
+    /// it has seen Armed end.
     pub(crate) unsafe fn arm(&self, entry: NonNull<Entry>, from: State, waker: Waker) -> Armed {
         self.start_driver();
         let mut core = self.lock();
         if core.closed && !planted!("timer.arm_after_close") {
             return Armed::ShutDown;
         }
-        // SAFETY: (a); the lock is held. By (b) and (c) the entry stays where it is while linked, so
-        // that the wheel never follows a pointer to a freed future.
+        // SAFETY: (a); the lock is held. By (b) and (c) the entry stays where it is while linked,
+        // so that the wheel never follows a pointer to a freed future.
         let deadline = unsafe {
             let deadline = entry.as_ref().deadline();
             if deadline <= core.wheel.reached() {
@@ -82,8 +83,8 @@ impl Timers {
         now: Option<Instant>,
     ) -> Found {
         let mut core = self.lock();
-        // SAFETY: (a), (b); the lock is held from the look at the state to the end of each change. A
-        // change to an entry that has fired would link what its owner believes to be its own.
+        // SAFETY: (a), (b); the lock is held from the look at the state to the end of each change.
+        // A change to an entry that has fired would link what its owner believes to be its own.
         let ended = unsafe {
             if !entry.as_ref().is_armed() {
                 return Found::Ended;
@@ -120,7 +121,8 @@ impl Timers {
         let mut new = None;
         loop {
             let core = self.lock();
-            // SAFETY: (a), (b); the lock is held. Without it the waker could be taken in mid-comparison.
+            // SAFETY: (a), (b); the lock is held. Without it the waker could be taken in
+            // mid-comparison.
             let done = unsafe {
                 if !entry.as_ref().is_armed() {
                     return Found::Ended;
@@ -142,8 +144,8 @@ impl Timers {
     /// (a) The caller owns `entry`; (b) it was armed here.
     pub(crate) unsafe fn cancel(&self, entry: NonNull<Entry>) {
         let mut core = self.lock();
-        // SAFETY: (a), (b); the lock is held from the look at the state to the end of the change. An
-        // entry that has fired is on no list; unlinking it would tear its former neighbours.
+        // SAFETY: (a), (b); the lock is held from the look at the state to the end of the change.
+        // An entry that has fired is on no list; unlinking it would tear its former neighbours.
         let waker = unsafe {
             if !entry.as_ref().is_armed() && !planted!("timer.cancel_unchecked") {
                 return;

@@ -2,10 +2,10 @@
 //!
 //! This file is the only one in the project that reads the system's clock.
 //!
-//! The real clock counts from the *anchor*, a moment that the process takes once, the first time that
-//! it asks for the time; the anchor stands 2^60 ns (36 years) after the beginning of the time line, so
-//! that moments before it are representable as well. The clock is the system's monotonic one: it
-//! stands still while the machine is suspended where the system's does (Linux: yes).
+//! The real clock counts from the *anchor*, a moment that the process takes once, the first time
+//! that it asks for the time; the anchor stands 2^60 ns (36 years) after the beginning of the time
+//! line, so that moments before it are representable as well. The clock is the system's monotonic
+//! one: it stands still while the machine is suspended where the system's does (Linux: yes).
 //!
 //! Invariants:
 //! - I1: within a thread, the real clock never goes backwards, whatever the system's does. Across
@@ -79,8 +79,8 @@ impl Clock {
         self.shown.is_some()
     }
 
-    /// Moves a virtual clock to `instant`. It never moves backwards, and stops one nanosecond before
-    /// [`Instant::MAX`]. Timers do not fire by themselves: see [`Timers::fire_due`].
+    /// Moves a virtual clock to `instant`. It never moves backwards, and stops one nanosecond
+    /// before [`Instant::MAX`]. Timers do not fire by themselves: see [`Timers::fire_due`].
     ///
     /// # Panics
     ///

@@ -35,13 +35,13 @@
 //! Ordering: fire and abandon store with Release; the owner loads with Acquire before it relies on
 //! I2. So the last touches of the firing thread come before the owner reuses or frees the entry.
 //!
-//! Rejected: a state *Firing* between Armed and Fired. It is needed where due entries wait on a list
-//! of their own while the lock is given up; here an entry leaves the wheel, gives up its waker and is
-//! Fired within one critical section, so a reset finds it before or after, never in between.
-//! The state is loaded by the owner alone, without the lock; under it, the waker says whether the entry is
-//! armed (I4). A second load under the lock would also hide the first one from the model checker, which
-//! tries other orders only for the last access before a conflicting one.
+//! The state is loaded by the owner alone, without the lock; under it, the waker says whether the
+//! entry is armed (I4). A second load under the lock would also hide the first one from the model
+//! checker, which tries other orders only for the last access before a conflicting one.
 //!
+//! Rejected: a state *Firing* between Armed and Fired. It is needed where due entries wait on a
+//! list of their own while the lock is given up; here an entry leaves the wheel, gives up its waker
+//! and is Fired within one critical section, so a reset finds it before or after, never in between.
 //! Rejected: the state under the lock. It is one atomic fewer, but each task that a burst of timers
 //! wakes would then contend with the driver, which is still firing the rest of the burst.
 //!
@@ -165,8 +165,8 @@ impl Entry {
         }
     }
 
-    /// Goes on to the state after `event`. Whoever calls knows `from`: as the holder of the lock that it is
-    /// Armed, as the owner what it has loaded, I2.
+    /// Goes on to the state after `event`. Whoever calls knows `from`: as the holder of the lock
+    /// that it is Armed, as the owner what it has loaded, I2.
     #[inline]
     fn advance(&self, from: State, event: Event) {
         let next = from.after(event);
@@ -201,8 +201,8 @@ impl Entry {
     #[inline]
     pub(crate) unsafe fn deadline(&self) -> Instant {
         self.live.touch();
-        // SAFETY: the owner alone writes the deadline. By (a) the caller is the owner, or it holds the
-        // lock that the owner would take first; else this would read a half-written word.
+        // SAFETY: the owner alone writes the deadline. By (a) the caller is the owner, or it holds
+        // the lock that the owner would take first; else this would read a half-written word.
         self.deadline.with(|deadline| unsafe { *deadline })
     }
 
@@ -253,7 +253,8 @@ impl Entry {
         self.advance(from, Event::Arm);
     }
 
-    /// Ends Armed, and returns the waker to be woken or dropped without the lock. The last touch, I3.
+    /// Ends Armed, and returns the waker to be woken or dropped without the lock. The last touch,
+    /// I3.
     ///
     /// # Safety
     ///
@@ -276,8 +277,8 @@ impl Entry {
         waker
     }
 
-    /// Puts `new` in place of the stored waker if that one wakes a different task, and returns the one
-    /// that is left over. `Err` asks for a clone, which is not made under the lock.
+    /// Puts `new` in place of the stored waker if that one wakes a different task, and returns the
+    /// one that is left over. `Err` asks for a clone, which is not made under the lock.
     ///
     /// # Safety
     ///
@@ -289,8 +290,8 @@ impl Entry {
         new: &mut Option<Waker>,
     ) -> Result<(), NeedsClone> {
         self.waker.with_mut(|place| {
-            // SAFETY: by (a) and (b) this thread alone uses the waker; a fire meanwhile would take a
-            // waker that is being replaced.
+            // SAFETY: by (a) and (b) this thread alone uses the waker; a fire meanwhile would take
+            // a waker that is being replaced.
             let stored = unsafe { &mut *place };
             if stored
                 .as_ref()
@@ -313,13 +314,13 @@ impl Entry {
     ///
     /// # Safety
     ///
-    /// (a) The caller holds the lock; (b) the entry is Armed, or on its way in or out of it; (c) `body`
-    /// does not lend the same links again.
+    /// (a) The caller holds the lock; (b) the entry is Armed, or on its way in or out of it; (c)
+    /// `body` does not lend the same links again.
     #[inline]
     pub(crate) unsafe fn links<R>(&self, body: impl FnOnce(&mut Links) -> R) -> R {
         self.live.touch();
-        // SAFETY: by (a), (b) and (c) this is the only reference; a second one on another thread would
-        // tear the list.
+        // SAFETY: by (a), (b) and (c) this is the only reference; a second one on another thread
+        // would tear the list.
         self.links.with_mut(|links| body(unsafe { &mut *links }))
     }
 }
@@ -333,8 +334,8 @@ impl Entry {
     /// (a) The caller holds the lock; (b) the entry is Armed.
     #[inline]
     pub(crate) unsafe fn place(&self) -> [u8; 2] {
-        // SAFETY: by (a) and (b) nobody moves the entry meanwhile; else it would be unlinked from a slot
-        // that it is not in.
+        // SAFETY: by (a) and (b) nobody moves the entry meanwhile; else it would be unlinked from a
+        // slot that it is not in.
         self.place.with(|place| unsafe { *place })
     }
 

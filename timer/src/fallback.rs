@@ -1,10 +1,10 @@
 //! The driver for everybody who has none: one background thread for the whole process.
 //!
 //! A sleep that is created outside of a runtime belongs to the timers here. The thread
-//! `tenter-timer` starts when the first of them is armed, sleeps exactly until the earliest deadline,
-//! and without a bound when there is none: an idle process makes no system call. It lives as long as
-//! the process. A waker that panics there is the fault of a foreign executor, and ends neither the
-//! thread nor anybody else's timer; the panic hook has reported it.
+//! `tenter-timer` starts when the first of them is armed, sleeps exactly until the earliest
+//! deadline, and without a bound when there is none: an idle process makes no system call. It lives
+//! as long as the process. A waker that panics there is the fault of a foreign executor, and ends
+//! neither the thread nor anybody else's timer; the panic hook has reported it.
 //!
 //! Tests: `tests/fallback.rs`.
 
@@ -64,9 +64,9 @@ fn start() {
         if let Err(refused) = thread::spawn_named("tenter-timer", drive) {
             // Not remembered: the next timer tries again.
             panic!(
-                "cannot start the thread `tenter-timer`, which drives the timers of code that runs in \
-                 no tenter runtime: {refused}; raise the limit on threads, or create the timer inside \
-                 of a runtime, whose workers drive it"
+                "cannot start the thread `tenter-timer`, which drives the timers of code that runs \
+                 in no tenter runtime: {refused}; raise the limit on threads, or create the timer \
+                 inside of a runtime, whose workers drive it"
             );
         }
     });

@@ -1,7 +1,7 @@
 //! A point in time: eight bytes, nanoseconds, saturating.
 //!
-//! An [`Instant`] counts nanoseconds on the time line of one clock. All arithmetic saturates at both
-//! ends, so no duration that a program can name makes it panic or wrap. The upper end,
+//! An [`Instant`] counts nanoseconds on the time line of one clock. All arithmetic saturates at
+//! both ends, so no duration that a program can name makes it panic or wrap. The upper end,
 //! [`Instant::MAX`], is past everything that a clock can show (clocks stop one nanosecond before
 //! it): a deadline there is *never* by arithmetic, and no value within time has a second meaning.
 //!

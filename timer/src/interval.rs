@@ -1,12 +1,12 @@
 //! Ticks at a fixed period.
 //!
-//! The first tick of [`interval`] is ready at once, each later one a period after the one before, counted
-//! from when that was due and not from when it was taken: the ticks do not drift. If a tick is taken so
-//! late that it counts as missed (by more than 5 ms, or by more than the period if that is shorter),
-//! [`MissedTick`] decides when the next one is due.
+//! The first tick of [`interval`] is ready at once, each later one a period after the one before,
+//! counted from when that was due and not from when it was taken: the ticks do not drift. If a tick
+//! is taken so late that it counts as missed (by more than 5 ms, or by more than the period if that
+//! is shorter), [`MissedTick`] decides when the next one is due.
 //!
-//! An interval keeps its timer in a box of its own, the only allocation in this crate besides the timers
-//! themselves, so that it can be moved, and ticked through a plain `&mut`.
+//! An interval keeps its timer in a box of its own, the only allocation in this crate besides the
+//! timers themselves, so that it can be moved, and ticked through a plain `&mut`.
 //!
 //! Tests: `tests/interval.rs`.
 
@@ -91,7 +91,8 @@ pub fn interval_at(start: Instant, period: Duration) -> Interval {
 #[doc(alias = "MissedTickBehavior")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum MissedTick {
-    /// As if nothing had happened: the missed ticks follow one another at once. Their number is right.
+    /// As if nothing had happened: the missed ticks follow one another at once. Their number is
+    /// right.
     #[default]
     Burst,
     /// A period after the late tick was taken, and so on. Their distance is right.
@@ -131,7 +132,8 @@ impl Interval {
     fn new(period: Duration, sleep: impl FnOnce(Duration) -> (Sleep, Duration)) -> Interval {
         assert!(
             !period.is_zero(),
-            "an interval needs a period greater than zero; to run as often as possible, yield in a loop"
+            "an interval needs a period greater than zero; to run as often as possible, yield \
+             in a loop"
         );
         let (sleep, period) = sleep(period);
         Interval {

@@ -1,9 +1,10 @@
 //! Clocks, sleeping, timeouts and intervals for any executor.
 //!
-//! Deadlines are exact to the nanosecond: a timer never fires early, and is never rounded up. The timer
-//! lies inside the future that waits for it, so waiting allocates nothing. In a tenter runtime the workers
-//! drive the timers; on any other executor a background thread does, which starts when it is first
-//! needed. On a virtual clock ([`Clock::virtual_from_zero`]) tests of an hour take no time.
+//! Deadlines are exact to the nanosecond: a timer never fires early, and is never rounded up. The
+//! timer lies inside the future that waits for it, so waiting allocates nothing. In a tenter
+//! runtime the workers drive the timers; on any other executor a background thread does, which
+//! starts when it is first needed. On a virtual clock ([`Clock::virtual_from_zero`]) tests of an
+//! hour take no time.
 //!
 //! ```
 //! use std::time::Duration;

@@ -1,10 +1,10 @@
 //! Waiting for a point in time.
 //!
-//! A [`Sleep`] carries its timer within itself: creating, polling, resetting and dropping it allocate
-//! nothing. It is armed by its first poll, so a sleep that is never polled costs a reading of the clock
-//! and no lock. Arming reads the clock at most once in all: `sleep(d)` at its creation, which it counts
-//! from, `sleep_until(t)` at its first poll, to see whether `t` has passed. A virtual clock costs one
-//! load, so there the first poll always looks.
+//! A [`Sleep`] carries its timer within itself: creating, polling, resetting and dropping it
+//! allocate nothing. It is armed by its first poll, so a sleep that is never polled costs a reading
+//! of the clock and no lock. Arming reads the clock at most once in all: `sleep(d)` at its
+//! creation, which it counts from, `sleep_until(t)` at its first poll, to see whether `t` has
+//! passed. A virtual clock costs one load, so there the first poll always looks.
 //!
 //! What the owner does, by the state that it finds (`entry.rs`):
 //!
@@ -16,7 +16,8 @@
 //! | Fired      | ready                                  | write the deadline         | –       |
 //!
 //! Invariants:
-//! - I1: an entry is only ever armed in `self.timers`, through a pinned `Sleep`; and `drop` cancels it.
+//! - I1: an entry is only ever armed in `self.timers`, through a pinned `Sleep`; and `drop` cancels
+//!   it.
 //! - I2: a deadline of [`Instant::MAX`] is never armed.
 //!
 //! Tests: `tests/sleep.rs`, `tests/faults.rs`, `tests/others.rs`; `loom-tests/tests/timer.rs`.
@@ -41,8 +42,8 @@ use crate::timers::Timers;
 
 /// Waits until `duration` has passed, counted from this call.
 ///
-/// Exact to the nanosecond of the clock: never early, and late only by what it takes to wake the task. A
-/// zero duration is ready at the first poll. [`Duration::MAX`] is never.
+/// Exact to the nanosecond of the clock: never early, and late only by what it takes to wake the
+/// task. A zero duration is ready at the first poll. [`Duration::MAX`] is never.
 ///
 /// # Fairness
 ///
@@ -85,8 +86,8 @@ pub fn sleep(duration: Duration) -> Sleep {
 
 /// Waits until `deadline`.
 ///
-/// A deadline that has passed is ready at the first poll; [`Instant::MAX`] is never. Fairness, cancel
-/// safety and panics are those of [`sleep`].
+/// A deadline that has passed is ready at the first poll; [`Instant::MAX`] is never. Fairness,
+/// cancel safety and panics are those of [`sleep`].
 ///
 /// # Examples
 ///
@@ -146,10 +147,12 @@ impl Sleep {
         self.entry.state() == State::Fired || self.timers.clock().now() >= self.deadline()
     }
 
-    /// Moves the deadline, in place: a later or an earlier one, before or after the old one has passed.
+    /// Moves the deadline, in place: a later or an earlier one, before or after the old one has
+    /// passed.
     ///
-    /// A task that waits for this sleep is woken at the new deadline instead of the old one. If the sleep
-    /// had ended, or was never polled, or its new deadline is never, it waits from its next poll on.
+    /// A task that waits for this sleep is woken at the new deadline instead of the old one. If the
+    /// sleep had ended, or was never polled, or its new deadline is never, it waits from its next
+    /// poll on.
     ///
     /// # Examples
     ///
@@ -170,8 +173,8 @@ impl Sleep {
     /// ```
     pub fn reset(self: Pin<&mut Self>, deadline: Instant) {
         let this = self.into_ref().get_ref();
-        // A later deadline needs no clock: if it has passed, so has the old one, which the driver is
-        // about to find.
+        // A later deadline needs no clock: if it has passed, so has the old one, which the driver
+        // is about to find.
         let earlier = deadline < this.deadline();
         let now = earlier.then(|| this.timers.clock().now());
         let mut state = this.entry.state();
@@ -225,8 +228,9 @@ impl Sleep {
             self.entry.pass(state);
             return Poll::Ready(());
         }
-        // SAFETY: we are called by `poll_passed` alone, the owner, who has seen that the entry is not
-        // armed. The sleep is pinned there; it holds its timers, and cancels when it is dropped, I1.
+        // SAFETY: we are called by `poll_passed` alone, the owner, who has seen that the entry is
+        // not armed. The sleep is pinned there; it holds its timers, and cancels when it is
+        // dropped, I1.
         match unsafe { self.timers.arm(self.node(), state, cx.waker().clone()) } {
             Armed::Yes => Poll::Pending,
             Armed::Due => {
@@ -240,9 +244,9 @@ impl Sleep {
     #[cold]
     fn refuse(&self) -> ! {
         panic!(
-            "the timer created at {} was polled after its runtime had been shut down, so nobody is left \
-             to fire it; keep the runtime until its timers are done, or create the timer in the runtime \
-             (or the thread) that polls it",
+            "the timer created at {} was polled after its runtime had been shut down, so nobody is \
+             left to fire it; keep the runtime until its timers are done, or create the timer in \
+             the runtime (or the thread) that polls it",
             self.created
         );
     }
@@ -274,8 +278,8 @@ impl Drop for Sleep {
     fn drop(&mut self) {
         // The state is ours unless it is Armed; a fired entry needs no lock.
         if self.entry.state() == State::Armed {
-            // SAFETY: `&mut self` makes us the owner; armed only in `self.timers`, I1. Without this the
-            // wheel would keep a pointer to a freed future.
+            // SAFETY: `&mut self` makes us the owner; armed only in `self.timers`, I1. Without this
+            // the wheel would keep a pointer to a freed future.
             unsafe { self.timers.cancel(self.node()) };
         }
     }
@@ -291,12 +295,12 @@ impl fmt::Debug for Sleep {
     }
 }
 
-// SAFETY: an entry is used through its atomic state, under the lock of its wheel, or by its owner, as
-// the table in `entry.rs` says; a waker in it is `Send` and `Sync`. Were the links touched by an owner
-// without the lock, sending the owner to another thread would race with the driver.
+// SAFETY: an entry is used through its atomic state, under the lock of its wheel, or by its owner,
+// as the table in `entry.rs` says; a waker in it is `Send` and `Sync`. Were the links touched by an
+// owner without the lock, sending the owner to another thread would race with the driver.
 unsafe impl Send for Sleep {}
-// SAFETY: through a shared reference one can only read the deadline, which is written through the only
-// one, and the state, which is atomic.
+// SAFETY: through a shared reference one can only read the deadline, which is written through the
+// only one, and the state, which is atomic.
 unsafe impl Sync for Sleep {}
 
 const _: () = {

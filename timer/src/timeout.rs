@@ -1,22 +1,23 @@
 //! A bound on how long a future may take.
 //!
-//! Each poll of a [`Timeout`] polls the future first: what is ready is delivered, however late it is. Only
-//! when the future waits is the timer looked at, and only then armed.
+//! Each poll of a [`Timeout`] polls the future first: what is ready is delivered, however late it
+//! is. Only when the future waits is the timer looked at, and only then armed.
 //!
 //! # When the time begins
 //!
-//! At the call of `timeout`, as with `sleep`; that is the one reading of the clock. Rejected: beginning
-//! when the future first waits, which would save that reading for futures that never do. A timeout would
-//! then not cover what the future computes before it first waits, and one that is created early and
-//! awaited late would begin late.
+//! At the call of `timeout`, as with `sleep`; that is the one reading of the clock. Rejected:
+//! beginning when the future first waits, which would save that reading for futures that never do.
+//! A timeout would then not cover what the future computes before it first waits, and one that is
+//! created early and awaited late would begin late.
 //!
 //! # The budget
 //!
 //! A future that is always ready to go on spends the whole budget of each poll of its task. If the
-//! timer had to spend from the same budget, nothing would ever be left for it, and the timeout would
-//! never come. So a timer that has fired, by the time it is looked at, costs nothing. One that
-//! turns out to have passed at that very moment costs one operation, or one trip to the end of the line
-//! where none is left; without that a loop around timeouts of zero would never let go of its worker.
+//! timer had to spend from the same budget, nothing would ever be left for it, and the timeout
+//! would never come. So a timer that has fired, by the time it is looked at, costs nothing. One
+//! that turns out to have passed at that very moment costs one operation, or one trip to the end of
+//! the line where none is left; without that a loop around timeouts of zero would never let go of
+//! its worker.
 //!
 //! Tests: `tests/timeout.rs`, `tests/others.rs`.
 
@@ -36,9 +37,9 @@ use crate::sleep::Sleep;
 
 /// Waits for `future`, but no longer than `duration`, counted from this call.
 ///
-/// If the time is up first, the result is [`Elapsed`], and the future is dropped with the [`Timeout`]. A
-/// future that is ready when it is polled wins, however late it is: with a zero duration, it is polled
-/// once. [`Duration::MAX`] is no bound at all.
+/// If the time is up first, the result is [`Elapsed`], and the future is dropped with the
+/// [`Timeout`]. A future that is ready when it is polled wins, however late it is: with a zero
+/// duration, it is polled once. [`Duration::MAX`] is no bound at all.
 ///
 /// # Errors
 ///
@@ -160,9 +161,9 @@ impl<F: Future> Future for Timeout<F> {
 
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        // SAFETY: nothing is moved out of the reference: both fields that are used go on pinned, and
-        // `get_mut` and `into_inner` need a `Timeout` that is not pinned. A moved `sleep` would leave
-        // the wheel with a pointer to where it was.
+        // SAFETY: nothing is moved out of the reference: both fields that are used go on pinned,
+        // and `get_mut` and `into_inner` need a `Timeout` that is not pinned. A moved `sleep` would
+        // leave the wheel with a pointer to where it was.
         let this = unsafe { self.get_unchecked_mut() };
         // SAFETY: pinned along with the whole, as above.
         let future = unsafe { Pin::new_unchecked(&mut this.future) };

@@ -1,7 +1,8 @@
 //! A set of timers and the protocol between those who arm them and the driver that fires them.
 //!
 //! The *driver* is whoever calls [`Timers::begin_park`] and [`Timers::fire_due`]: a worker of the
-//! runtime, or the background thread of `fallback.rs`. A wake-up of the driver is the `unpark` waker.
+//! runtime, or the background thread of `fallback.rs`. A wake-up of the driver is the `unpark`
+//! waker.
 //!
 //! ```text
 //!  driver                                    anyone who arms or resets a timer
@@ -17,12 +18,12 @@
 //!
 //! # No timer is overslept
 //!
-//! The two critical sections have one order. If the entry was linked first, `d` takes it into account.
-//! If `Parked` was written first, whoever arms sees `until` as it is being slept on, and owes a wake-up
-//! if the new deadline comes earlier. What matters is that `until` is computed and published in *one*
-//! section: between two, an entry would be missed by the computation, and its owner would see an
-//! `until` that is out of date. Once woken the driver counts as awake: it looks at the wheel again
-//! before it sleeps, so a second wake-up would be for nothing.
+//! The two critical sections have one order. If the entry was linked first, `d` takes it into
+//! account. If `Parked` was written first, whoever arms sees `until` as it is being slept on, and
+//! owes a wake-up if the new deadline comes earlier. What matters is that `until` is computed and
+//! published in *one* section: between two, an entry would be missed by the computation, and its
+//! owner would see an `until` that is out of date. Once woken the driver counts as awake: it looks
+//! at the wheel again before it sleeps, so a second wake-up would be for nothing.
 //!
 //! # User code
 //!
@@ -30,14 +31,14 @@
 //! that panics keeps no other timer from firing: the first panic goes on when all are done.
 //!
 //! Invariants:
-//! - I1: every entry in the wheel belongs to a sleep that holds a clone of these `Timers`; so the wheel
-//!   outlives its entries.
+//! - I1: every entry in the wheel belongs to a sleep that holds a clone of these `Timers`; so the
+//!   wheel outlives its entries.
 //! - I2: after [`Timers::shutdown`] the wheel is empty and stays so.
-//! - I3: one call of [`Timers::fire_due`] fires no more entries than were armed when it began. So it
-//!   ends, also if every woken task at once arms a timer that is due.
+//! - I3: one call of [`Timers::fire_due`] fires no more entries than were armed when it began. So
+//!   it ends, also if every woken task at once arms a timer that is due.
 //!
-//! Rejected: publishing the deadline in an atomic beside the lock. Both sides take the lock anyway, and
-//! the order of the two stores would need a proof.
+//! Rejected: publishing the deadline in an atomic beside the lock. Both sides take the lock anyway,
+//! and the order of the two stores would need a proof.
 //!
 //! Tests: `loom-tests/tests/timer.rs`; `tests/timers.rs`, `tests/others.rs`, `tests/stress.rs`.
 
@@ -56,8 +57,8 @@ use crate::wheel::Wheel;
 
 /// A set of timers on one clock, fired by one driver. Clones share the set.
 ///
-/// Programs do not need this type: within a runtime its workers drive the timers, elsewhere a background
-/// thread does. It is for those who write a runtime or a test harness.
+/// Programs do not need this type: within a runtime its workers drive the timers, elsewhere a
+/// background thread does. It is for those who write a runtime or a test harness.
 ///
 /// # Examples
 ///
@@ -162,8 +163,8 @@ impl Timers {
         &self.shared.clock
     }
 
-    /// Makes these the timers that [`sleep`](crate::sleep()) and the others use on this thread, until the
-    /// guard is dropped.
+    /// Makes these the timers that [`sleep`](crate::sleep()) and the others use on this thread,
+    /// until the guard is dropped.
     #[must_use = "the timers are left again when the guard is dropped"]
     pub fn enter(&self) -> EnterGuard {
         ambient::enter(self.clone())
@@ -171,8 +172,8 @@ impl Timers {
 
     /// The driver is about to sleep: returns until when it may, `None` for until it is woken.
     ///
-    /// From now on, and until [`end_park`](Timers::end_park), whoever arms an earlier timer wakes the
-    /// driver.
+    /// From now on, and until [`end_park`](Timers::end_park), whoever arms an earlier timer wakes
+    /// the driver.
     #[must_use]
     pub fn begin_park(&self) -> Option<Instant> {
         let mut core = self.lock();
@@ -196,12 +197,12 @@ impl Timers {
         self.lock().earliest()
     }
 
-    /// Fires every timer that is due at `now`, in the order of the deadlines; equal ones in the order in
-    /// which they were armed. Returns how many. Timers that are armed meanwhile may have to wait for the
-    /// next call.
+    /// Fires every timer that is due at `now`, in the order of the deadlines; equal ones in the
+    /// order in which they were armed. Returns how many. Timers that are armed meanwhile may have
+    /// to wait for the next call.
     ///
-    /// A driver calls this whenever it has read the clock, also when nothing is due: deadlines are grouped by
-    /// their distance from the latest time that the timers have been told.
+    /// A driver calls this whenever it has read the clock, also when nothing is due: deadlines are
+    /// grouped by their distance from the latest time that the timers have been told.
     ///
     /// # Panics
     ///
@@ -246,8 +247,8 @@ impl Timers {
                 let Some(entry) = pop(&mut core) else {
                     return Progress::Finished;
                 };
-                // SAFETY: the lock is held; what was in the wheel is armed, and now unlinked. Not under
-                // the lock, the owner could free the entry while its waker is being taken.
+                // SAFETY: the lock is held; what was in the wheel is armed, and now unlinked. Not
+                // under the lock, the owner could free the entry while its waker is being taken.
                 let waker = unsafe { entry.as_ref().disarm(event) };
                 if planted!("timer.shutdown_silent") && event == Event::Abandon {
                     continue;

@@ -1,5 +1,5 @@
-//! The smallest executor there is, on a virtual clock: for examples and tests of this crate, which sits
-//! below the runtime.
+//! The smallest executor there is, on a virtual clock: for examples and tests of this crate, which
+//! sits below the runtime.
 
 use core::future::Future;
 use core::pin::pin;
@@ -19,8 +19,8 @@ impl Wake for Woken {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        // ORDERING: Release pairs with the Acquire of the swap below: what was done before the wake-up
-        // is seen by the poll that it causes.
+        // ORDERING: Release pairs with the Acquire of the swap below: what was done before the
+        // wake-up is seen by the poll that it causes.
         self.0.store(true, Ordering::Release);
     }
 }

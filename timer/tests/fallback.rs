@@ -1,5 +1,5 @@
-//! The background driver for code outside of a runtime: the one test that waits in real time, because
-//! that is its subject.
+//! The background driver for code outside of a runtime: the one test that waits in real time,
+//! because that is its subject.
 
 use std::future::Future;
 use std::pin::pin;
@@ -40,8 +40,8 @@ fn threads() -> Vec<String> {
         .collect()
 }
 
-/// Goal: a sleep works on a foreign executor, from several threads, and is not early; a waker that panics
-/// does not end the driver; nothing is started before it is needed.
+/// Goal: a sleep works on a foreign executor, from several threads, and is not early; a waker that
+/// panics does not end the driver; nothing is started before it is needed.
 #[test]
 fn timers_work_on_any_executor() {
     let milli = Duration::from_millis(1);

@@ -10,8 +10,8 @@ use common::{Bench, Count, HOUR, MILLI, SECOND, poll, poll_with};
 use tenter_sync::current::{self, TaskSlot};
 use tenter_timer::{Clock, Instant, Sleep, Timers, now, sleep, sleep_until};
 
-/// Fault 39: a zero or past deadline is ready at the first poll, without being armed, after one operation
-/// of the budget.
+/// Fault 39: a zero or past deadline is ready at the first poll, without being armed, after one
+/// operation of the budget.
 #[test]
 fn fault_39_a_deadline_that_has_passed_is_ready_at_the_first_poll() {
     let bench = Bench::new();
@@ -89,7 +89,8 @@ fn fault_41_storms_of_timers() {
         assert!(poll_with(sleep.as_mut(), &waker).is_pending());
         sleeps.push(sleep);
     }
-    // Each time the oldest is put off, as a server does with its connections; the minimum stays true.
+    // Each time the oldest is put off, as a server does with its connections; the minimum stays
+    // true.
     let far = bench.now() + HOUR;
     for (id, sleep) in sleeps.iter_mut().enumerate().take(count / 2) {
         sleep.as_mut().reset(far + Duration::from_nanos(id as u64));
@@ -126,8 +127,8 @@ fn fault_42_a_long_uptime() {
     assert_eq!(bench.now(), Instant::from_nanos(0) + 300 * year);
 }
 
-/// Fault 43: time that goes backwards is in `others.rs` (tokio_4044) and `src/clock.rs`. Here: a clock
-/// that jumps far ahead, as after a suspend of the machine, fires each timer once, in order.
+/// Fault 43: time that goes backwards is in `others.rs` (tokio_4044) and `src/clock.rs`. Here: a
+/// clock that jumps far ahead, as after a suspend of the machine, fires each timer once, in order.
 #[test]
 fn fault_43_a_clock_that_jumps() {
     let bench = Bench::new();
@@ -147,8 +148,9 @@ fn fault_43_a_clock_that_jumps() {
 }
 
 /// Fault 44: a timer armed while the driver sleeps is in `tests/timers.rs`,
-/// `a_timer_armed_by_another_thread_wakes_the_parked_driver`, and in the models `register_vs_park` and
-/// `earlier_vs_park`. Here: the driver's deadline is gone, because its timer was cancelled meanwhile.
+/// `a_timer_armed_by_another_thread_wakes_the_parked_driver`, and in the models `register_vs_park`
+/// and `earlier_vs_park`. Here: the driver's deadline is gone, because its timer was cancelled
+/// meanwhile.
 #[test]
 fn fault_44_a_driver_that_wakes_for_a_cancelled_timer_sleeps_on() {
     let bench = Bench::new();

@@ -1,5 +1,5 @@
-//! The bugs of others that these timers could have had, each named after its report. What is a race is
-//! explored by `loom-tests/tests/timer.rs`; here is what one thread can show.
+//! The bugs of others that these timers could have had, each named after its report. What is a race
+//! is explored by `loom-tests/tests/timer.rs`; here is what one thread can show.
 
 mod common;
 
@@ -13,8 +13,8 @@ use tenter_timer::{Instant, interval, interval_at, now, sleep, sleep_until, time
 
 const DAY: Duration = Duration::from_secs(86_400);
 
-/// tokio #6682: the driver published when it would wake in a later critical section than it had computed
-/// it in, so a timer armed in between was taken to be late enough, and never fired.
+/// tokio #6682: the driver published when it would wake in a later critical section than it had
+/// computed it in, so a timer armed in between was taken to be late enough, and never fired.
 /// Also: model `register_vs_park`.
 #[test]
 fn tokio_6682_a_deadline_is_published_where_it_is_computed() {
@@ -72,8 +72,8 @@ fn tokio_3229_a_timer_may_be_dropped_in_its_own_moment() {
     }
 }
 
-/// tokio #8252: the cancellation of a timer could overtake its insertion, because the two went through
-/// different queues. Here both are one critical section. Also: model `cancel_vs_fire`.
+/// tokio #8252: the cancellation of a timer could overtake its insertion, because the two went
+/// through different queues. Here both are one critical section. Also: model `cancel_vs_fire`.
 #[test]
 fn tokio_8252_a_cancellation_never_overtakes_the_insertion() {
     let bench = Bench::new();
@@ -109,8 +109,8 @@ fn tokio_8334_uptime_of_years_wraps_nothing() {
     }
 }
 
-/// tokio #5183, #5710, #6634, #6487, #6612, #4494, #2667: panics and early firing for huge durations, and
-/// sentinels within the range of time.
+/// tokio #5183, #5710, #6634, #6487, #6612, #4494, #2667: panics and early firing for huge
+/// durations, and sentinels within the range of time.
 #[test]
 fn tokio_5183_no_duration_panics_or_fires_early() {
     let bench = Bench::new();
@@ -151,7 +151,8 @@ fn tokio_5183_no_duration_panics_or_fires_early() {
     assert!(poll(never).is_pending());
 }
 
-/// async-io #87 (and #92): a timer with the longest duration panicked; it is a timer that never fires.
+/// async-io #87 (and #92): a timer with the longest duration panicked; it is a timer that never
+/// fires.
 #[test]
 fn async_io_87_the_longest_duration_is_never() {
     let bench = Bench::new();
@@ -199,8 +200,8 @@ fn tokio_6866_nothing_is_rounded_up() {
     assert_eq!(bench.pass(Duration::from_nanos(1)), 1);
 }
 
-/// tokio #8365: a future that exhausts the budget starved the timeout around it. The whole story is in
-/// `a_future_that_spends_the_whole_budget_cannot_starve_its_timeout`, `tests/timeout.rs`.
+/// tokio #8365: a future that exhausts the budget starved the timeout around it. The whole story is
+/// in `a_future_that_spends_the_whole_budget_cannot_starve_its_timeout`, `tests/timeout.rs`.
 #[test]
 fn tokio_8365_a_timer_that_has_fired_needs_no_budget() {
     use std::num::NonZeroU64;

@@ -109,8 +109,8 @@ fn the_waker_of_the_last_poll_is_the_one_that_is_woken() {
     }
 }
 
-/// Goal: drop at every poll: never polled, armed, woken but not polled, ready. Nothing stays behind, and
-/// the others are not disturbed.
+/// Goal: drop at every poll: never polled, armed, woken but not polled, ready. Nothing stays
+/// behind, and the others are not disturbed.
 #[test]
 fn a_sleep_may_be_dropped_at_every_point_of_its_life() {
     for polls in 0..4 {

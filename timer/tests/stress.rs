@@ -1,5 +1,5 @@
-//! Threads that arm, reset, poll and drop timers against two drivers that fire them: what the models show
-//! for one timer, at full speed for many.
+//! Threads that arm, reset, poll and drop timers against two drivers that fire them: what the
+//! models show for one timer, at full speed for many.
 
 mod common;
 

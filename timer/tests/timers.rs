@@ -73,8 +73,8 @@ fn the_next_deadline_is_the_true_minimum_after_every_change() {
     );
 }
 
-/// Polls its sleep in the wake-up itself, and arms it for the same nanosecond each time: the worst that a
-/// foreign executor can do to the one who fires.
+/// Polls its sleep in the wake-up itself, and arms it for the same nanosecond each time: the worst
+/// that a foreign executor can do to the one who fires.
 struct Greedy(Mutex<(Pin<Box<Sleep>>, u32)>);
 
 impl Wake for Greedy {
@@ -137,8 +137,8 @@ fn a_panicking_waker_keeps_no_other_timer_from_firing() {
     }
 }
 
-/// Goal: fault 5: wakers that come back to the timers while being woken, cloned or dropped find no lock
-/// held.
+/// Goal: fault 5: wakers that come back to the timers while being woken, cloned or dropped find no
+/// lock held.
 #[test]
 fn a_waker_may_use_the_timers_that_wake_it() {
     struct Hostile(Timers);

@@ -1,12 +1,13 @@
 //! One level: its slots, which of them are occupied, and which are in the order of their deadlines.
 //!
-//! A slot is *in order* as long as its entries happen to arrive in order, or nearly so; mostly they do,
-//! because most deadlines are the present plus one of a few durations. The order of the others is only
-//! looked for on demand, in steps that pay for one another: the first time that the earliest deadline
-//! of a disordered slot is wanted it is searched for; the second time (so the earliest entry has been
-//! cancelled meanwhile, and probably will be again) the slot is put in order for good. So neither a
-//! burst of random deadlines, which need no order until they are nearly due, nor a thousand
-//! connections that keep resetting the oldest of their timeouts cost a pass over a slot each time.
+//! A slot is *in order* as long as its entries happen to arrive in order, or nearly so; mostly they
+//! do, because most deadlines are the present plus one of a few durations. The order of the others
+//! is only looked for on demand, in steps that pay for one another: the first time that the
+//! earliest deadline of a disordered slot is wanted it is searched for; the second time (so the
+//! earliest entry has been cancelled meanwhile, and probably will be again) the slot is put in
+//! order for good. So neither a burst of random deadlines, which need no order until they are
+//! nearly due, nor a thousand connections that keep resetting the oldest of their timeouts cost a
+//! pass over a slot each time.
 //!
 //! Tests: `wheel/tests.rs`.
 
@@ -144,7 +145,8 @@ impl Level {
     }
 }
 
-/// Puts `node` where its deadline belongs, if that is near either end of the list, which is in order.
+/// Puts `node` where its deadline belongs, if that is near either end of the list, which is in
+/// order.
 ///
 /// # Safety
 ///

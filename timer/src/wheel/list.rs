@@ -1,4 +1,5 @@
-//! A slot's entries: a ring of intrusive nodes, in the order of their arrival or of their deadlines.
+//! A slot's entries: a ring of intrusive nodes, in the order of their arrival or of their
+//! deadlines.
 //!
 //! ```text
 //!  head ──► A ◄──► B ◄──► C       A.prev = C, C.next = A: the tail is one step behind the head
@@ -58,7 +59,8 @@ impl List {
     #[inline]
     pub(super) unsafe fn push_back(&mut self, node: NonNull<Entry>) {
         match self.head {
-            // SAFETY: (a), (b), (c) are the caller's. In a ring, the place before the head is the end.
+            // SAFETY: (a), (b), (c) are the caller's. In a ring, the place before the head is the
+            // end.
             Some(head) => unsafe { link_before(head, node) },
             None => {
                 // SAFETY: (a), (c) are the caller's: nobody else follows these links.
@@ -90,7 +92,8 @@ impl List {
     /// (a), (b), (c) of the module.
     #[inline]
     pub(super) unsafe fn insert_after(&mut self, place: NonNull<Entry>, node: NonNull<Entry>) {
-        // SAFETY: (a), (b), (c) are the caller's. Behind the tail is before the head: the head stays.
+        // SAFETY: (a), (b), (c) are the caller's. Behind the tail is before the head: the head
+        // stays.
         unsafe { link_before(next(place), node) };
     }
 
@@ -137,8 +140,8 @@ impl List {
         }
     }
 
-    /// Puts the entries in the order of their deadlines; equal ones keep their order. A merge sort of
-    /// the ascending runs that are there already: a sorted list costs one pass.
+    /// Puts the entries in the order of their deadlines; equal ones keep their order. A merge sort
+    /// of the ascending runs that are there already: a sorted list costs one pass.
     ///
     /// # Safety
     ///

@@ -9,22 +9,25 @@
 //! ```
 //!
 //! Slots only group. Every entry keeps its own deadline, and is handed out when the time that the
-//! caller names has reached that deadline: never before, and never later for the sake of a slot. Entries
-//! come out in the order of their deadlines, equal ones in the order in which they were armed.
+//! caller names has reached that deadline: never before, and never later for the sake of a slot.
+//! Entries come out in the order of their deadlines, equal ones in the order in which they were
+//! armed.
 //!
-//! When time enters a slot above level 0, its entries move to the levels below (a cascade, at most once
-//! a level in the life of an entry); a slot whose span has passed as a whole is emptied in place.
+//! When time enters a slot above level 0, its entries move to the levels below (a cascade, at most
+//! once a level in the life of an entry); a slot whose span has passed as a whole is emptied in
+//! place.
 //!
 //! Invariants:
-//! - I1: an entry is in the slot [`Place::of`]`(reached, deadline)`. So the earliest deadline is in the
-//!   first occupied slot of the first occupied level.
-//! - I2: `reached` never decreases, and no entry is due at an earlier time than `reached` except those
-//!   that were inserted so, which are in the slot of the present.
+//! - I1: an entry is in the slot [`Place::of`]`(reached, deadline)`. So the earliest deadline is in
+//!   the first occupied slot of the first occupied level.
+//! - I2: `reached` never decreases, and no entry is due at an earlier time than `reached` except
+//!   those that were inserted so, which are in the slot of the present.
 //! - I3: `earliest` is exact, or unknown; it is never merely a bound.
 //!
-//! `reached` may move to a time `t` while entries stay where they are if no occupied slot above level 0
-//! has begun at `t`: such a slot lies ahead in its digit, and both agree in all digits above, before
-//! as after. A cascade moves `reached` to the beginning of the very first slot, with the same effect.
+//! `reached` may move to a time `t` while entries stay where they are if no occupied slot above
+//! level 0 has begun at `t`: such a slot lies ahead in its digit, and both agree in all digits
+//! above, before as after. A cascade moves `reached` to the beginning of the very first slot, with
+//! the same effect.
 //!
 //! Costs: insert and remove O(1); the earliest deadline O(1) but for the searches described in
 //! `level.rs`; handing out O(1) amortized, and O(log n) for entries that came out of order.
@@ -32,7 +35,8 @@
 //! Rejected: rounding deadlines up to slots. It makes `earliest` trivial, and every sleep late.
 //! Rejected: a heap. Arm and cancel are nearly all that timers see, and both would be O(log n).
 //! Rejected: leaving an entry in place when it is reset to a later time, and moving it when its old
-//! deadline comes. The earliest deadline would be a bound, and an idle process would wake for nothing.
+//! deadline comes. The earliest deadline would be a bound, and an idle process would wake for
+//! nothing.
 //!
 //! Tests: `wheel/tests.rs` (against an ordered map), `place.rs`.
 
@@ -50,9 +54,9 @@ use crate::entry::Entry;
 use crate::instant::Instant;
 use crate::limits::LEVELS;
 
-/// Armed entries by deadline. The functions that are unsafe ask what [`list`] asks: (a) the lock that
-/// guards this wheel is held; (b) entries live, pinned, while they are in the wheel; (c) an inserted
-/// entry is in no wheel, a removed one is in this one.
+/// Armed entries by deadline. The functions that are unsafe ask what [`list`] asks: (a) the lock
+/// that guards this wheel is held; (b) entries live, pinned, while they are in the wheel; (c) an
+/// inserted entry is in no wheel, a removed one is in this one.
 pub(crate) struct Wheel {
     reached: u64,
     len: usize,
@@ -139,8 +143,8 @@ impl Wheel {
         }
     }
 
-    /// Gives an entry another deadline. If it stays in its place, also among its neighbours, nothing
-    /// is linked anew.
+    /// Gives an entry another deadline. If it stays in its place, also among its neighbours,
+    /// nothing is linked anew.
     ///
     /// # Safety
     ///
@@ -278,8 +282,8 @@ impl Wheel {
         }
         let mut next = entries.head();
         while let Some(node) = next {
-            // SAFETY: (a), (b) are the caller's. The node is linked anew only after its successor is
-            // known; read later, the link would lead into the new slot.
+            // SAFETY: (a), (b) are the caller's. The node is linked anew only after its successor
+            // is known; read later, the link would lead into the new slot.
             unsafe {
                 let after = list::next(node);
                 next = (Some(after) != entries.head()).then_some(after);
@@ -323,6 +327,6 @@ unsafe fn place_of(node: NonNull<Entry>) -> Place {
 }
 
 // SAFETY: the pointers in a wheel lead to entries whose every field is either atomic or guarded by
-// the lock around the wheel, (a); sending the wheel sends that right along with the lock. A wheel sent
-// without its lock would let two threads relink one entry.
+// the lock around the wheel, (a); sending the wheel sends that right along with the lock. A wheel
+// sent without its lock would let two threads relink one entry.
 unsafe impl Send for Wheel {}

@@ -6,10 +6,10 @@
 //! ```
 //!
 //! A deadline belongs to the level of the highest digit in which it differs from the time that the
-//! wheel has reached, in the slot that this digit numbers; to level 0 if no digit differs. So all of a
-//! level lies before all of the next one, and within a level the slots lie in the order of their
-//! numbers: the earliest slot is two bit scans away. The digits of the top level end at the last bit
-//! of the word. No slot stands for two spans of time, and nothing wraps, ever.
+//! wheel has reached, in the slot that this digit numbers; to level 0 if no digit differs. So all
+//! of a level lies before all of the next one, and within a level the slots lie in the order of
+//! their numbers: the earliest slot is two bit scans away. The digits of the top level end at the
+//! last bit of the word. No slot stands for two spans of time, and nothing wraps, ever.
 //!
 //! Tests: below, and `wheel/tests.rs`.
 
@@ -23,8 +23,8 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// Where an entry that is due at `when` belongs, once the wheel has reached `reached`. A deadline
-    /// that lies behind belongs to the slot of the present.
+    /// Where an entry that is due at `when` belongs, once the wheel has reached `reached`. A
+    /// deadline that lies behind belongs to the slot of the present.
     #[inline]
     pub(super) const fn of(reached: u64, when: u64) -> Place {
         let when = if when < reached { reached } else { when };

@@ -222,8 +222,8 @@ impl Drop for Bed {
     }
 }
 
-/// Goal: the wheel is an ordered map of (deadline, order of arming): what is due, in which order, the
-/// earliest deadline, all exact to the nanosecond, from one end of the time line to the other.
+/// Goal: the wheel is an ordered map of (deadline, order of arming): what is due, in which order,
+/// the earliest deadline, all exact to the nanosecond, from one end of the time line to the other.
 #[test]
 fn the_wheel_agrees_with_an_ordered_map() {
     let starts = [
@@ -248,7 +248,8 @@ fn the_wheel_agrees_with_an_ordered_map() {
 }
 
 /// Goal: no wrap and no drift in three centuries (tokio #8334 panicked after twelve days).
-/// Method: timers of every order of magnitude are armed again as they fire, each at its own nanosecond.
+/// Method: timers of every order of magnitude are armed again as they fire, each at its own
+/// nanosecond.
 #[test]
 fn three_hundred_years_pass_exactly() {
     let year = 365 * 24 * 3_600 * 1_000_000_000_u64;
@@ -285,8 +286,8 @@ fn entries_in_one_slot_fire_at_their_own_nanosecond_in_order() {
     }
 }
 
-/// Goal: a thousand timeouts, of which the oldest is reset again and again, cost no pass over the slot
-/// each time (see `level.rs`).
+/// Goal: a thousand timeouts, of which the oldest is reset again and again, cost no pass over the
+/// slot each time (see `level.rs`).
 /// Method: fill a slot in descending order, and look at what the level knows of it.
 #[test]
 fn a_slot_whose_earliest_is_cancelled_repeatedly_is_put_in_order_once() {
@@ -360,8 +361,8 @@ fn an_older_time_after_a_newer_one_fires_nothing_too_early() {
     assert!(!bed.pop());
 }
 
-/// Goal: the wheel goes with the time also while nothing is due; else all deadlines would end up in the
-/// coarse slots of a time long past.
+/// Goal: the wheel goes with the time also while nothing is due; else all deadlines would end up in
+/// the coarse slots of a time long past.
 #[test]
 fn the_wheel_reaches_the_present_when_nothing_is_due() {
     let mut bed = Bed::new(2, 0);
