@@ -45,8 +45,8 @@ pub fn enter(handle: Handle) -> EnterGuard {
     }
 }
 
-/// While it lives, sources opened on this thread belong to the driver that was entered. Guards may be
-/// dropped in any order: of the drivers that are still entered the last one counts.
+/// While it lives, sources opened on this thread belong to the driver that was entered. Guards may
+/// be dropped in any order: of the drivers that are still entered the last one counts.
 #[must_use = "the driver is entered only while the guard lives"]
 pub struct EnterGuard {
     /// Rises, and names the entry among those of this thread.

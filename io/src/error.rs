@@ -49,8 +49,9 @@ pub fn plain(kind: io::ErrorKind, sentence: String) -> io::Error {
 pub fn shut_down() -> io::Error {
     plain(
         io::ErrorKind::Other,
-        "the runtime of this socket has shut down, so nothing waits for its events any more; keep the \
-         runtime alive for as long as its sockets are used, or open the socket again in another one"
+        "the runtime of this socket has shut down, so nothing waits for its events any more; keep \
+         the runtime alive for as long as its sockets are used, or open the socket again in \
+         another one"
             .to_owned(),
     )
 }
@@ -67,8 +68,8 @@ pub fn cannot_start(cause: io::Error) -> io::Error {
 /// The thread of the fallback driver was refused.
 pub fn no_fallback_thread(cause: io::Error) -> io::Error {
     explain(
-        "cannot start the thread `tenter-io`, which serves sockets outside of a tenter runtime; lower the \
-         number of threads, or open the socket inside a runtime"
+        "cannot start the thread `tenter-io`, which serves sockets outside of a tenter runtime; \
+         lower the number of threads, or open the socket inside a runtime"
             .to_owned(),
         cause,
     )
@@ -78,12 +79,12 @@ pub fn no_fallback_thread(cause: io::Error) -> io::Error {
 pub fn cannot_register(fd: RawFd, cause: io::Error) -> io::Error {
     let hint = match cause.raw_os_error().map(Errno::from_raw_os_error) {
         Some(Errno::PERM) => {
-            "the system does not report readiness for this kind of file (a regular file or a directory \
-             is always ready); read and write it on a blocking thread instead"
+            "the system does not report readiness for this kind of file (a regular file or a \
+             directory is always ready); read and write it on a blocking thread instead"
         }
         Some(Errno::EXIST) => {
-            "it is registered already; share the one `Async` by reference or in an `Arc`, or register a \
-             duplicate of the descriptor"
+            "it is registered already; share the one `Async` by reference or in an `Arc`, or \
+             register a duplicate of the descriptor"
         }
         Some(Errno::NOSPC) => {
             "the limit for watched descriptors is reached (see /proc/sys/fs/epoll/max_user_watches)"
@@ -129,8 +130,8 @@ impl Failure {
         plain(
             self.kind,
             format!(
-                "the I/O driver of this socket has failed and does not report events any more; close the \
-                 socket and open it again in a new runtime: {}",
+                "the I/O driver of this socket has failed and does not report events any more; \
+                 close the socket and open it again in a new runtime: {}",
                 self.text
             ),
         )

@@ -1,8 +1,8 @@
 //! One source at the poller, from its registration to its end.
 //!
 //! ```text
-//!   new:   occupy a slot ─ add to the poller ─┬─ ok ──► live ──► drop: delete, vacate, free the slot
-//!                                             └─ error: vacate, free the slot, hand the error out
+//!   new:  occupy a slot ─ add to the poller ─┬─ ok ─► live ─► drop: delete, vacate, free the slot
+//!                                            └─ error: vacate, free the slot, hand the error out
 //! ```
 //!
 //! Invariants:

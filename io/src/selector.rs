@@ -19,7 +19,7 @@
 //! - events may be spurious, and may come for a key that has been deleted meanwhile;
 //! - an edge that was there before the registration is reported.
 //!
-//! Tests: `io/tests/backends.rs` runs one suite on all three.
+//! Tests: `io/tests/stream.rs` and its neighbours run one suite on all three.
 
 use std::fmt;
 use std::io;

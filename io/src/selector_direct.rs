@@ -12,7 +12,7 @@
 //!   zero, none            │ none                  │ nothing
 //!   earlier               │ later, or none        │ set it
 //!   the same              │ the same              │ nothing
-//!   later, or none        │ earlier               │ let it ring; tidy up after half a second of rest
+//!   later, or none        │ earlier               │ let it ring; tidy up after 0.5 s of rest
 //! ```
 //!
 //! A deadline that moves on with every request therefore costs no call. An alarm that nobody needs

@@ -133,7 +133,8 @@ fn more_tasks_poll_one_direction_than_have_a_place(rig: &mut Rig) {
     }
 }
 
-/// tokio #7494: readiness is a hint. Two are woken for one byte; the one that gets nothing waits on.
+/// tokio #7494: readiness is a hint. Two are woken for one byte; the one that gets nothing waits
+/// on.
 fn spurious_readiness_is_waited_out(rig: &mut Rig) {
     let (reader, writer) = pipe(rig);
     let got = rig.block_on(async {

@@ -79,6 +79,7 @@ fn table() {
     from_std::<net::TcpListener, TcpListener>();
     from_std::<net::TcpStream, TcpStream>();
 
-    // A source that cannot be moved to another thread keeps its `Async` here; the driver does not mind.
+    // A source that cannot be moved to another thread keeps its `Async` here; the driver does not
+    // mind.
     <Async<std::rc::Rc<net::TcpStream>> as NotSend<_>>::holds();
 }

@@ -1,4 +1,5 @@
-//! Every future, dropped after each number of polls: nothing is lost, nothing is left, and the next one works.
+//! Every future, dropped after each number of polls: nothing is lost, nothing is left, and the next
+//! one works.
 
 mod rig;
 
@@ -138,8 +139,8 @@ fn writes(rig: &mut Rig) {
     for limit in 0..12 {
         rig.block_on(async {
             let (mut client, mut server) = pair().await?;
-            // A write that was dropped while it waited has sent a part, from its beginning, and nothing after.
-            // More than the system's buffers hold.
+            // A write that was dropped while it waited has sent a part, from its beginning, and
+            // nothing after. More than the system's buffers hold.
             let data: Vec<u8> = (0..=250).collect::<Vec<u8>>().repeat(100_000);
             let done = polled_at_most(limit, client.write_all(&data))
                 .await

@@ -1,5 +1,5 @@
-//! What goes wrong in real systems, by the numbers of the fault model. What touches the whole process runs in a
-//! child.
+//! What goes wrong in real systems, by the numbers of the fault model. What touches the whole
+//! process runs in a child.
 
 mod rig;
 
@@ -33,8 +33,8 @@ fn descriptors_of(kind: &str) -> Vec<i32> {
         .collect()
 }
 
-/// Fault 25, and tokio #3529: a loop that goes on after an error of `accept` does not spin, and the server lives when
-/// there is room again.
+/// Fault 25, and tokio #3529: a loop that goes on after an error of `accept` does not spin, and the
+/// server lives when there is room again.
 #[test]
 fn fault_25_out_of_descriptors_in_accept() {
     alone("fault_25_out_of_descriptors_in_accept", || {
@@ -91,7 +91,8 @@ fn fault_25_out_of_descriptors_in_accept() {
     });
 }
 
-/// Fault 27: wherever the start of a driver runs out of descriptors, it is an error, and nothing stays open.
+/// Fault 27: wherever the start of a driver runs out of descriptors, it is an error, and nothing
+/// stays open.
 #[test]
 fn fault_27_out_of_descriptors_at_the_start() {
     alone("fault_27_out_of_descriptors_at_the_start", || {
@@ -118,7 +119,8 @@ fn fault_27_out_of_descriptors_at_the_start() {
     });
 }
 
-/// Fault 28: signals interrupt the wait all the time, and it still lasts until its deadline and sees its events.
+/// Fault 28: signals interrupt the wait all the time, and it still lasts until its deadline and
+/// sees its events.
 #[test]
 fn fault_28_a_storm_of_signals() {
     let storm = |child: &mut std::process::Child| {
@@ -148,8 +150,8 @@ fn fault_28_a_storm_of_signals() {
     });
 }
 
-/// Fault 30, and tokio #7773: the descriptor was closed behind our back. Its events are stale, its slot is
-/// freed, and waiting for it is an error or nothing, never a hang of others.
+/// Fault 30, and tokio #7773: the descriptor was closed behind our back. Its events are stale, its
+/// slot is freed, and waiting for it is an error or nothing, never a hang of others.
 #[test]
 fn fault_30_closed_underneath() {
     alone("fault_30_closed_underneath", || {
@@ -159,8 +161,9 @@ fn fault_30_closed_underneath() {
             let (ours, theirs) = UnixStream::pair().expect("a pair");
             let lost = Async::new(ours).expect("registered");
             let sources = rig.handle().sources();
-            // SAFETY: this is the fault: the number is closed while `lost` believes to own it. `lost` is
-            // taken apart and forgotten below, so nothing closes the number a second time.
+            // SAFETY: this is the fault: the number is closed while `lost` believes to own it.
+            // `lost` is taken apart and forgotten below, so nothing closes the number a second
+            // time.
             drop(unsafe { OwnedFd::from_raw_fd(lost.as_raw_fd()) });
             let error = lost
                 .try_io(Interest::READABLE, || (lost.get_ref()).read(&mut [0]))
@@ -181,7 +184,8 @@ fn fault_30_closed_underneath() {
     });
 }
 
-/// Fault 32, and mio RUSTSEC-2024-0019: a waker drops the source that the next event of the same harvest is for.
+/// Fault 32, and mio RUSTSEC-2024-0019: a waker drops the source that the next event of the same
+/// harvest is for.
 #[test]
 fn fault_32_dropped_by_the_waker_of_another() {
     use std::sync::{Arc, Mutex};
@@ -239,8 +243,8 @@ fn fault_34_a_broken_poller() {
             let mut read = Box::pin(reader.read(&mut buffer));
             assert!(read.as_mut().poll(&mut cx).is_pending());
             let null = std::fs::File::open("/dev/null").expect("/dev/null");
-            // SAFETY: this is the fault: the number is made to mean another file, and stays open. `dup2`
-            // takes two numbers and touches no memory.
+            // SAFETY: this is the fault: the number is made to mean another file, and stays open.
+            // `dup2` takes two numbers and touches no memory.
             let replaced = unsafe { libc::dup2(null.as_raw_fd(), poller) };
             assert_eq!(replaced, poller);
             let error = rig.driver().turn(Some(Duration::ZERO)).expect_err("broken");
@@ -263,8 +267,8 @@ fn fault_34_a_broken_poller() {
     });
 }
 
-/// Fault 36: writing to a connection that the peer has reset is an error, also in a program that keeps the
-/// signal's default action, which is to die.
+/// Fault 36: writing to a connection that the peer has reset is an error, also in a program that
+/// keeps the signal's default action, which is to die.
 #[test]
 fn fault_36_reset_in_the_middle_of_the_stream() {
     alone("fault_36_reset_in_the_middle_of_the_stream", || {
@@ -299,7 +303,8 @@ fn fault_36_reset_in_the_middle_of_the_stream() {
     });
 }
 
-/// Fault 37: peers that never read hold up those who write to them, and nobody else, and cost no memory.
+/// Fault 37: peers that never read hold up those who write to them, and nobody else, and cost no
+/// memory.
 #[test]
 fn fault_37_peers_that_never_read() {
     for backend in BACKENDS {
@@ -323,8 +328,8 @@ fn fault_37_peers_that_never_read() {
     }
 }
 
-/// Fault 49: a source that is opened while the thread's locals are being destroyed belongs to the background driver,
-/// and nothing panics.
+/// Fault 49: a source that is opened while the thread's locals are being destroyed belongs to the
+/// background driver, and nothing panics.
 #[test]
 fn fault_49_a_source_opened_by_a_thread_that_ends() {
     struct Opens;
@@ -370,7 +375,8 @@ fn fault_50_the_notifier_is_full() {
     });
 }
 
-/// Whatever is opened and closed, in whatever order, with and without tasks that wait: no descriptor stays.
+/// Whatever is opened and closed, in whatever order, with and without tasks that wait: no
+/// descriptor stays.
 #[test]
 fn no_descriptor_is_ever_left_behind() {
     alone("no_descriptor_is_ever_left_behind", || {

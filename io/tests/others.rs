@@ -22,8 +22,9 @@ on_every_backend! {
     async_io_78_an_edge_of_the_current_turn_is_missed,
 }
 
-/// tokio #6133 and #6134: an operation that would block clears the readiness that a newer event has set since. The
-/// reader then waits for an edge that has been. The model `io::read_vs_event` explores the race; this hammers it.
+/// tokio #6133 and #6134: an operation that would block clears the readiness that a newer event has
+/// set since. The reader then waits for an edge that has been. The model `io::read_vs_event`
+/// explores the race; this hammers it.
 fn tokio_6133_a_stale_clear_takes_newer_readiness_away(rig: &mut Rig) {
     let rounds = 20_000_u32;
     let (mut client, mut server) = rig.pair();
@@ -78,7 +79,8 @@ fn tokio_7773_a_source_that_was_closed_first_keeps_its_slot(rig: &mut Rig) {
     }
 }
 
-/// tokio #8251: reading into an empty buffer returns 0, which must not be remembered as the end of the stream.
+/// tokio #8251: reading into an empty buffer returns 0, which must not be remembered as the end of
+/// the stream.
 fn tokio_8251_a_read_of_nothing_is_taken_for_the_end(rig: &mut Rig) {
     let (mut client, mut server) = rig.pair();
     rig.block_on(async {
@@ -165,7 +167,8 @@ fn async_io_two_pollers_wake_each_other_for_ever() {
     assert!(tasks.iter().all(|(count, _)| count.get() == 0));
 }
 
-/// tokio #4129, #5429: a waker whose clone or drop comes back to the very source deadlocks on the source's lock.
+/// tokio #4129, #5429: a waker whose clone or drop comes back to the very source deadlocks on the
+/// source's lock.
 #[test]
 fn tokio_5429_a_waker_that_comes_back_to_the_source() {
     use std::task::Wake;
@@ -204,7 +207,8 @@ fn tokio_5429_a_waker_that_comes_back_to_the_source() {
     rig.block_on(source.readable()).expect("readable");
 }
 
-/// rio RUSTSEC-2020-0021 and its like: a future that is forgotten, not dropped, leaves nothing that is used later.
+/// rio RUSTSEC-2020-0021 and its like: a future that is forgotten, not dropped, leaves nothing that
+/// is used later.
 #[test]
 fn rustsec_2020_0021_forgotten_futures() {
     let mut rig = Rig::new(Backend::Best);
@@ -227,7 +231,8 @@ fn rustsec_2020_0021_forgotten_futures() {
     assert_eq!(&buffer, b"nobody's buffer");
 }
 
-/// A budget that is spent must not lose the event: whoever comes back later still finds the source ready.
+/// A budget that is spent must not lose the event: whoever comes back later still finds the source
+/// ready.
 #[test]
 fn tokio_a_spent_budget_keeps_the_readiness() {
     use std::num::NonZeroU64;

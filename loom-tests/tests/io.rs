@@ -257,7 +257,8 @@ fn two_directions_on(name: &str, backend: Backend) {
         let mut taken = false;
         loop {
             let place = Place::Poller;
-            taken = taken || poll_take(&source, Direction::Read, place, &mine.0, 0, &mut cx).is_ready();
+            taken =
+                taken || poll_take(&source, Direction::Read, place, &mine.0, 0, &mut cx).is_ready();
             if taken && written.load(Ordering::Relaxed) == 1 {
                 break;
             }

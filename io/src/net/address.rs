@@ -133,8 +133,8 @@ impl Sealed for &str {
             _ => Target::Invalid(error::plain(
                 io::ErrorKind::InvalidInput,
                 format!(
-                    "`{self}` is not an address: write a host or an IP address, a colon and a port from 0 \
-                     to 65535, as in `localhost:8080`, `127.0.0.1:8080` or `[::1]:8080`"
+                    "`{self}` is not an address: write a host or an IP address, a colon and a port \
+                     from 0 to 65535, as in `localhost:8080`, `127.0.0.1:8080` or `[::1]:8080`"
                 ),
             )),
         }

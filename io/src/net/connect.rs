@@ -1,9 +1,9 @@
 //! Connecting: one address after another, until one answers.
 //!
 //! ```text
-//!   target ──► (lookup) ──► next address ──► socket, connect ──┬─ done ───────────────► registered stream
-//!                               ▲                              └─ in progress ─► wait until writable
-//!                               └───────── failed: noted ◄───────────────────────────────┘
+//!   target ─► (lookup) ─► next address ─► socket, connect ─┬─ done ─────────► registered stream
+//!                             ▲                            └─ in progress ─► wait until writable
+//!                             └───── failed: noted ◄───────────────────────────────┘
 //! ```
 //!
 //! A connection on this machine is usually complete when the system call returns although it says

@@ -1,11 +1,12 @@
 //! `TcpListener`: taking connections, and what to do when the system cannot give one.
 //!
-//! | `accept` says | it is about | here |
-//! |---|---|---|
-//! | `EAGAIN` | – | wait |
-//! | `ECONNABORTED`, `EPROTO`, `EINTR`, network errors of the connection | one connection, which is gone | try again, count |
-//! | `EMFILE`, `ENFILE`, `ENOBUFS`, `ENOMEM` | this process or system | tell the caller, then pause |
-//! | anything else | the listener | tell the caller |
+//! | `accept` says                            | it is about            | here                   |
+//! |------------------------------------------|------------------------|------------------------|
+//! | `EAGAIN`                                 | –                      | wait                   |
+//! | `EINTR`                                  | –                      | try again              |
+//! | `ECONNABORTED`, `EPROTO`, network errors | one connection, gone   | try again, count       |
+//! | `EMFILE`, `ENFILE`, `ENOBUFS`, `ENOMEM`  | this process or system | tell the caller, pause |
+//! | anything else                            | the listener           | tell the caller        |
 //!
 //! The pause belongs to the listener, not to a loop around it: whoever calls `accept` again at once
 //! waits 5 ms, then 10, and so on up to 500 ms, until a connection could be taken. The descriptor
@@ -221,8 +222,9 @@ fn exhausted(listener: &TcpListener, pause: Duration, cause: io::Error) -> io::E
     };
     error::explain(
         format!(
-            "cannot accept a connection at {at}: the process or the system has no room for another; raise the \
-             limit (`ulimit -n`) or close connections; the next try is in {pause:?}"
+            "cannot accept a connection at {at}: the process or the system has no room for \
+             another; raise the limit (`ulimit -n`) or close connections; the next try is in \
+             {pause:?}"
         ),
         cause,
     )
@@ -339,5 +341,48 @@ impl Future for Bind {
             }
         }
         Poll::Ready(Err(error::all_failed("listen at", failures)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Fault 26: what is wrong with one connection does not end the loop; what is wrong with the
+    /// listener does.
+    #[test]
+    fn errors_are_told_apart() {
+        let retried = [
+            Errno::CONNABORTED,
+            Errno::PROTO,
+            Errno::NETDOWN,
+            Errno::HOSTUNREACH,
+        ];
+        let paused = [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM];
+        let told = [
+            Errno::BADF,
+            Errno::INVAL,
+            Errno::NOTSOCK,
+            Errno::OPNOTSUPP,
+            Errno::PERM,
+        ];
+        assert!(retried.into_iter().all(is_about_one_connection));
+        assert!(paused.into_iter().all(is_exhaustion));
+        for errno in told {
+            assert!(!is_about_one_connection(errno) && !is_exhaustion(errno));
+        }
+        assert!(!retried.into_iter().any(is_exhaustion));
+    }
+
+    #[test]
+    fn pauses_double_up_to_half_a_second_and_start_again() {
+        let mut pause = Pause::default();
+        let now = Instant::from_nanos(0);
+        let lengths: Vec<_> = (0..9).map(|_| pause.begin(now).as_millis()).collect();
+        assert_eq!(lengths, [5, 10, 20, 40, 80, 160, 320, 500, 500]);
+        assert_eq!(pause.until, Some(now + ACCEPT_PAUSE_MAX));
+        pause.end();
+        assert_eq!(pause.until, None);
+        assert_eq!(pause.begin(now), ACCEPT_PAUSE_MIN);
     }
 }

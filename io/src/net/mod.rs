@@ -32,3 +32,4 @@ mod split;
 mod split_owned;
 mod stream;
 mod sys;
+mod through;

@@ -5,7 +5,8 @@ use std::mem::MaybeUninit;
 use std::net::Shutdown;
 use std::task::{Context, Poll};
 
-use crate::net::stream::{Peek, TcpStream, read_through, write_through};
+use crate::net::stream::{Peek, TcpStream};
+use crate::net::through::{read_through, write_through};
 
 /// The half of a [`TcpStream`] that reads. See [`TcpStream::split`].
 #[derive(Debug)]

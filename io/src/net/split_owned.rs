@@ -7,7 +7,8 @@ use std::net::Shutdown;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use crate::net::stream::{Peek, TcpStream, read_through, write_through};
+use crate::net::stream::{Peek, TcpStream};
+use crate::net::through::{read_through, write_through};
 
 /// The half of a [`TcpStream`] that reads. See [`TcpStream::into_split`].
 #[derive(Debug)]

@@ -26,7 +26,8 @@ pub fn alone(name: &str, body: impl FnOnce()) {
     alone_with(name, |_| (), body);
 }
 
-/// The same, while `outside` does something to the child from here, until it says so or the child has ended.
+/// The same, while `outside` does something to the child from here, until it says so or the child
+/// has ended.
 pub fn alone_with(name: &str, mut outside: impl FnMut(&mut Child), body: impl FnOnce()) {
     if is_child(name) {
         return body();

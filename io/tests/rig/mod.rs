@@ -176,9 +176,23 @@ pub fn open_fds() -> usize {
 #[macro_export]
 macro_rules! on_every_backend {
     ($($test:ident),* $(,)?) => {
-        mod direct { $(#[test] fn $test() { super::$test(&mut super::Rig::new(tenter_io::Backend::Best)); })* }
-        mod polling_edge { $(#[test] fn $test() { super::$test(&mut super::Rig::new(tenter_io::Backend::PollingEdge)); })* }
-        mod polling_oneshot { $(#[test] fn $test() { super::$test(&mut super::Rig::new(tenter_io::Backend::PollingOneshot)); })* }
-        mod fallback { $(#[test] fn $test() { super::$test(&mut super::Rig::Fallback); })* }
+        $crate::on_backend!(direct, super::Rig::new(tenter_io::Backend::Best); $($test)*);
+        $crate::on_backend!(
+            polling_edge, super::Rig::new(tenter_io::Backend::PollingEdge); $($test)*
+        );
+        $crate::on_backend!(
+            polling_oneshot, super::Rig::new(tenter_io::Backend::PollingOneshot); $($test)*
+        );
+        $crate::on_backend!(fallback, super::Rig::Fallback; $($test)*);
+    };
+}
+
+/// Runs each test function on one back end.
+#[macro_export]
+macro_rules! on_backend {
+    ($name:ident, $rig:expr; $($test:ident)*) => {
+        mod $name {
+            $(#[test] fn $test() { super::$test(&mut $rig); })*
+        }
     };
 }
