@@ -78,6 +78,7 @@ impl Phase {
             .compare_exchange(IDLE, WAITING, Ordering::AcqRel, Ordering::Relaxed);
         match entered {
             Ok(_) => BeginWait::Block,
+            Err(_) if planted!("io.wait_though_notified") => BeginWait::Block,
             Err(_) => {
                 self.end_wait();
                 BeginWait::Poll

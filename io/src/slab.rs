@@ -22,6 +22,7 @@
 
 use std::sync::OnceLock;
 
+use tenter_sync::planted;
 use tenter_sync::shim::{CachePadded, Mutex};
 
 use crate::interest::Directions;
@@ -129,6 +130,9 @@ impl Slab {
         });
         // Still under the lock: a slot that is occupied after `close` looked would never hear of
         // it.
+        if planted!("io.occupied_after_close") {
+            drop(vacant);
+        }
         let generation = slots[offset].occupy(ready); // I2
         Ok(Key::new(index, generation))
     }

@@ -117,6 +117,10 @@ impl Slot {
             return Ok(AfterWait::LookAgain);
         }
         arm(&mut waiters, direction.into(), line)?;
+        if planted!("io.waker_in_another_section") {
+            drop(waiters);
+            waiters = self.waiters.lock();
+        }
         let displaced = match place {
             Place::Poller => waiters.add_poller(direction, waker),
             Place::Ticket(ticket) => waiters.add_ticket(direction, ticket, waker),

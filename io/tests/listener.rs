@@ -54,7 +54,7 @@ fn incoming_goes_on_for_ever(rig: &mut Rig) {
     .expect("no error");
 }
 
-/// Fault 26, as far as this system shows it: the connection is accepted, and its first read says it.
+/// Fault 26, as far as this system shows it: the connection is accepted, its first read says it.
 fn a_connection_that_was_reset_before_it_is_accepted_stops_nobody(rig: &mut Rig) {
     rig.block_on(async {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
