@@ -99,6 +99,11 @@ impl<T> Slot<T> {
         changed.notify_all();
     }
 
+    /// Whether a value is there.
+    pub fn is_full(&self) -> bool {
+        self.0.0.lock().is_some()
+    }
+
     /// Waits for a value and takes it.
     pub fn take(&self) -> T {
         self.take_within(HANG).expect("hung: nobody put a value")
@@ -255,7 +260,7 @@ pub struct CountWakes(Count);
 
 impl CountWakes {
     /// The waker, and its count.
-    pub fn new() -> (Waker, Count) {
+    pub fn waker() -> (Waker, Count) {
         let count = Count::new();
         (Waker::from(Arc::new(Self(count.clone()))), count)
     }

@@ -2,6 +2,11 @@
 //!
 //! Each test runs on both single-threaded flavours. Texts of errors: `errors.rs`.
 
+#![allow(
+    clippy::async_yields_async,
+    reason = "tasks are handed from one block_on to the next"
+)]
+
 use std::future::{pending, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -346,7 +351,7 @@ fn the_destructors_of_main_are_in_the_runtime() {
                     let _spawns = OnDrop(|| spawned.put(spawn(async { 6 })));
                     assert!(!main_panics, "main");
                     pending::<()>().await;
-                })
+                });
             });
             assert_says(
                 &message,

@@ -52,7 +52,11 @@ fn the_clock_jumps_exactly() {
                 450 * SECOND + centuries + Duration::from_nanos(1)
             );
         });
-        assert!(began.elapsed() < 10 * SECOND, "it took {:?}", began.elapsed());
+        assert!(
+            began.elapsed() < 10 * SECOND,
+            "it took {:?}",
+            began.elapsed()
+        );
     });
 }
 

@@ -216,7 +216,7 @@ fn errors_are_errors() {
             let task = spawn(std::future::pending::<()>());
             let cancelled = task.cancel_and_wait().await.expect_err("never ready");
             let task = spawn(async { panic!("two\nlines") });
-            let panicked = task.await.map(|()| ()).expect_err("it panics");
+            let panicked = task.await.expect_err("it panics");
             let nested = runtime.try_block_on(async {}).expect_err("it is nested");
             let late = tenter::time::timeout(Duration::ZERO, std::future::pending::<()>());
             (
@@ -248,7 +248,7 @@ fn a_join_error_keeps_its_payload() {
     both(|builder| {
         build(builder).block_on(async {
             let task = spawn(async { std::panic::panic_any(Box::new(17)) });
-            let error = task.await.map(|()| ()).expect_err("it panics");
+            let error = task.await.expect_err("it panics");
             assert_says(
                 &error.to_string(),
                 &["panicked: (a payload that is not text)"],
@@ -256,7 +256,7 @@ fn a_join_error_keeps_its_payload() {
             assert_eq!(text_of(&*error.into_panic()), "(not text)");
 
             let task = spawn(async { panic!("text") });
-            let error = task.await.map(|()| ()).expect_err("it panics");
+            let error = task.await.expect_err("it panics");
             let error = std::io::Error::from(error);
             assert_eq!(error.kind(), ErrorKind::Other);
             let inner = error.into_inner().expect("it wraps the JoinError");

@@ -3,6 +3,11 @@
 //! Each test that looks at its whole process runs in one of its own. Panics: `panics.rs`; threads that
 //! go away: `wakes.rs`; guards that are forgotten: `entries.rs`.
 
+#![allow(
+    clippy::async_yields_async,
+    reason = "tasks are handed from one block_on to the next"
+)]
+
 use std::future::pending;
 use std::io::{BufRead, Read, Write};
 use std::process::Stdio;

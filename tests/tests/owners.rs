@@ -2,6 +2,11 @@
 //!
 //! Each test runs on both single-threaded flavours.
 
+#![allow(
+    clippy::async_yields_async,
+    reason = "tasks are handed from one block_on to the next"
+)]
+
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::rc::Rc;
@@ -277,7 +282,7 @@ fn local_tasks_are_spawned_only_where_they_can_run() {
             &panic_of(|| {
                 runtime
                     .handle()
-                    .block_on(async { drop(spawn_local(async {})) })
+                    .block_on(async { drop(spawn_local(async {})) });
             }),
             &["does not drive"],
         );
@@ -289,8 +294,8 @@ fn local_tasks_are_spawned_only_where_they_can_run() {
                 panic_of(|| {
                     other.block_on(async {
                         drop(spawn_local(async {}));
-                        waits.send(()).expect("not reached")
-                    })
+                        waits.send(()).expect("not reached");
+                    });
                 })
             });
             let message = second.join();

@@ -2,6 +2,11 @@
 //!
 //! Each test runs on both single-threaded flavours.
 
+#![allow(
+    clippy::async_yields_async,
+    reason = "tasks are handed from one block_on to the next"
+)]
+
 use std::future::pending;
 use std::pin::{Pin, pin};
 use std::time::Duration;
@@ -256,7 +261,7 @@ fn a_panic_inside_a_shield_ends_it() {
                     yield_now().await;
                     panic!("inside");
                 })
-                .await
+                .await;
             });
             yield_now().await;
             assert!(task.cancel());

@@ -3,6 +3,11 @@
 //! Each test runs on both single-threaded flavours. Ends that race with other threads:
 //! `stress_runtime.rs`; the names in reports of `!Send` tasks: `owners.rs`.
 
+#![allow(
+    clippy::async_yields_async,
+    reason = "tasks are handed from one block_on to the next"
+)]
+
 use std::future::{pending, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;

@@ -267,7 +267,7 @@ fn a_yield_that_is_not_waited_for_ends_with_its_task() {
 fn a_yield_inside_a_combinator_wakes_the_combinators_waker() {
     both(|builder| {
         build(builder).block_on(async {
-            let (waker, wakes) = tenter_tests::support::CountWakes::new();
+            let (waker, wakes) = tenter_tests::support::CountWakes::waker();
             let mut member = yield_now();
             let mut cx = Context::from_waker(&waker);
             assert!(Pin::new(&mut member).poll(&mut cx).is_pending());
@@ -368,7 +368,7 @@ fn a_panic_reaches_the_joiner_and_nobody_else() {
             let bad = task::Builder::new().name("bad").spawn(async {
                 panic!("on {}", "purpose");
             });
-            let error: tenter::JoinError = bad.await.map(|()| ()).expect_err("it panicked");
+            let error: tenter::JoinError = bad.await.expect_err("it panicked");
             assert!(error.is_panic() && !error.is_cancelled() && error.reason().is_none());
             let place = format!("tests/tasks.rs:{line}");
             assert_says(

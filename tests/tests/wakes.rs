@@ -2,6 +2,11 @@
 //!
 //! Each test runs on both single-threaded flavours unless it says why not.
 
+#![allow(
+    clippy::async_yields_async,
+    reason = "tasks are handed from one block_on to the next"
+)]
+
 use std::cell::RefCell;
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -232,8 +237,9 @@ fn a_wake_after_the_end_of_the_task_is_nothing() {
             task.await.expect("no panic");
             let polls = runtime.metrics().polls;
             for _ in 0..10 {
-                waker.clone().wake();
+                let clone = waker.clone();
                 waker.wake_by_ref();
+                clone.wake();
             }
             thread(move || waker.wake()).join();
             yield_now().await;
