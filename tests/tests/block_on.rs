@@ -250,6 +250,42 @@ fn a_waiting_thread_takes_over() {
     });
 }
 
+/// Goal: a thread whose main future panics lets the next one drive.
+#[test]
+fn a_waiting_thread_takes_over_from_a_panic() {
+    both(|builder| {
+        let runtime = Arc::new(build(builder));
+        let task = runtime.spawn(async {
+            yield_now().await;
+            5
+        });
+        let (start, started) = oneshot::<()>();
+        let waits = Slot::new();
+        let second = thread({
+            let (runtime, waits) = (Arc::clone(&runtime), waits.clone());
+            move || {
+                waits.take();
+                let (mut start, mut task) = (Some(start), pin!(task));
+                runtime.block_on(poll_fn(|cx| {
+                    if let Some(start) = start.take() {
+                        start.send(()).expect("the first waits");
+                    }
+                    task.as_mut().poll(cx)
+                }))
+            }
+        });
+        let message = panic_of(|| {
+            runtime.block_on(async {
+                waits.put(());
+                started.await.expect("it is sent");
+                panic!("main");
+            });
+        });
+        assert_eq!(message, "main");
+        assert_eq!(second.join().expect("no panic"), 5);
+    });
+}
+
 /// Goal: many threads in `block_on` of one runtime all get their output, in whatever order they leave.
 #[test]
 fn many_threads_share_one_runtime() {

@@ -429,6 +429,43 @@ fn destructors_may_use_the_runtime() {
     });
 }
 
+/// Goal: the destructors of a task know whose they are, however it ends.
+#[test]
+fn destructors_know_their_task() {
+    both(|builder| {
+        let runtime = build(builder);
+        let log = Log::new();
+        let task = |waits: bool| {
+            let log = log.clone();
+            let notes = OnDrop(move || log.add(task::try_id()));
+            runtime.spawn(async move {
+                let _notes = notes;
+                if waits {
+                    pending::<()>().await;
+                }
+            })
+        };
+        let (ended, cancelled, unpolled, left) = (task(false), task(true), task(true), task(true));
+        let ids = [&unpolled, &ended, &cancelled, &left].map(|task| Some(task.id()));
+        assert!(unpolled.cancel());
+        runtime.block_on(async {
+            yield_now().await;
+            cancelled
+                .cancel_and_wait()
+                .await
+                .expect_err("it is never ready");
+        });
+        drop(runtime);
+        let mut seen = log.take();
+        seen.sort_unstable();
+        assert_eq!(seen, {
+            let mut ids = ids;
+            ids.sort_unstable();
+            ids
+        });
+    });
+}
+
 /// Goal: asking a cancelled task for its panic is a mistake that is named.
 #[test]
 fn a_cancelled_task_has_no_panic_to_give() {

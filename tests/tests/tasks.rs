@@ -453,6 +453,24 @@ fn a_large_future_is_a_task_like_any_other() {
     });
 }
 
+/// Goal: a future that asks for an unusual alignment gets it.
+#[test]
+fn a_future_is_aligned_as_it_asks() {
+    #[repr(align(512))]
+    struct Aligned(u8);
+    both(|builder| {
+        build(builder).block_on(async {
+            let aligned = Aligned(3);
+            let task = spawn(async move {
+                let aligned = &aligned;
+                yield_now().await;
+                (core::ptr::from_ref(aligned).addr() % 512, aligned.0)
+            });
+            assert_eq!(task.await.expect("no panic"), (0, 3));
+        });
+    });
+}
+
 /// Goal: the waker that a poll lends can be compared, as combinators do to spare a clone.
 #[test]
 fn the_waker_of_a_task_is_the_same_at_every_poll() {

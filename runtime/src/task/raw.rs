@@ -292,8 +292,11 @@ unsafe fn cancel_and_finish(task: NonNull<Header>, unlist: impl FnOnce(&Header))
     // SAFETY: RUNNING keeps the scheduler's reference in place.
     let header = unsafe { task.as_ref() };
     let error = JoinError::cancelled(header);
-    // SAFETY: the table is the task's own; RUNNING by (a).
-    unsafe { (header.vtable.discard)(task, error) };
+    // Destructors are the task's own code, and may ask whose.
+    with_task(&header.slot, budget::PER_POLL, || {
+        // SAFETY: the table is the task's own; RUNNING by (a).
+        unsafe { (header.vtable.discard)(task, error) };
+    });
     // SAFETY: `discard` left the output in place; RUNNING by (a).
     unsafe { finish(task, unlist) };
 }
