@@ -80,8 +80,8 @@ pub fn main(args: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// By default the runtime is deterministic: one thread, a schedule that depends on `seed` alone,
 /// and a virtual clock that jumps whenever every task waits, so a test that sleeps for an hour
-/// takes no time and repeats exactly. When nothing can ever run again the test fails with the list of what
-/// each task waits on.
+/// takes no time and repeats exactly. When nothing can ever run again the test fails, with the list
+/// of what each task waits on.
 ///
 /// Other attributes stay: `#[should_panic]`, `#[ignore]`, `#[cfg(..)]`. The function may return a
 /// `Result`. Do not add `#[test]`, this attribute does.

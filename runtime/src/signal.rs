@@ -302,7 +302,8 @@ const _: () = {
 
 #[cfg(test)]
 mod tests {
-    use super::kind::{LAST, numbers};
+    use super::kind::LAST;
+    use super::kind::numbers::STOP;
     use super::*;
 
     #[test]
@@ -342,7 +343,7 @@ mod tests {
                 "SIGKILL cannot be waited for: the system acts on it itself",
             ),
             (11, "SIGSEGV cannot be waited for: it reports a fault"),
-            (numbers::STOP, "SIGSTOP cannot be waited for"),
+            (STOP, "SIGSTOP cannot be waited for"),
             (0, "there is no signal 0"),
             (-1, "there is no signal -1"),
             (65, "there is no signal 65"),
