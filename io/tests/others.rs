@@ -218,7 +218,7 @@ fn rustsec_2020_0021_forgotten_futures() {
         let mut buffer = vec![0; 8];
         let mut peek = Box::pin(server.peek(&mut buffer));
         assert!(poll_once(peek.as_mut()).is_pending());
-        std::mem::forget(peek);
+        rig::leak(peek);
         buffer.fill(1);
         drop(buffer);
     }

@@ -22,19 +22,28 @@ fn turned<const N: usize>(backend: Backend, bodies: [&(dyn Fn() + Sync); N]) {
     let mut driver = Driver::with_backend(Waker::noop().clone(), backend);
     let handle = driver.handle().clone();
     let turner = thread::spawn(move || while driver.turn(None).is_ok() {});
-    thread::scope(|scope| {
-        for body in bodies {
-            let handle: Handle = handle.clone();
-            scope.spawn(move || {
-                let _entered = handle.enter();
-                body();
-            });
+    side_by_side(bodies.map(|body| {
+        let handle: Handle = handle.clone();
+        move || {
+            let _entered = handle.enter();
+            body();
         }
-    });
+    }));
     assert_eq!(handle.sources(), 0);
     handle.shutdown();
     turner.join().expect("no panic");
     assert_eq!(handle.waiting(), 0);
+}
+
+/// Runs each body on a thread of its own. Each is joined: a handle that is dropped before its thread
+/// has ended looks like a race inside of the standard library.
+fn side_by_side<const N: usize>(bodies: [impl FnOnce() + Send; N]) {
+    thread::scope(|scope| {
+        let threads = bodies.map(|body| scope.spawn(body));
+        for thread in threads {
+            thread.join().expect("no panic");
+        }
+    });
 }
 
 /// A thread that waits by parking, while another one turns the driver for it.
@@ -100,25 +109,27 @@ fn several_threads_wait_for_one_source() {
         };
         let received = AtomicUsize::new(0);
         thread::scope(|scope| {
-            for _ in 0..3 {
-                scope.spawn(|| {
-                    let mut bytes = [0; 3];
-                    let mut read =
-                        || block_on(source.read_with(|mut socket| socket.read(&mut bytes)));
-                    loop {
-                        match read().expect("read") {
-                            0 => return,
-                            count => received.fetch_add(count, Ordering::Relaxed),
-                        };
-                    }
-                });
-            }
+            let read_all = || {
+                let mut bytes = [0; 3];
+                let mut read = || block_on(source.read_with(|mut socket| socket.read(&mut bytes)));
+                loop {
+                    match read().expect("read") {
+                        0 => return,
+                        count => received.fetch_add(count, Ordering::Relaxed),
+                    };
+                }
+            };
+            let readers = [(); 3].map(|()| scope.spawn(read_all));
             let mut writer = theirs;
             for _ in 0..ROUNDS {
                 writer.write_all(b"byte").expect("written");
                 thread::yield_now();
             }
-            // All three see the end.
+            drop(writer);
+            for reader in readers {
+                // All three see the end.
+                reader.join().expect("no panic");
+            }
         });
         assert_eq!(received.load(Ordering::Relaxed), 4 * ROUNDS);
         drop(source);
@@ -134,16 +145,18 @@ fn notifications_from_everywhere() {
         let handle = driver.handle().clone();
         let work = AtomicUsize::new(0);
         thread::scope(|scope| {
-            for _ in 0..3 {
-                scope.spawn(|| {
-                    for _ in 0..ROUNDS {
-                        work.fetch_add(1, Ordering::Relaxed);
-                        handle.notify();
-                    }
-                });
-            }
+            let notify = || {
+                for _ in 0..ROUNDS {
+                    work.fetch_add(1, Ordering::Relaxed);
+                    handle.notify();
+                }
+            };
+            let notifiers = [(); 3].map(|()| scope.spawn(notify));
             while work.load(Ordering::Relaxed) < 3 * ROUNDS {
                 driver.turn(None).expect("a turn");
+            }
+            for notifier in notifiers {
+                notifier.join().expect("no panic");
             }
         });
     }

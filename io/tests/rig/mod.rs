@@ -10,11 +10,11 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
-use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
 use tenter_io::net::{TcpListener, TcpStream};
 use tenter_io::{Backend, Driver, Handle};
+use tenter_sync::parker::Parker;
 
 /// A test that is not done by then hangs.
 const HANGS_AFTER: Duration = Duration::from_secs(60);
@@ -54,7 +54,7 @@ impl Rig {
                 Rig::Turned(driver) => Some(driver.handle().clone()),
                 Rig::Fallback => None,
             },
-            thread: thread::current(),
+            parker: Parker::new(),
         });
         let waker = Waker::from(Arc::clone(&bell));
         let mut cx = Context::from_waker(&waker);
@@ -76,7 +76,9 @@ impl Rig {
                     // A driver that failed has told its sources so.
                     let _ = driver.turn(Some(timeout));
                 }
-                Rig::Fallback => thread::park_timeout(timeout),
+                Rig::Fallback => {
+                    let _ = bell.parker.park(Some(timeout));
+                }
             }
         }
     }
@@ -106,7 +108,7 @@ pub async fn pair() -> io::Result<(TcpStream, TcpStream)> {
 struct Bell {
     rung: AtomicBool,
     driver: Option<Handle>,
-    thread: Thread,
+    parker: Parker,
 }
 
 impl Wake for Bell {
@@ -114,7 +116,9 @@ impl Wake for Bell {
         self.rung.store(true, Ordering::Release);
         match &self.driver {
             Some(driver) => driver.notify(),
-            None => self.thread.unpark(),
+            None => {
+                let _ = self.parker.unpark();
+            }
         }
     }
 }
@@ -138,6 +142,16 @@ impl Count {
     pub fn get(&self) -> usize {
         self.0.load(Ordering::Relaxed)
     }
+}
+
+/// Forgets a value, where a leak checker can see that it is on purpose.
+pub fn leak<T>(value: T) {
+    static LEAKED: std::sync::Mutex<Vec<usize>> = std::sync::Mutex::new(Vec::new());
+    let address = Box::into_raw(Box::new(std::mem::ManuallyDrop::new(value)));
+    LEAKED
+        .lock()
+        .expect("no panic")
+        .push(address.expose_provenance());
 }
 
 /// One poll, with a waker that does nothing.
