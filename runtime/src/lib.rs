@@ -151,8 +151,8 @@ pub mod model {
 
     pub use crate::scheduler::inbox::Inbox;
     pub use crate::scheduler::parking::Parking;
-    pub use crate::task::cell::{Header, Schedule, Shared};
     pub use crate::task::Unobserved;
+    pub use crate::task::cell::{Header, Schedule, Shared};
     pub use crate::task::raw::{Ran, Runnable, YieldFlag, allocate, shut_down};
 
     /// A task on a scheduler of the model's own.

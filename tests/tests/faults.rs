@@ -8,15 +8,17 @@
     reason = "tasks are handed from one block_on to the next"
 )]
 
+use std::alloc::{GlobalAlloc, Layout, System};
 use std::future::pending;
 use std::io::{BufRead, Read, Write};
 use std::process::Stdio;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tenter::task::yield_now;
 use tenter::{Builder, Runtime, spawn};
-use tenter_tests::support::{alone, alone_with, build, forget, poll_once, thread};
+use tenter_tests::support::{Slot, alone, alone_with, build, forget, poll_once, thread};
 
 /// How many entries a directory under /proc/self has.
 fn own(directory: &str) -> usize {
@@ -73,39 +75,66 @@ fn a_runtime_closes_its_descriptors() {
     }
 }
 
-/// Goal: a thousand runtimes that end leave no memory in use that grows with their number.
-/// Method: resident pages after many, compared with those after some.
+/// Counts the bytes that are in use.
+struct Counting;
+
+static IN_USE: AtomicUsize = AtomicUsize::new(0);
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+// SAFETY: the system's allocator does the work, with what it is given.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        IN_USE.fetch_add(layout.size(), Ordering::Relaxed);
+        // SAFETY: the caller's promise is passed on.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
+        IN_USE.fetch_sub(layout.size(), Ordering::Relaxed);
+        // SAFETY: the caller's promise is passed on.
+        unsafe { System.dealloc(memory, layout) };
+    }
+}
+
+/// Goal: runtimes that come and go leave no memory behind, not even with tasks that were left, wakers
+/// that outlived them, panics, and local tasks.
+/// Method: bytes in use after some rounds and after many more.
 #[test]
 fn runtimes_that_come_and_go_leave_no_memory() {
     if !alone("runtimes_that_come_and_go_leave_no_memory") {
         return;
     }
-    let resident = || -> usize {
-        let text = std::fs::read_to_string("/proc/self/statm").expect("this is Linux");
-        let pages = text.split(' ').nth(1).expect("the second figure");
-        pages.parse().expect("a number")
-    };
-    let rounds = |count: usize| {
-        for _ in 0..count {
-            for builder in flavours() {
-                let runtime = build(builder);
-                runtime.block_on(async {
-                    let bytes = vec![1_u8; 16 * 1024];
-                    drop(spawn(async move {
-                        pending::<()>().await;
-                        drop(bytes);
-                    }));
-                    yield_now().await;
+    std::panic::set_hook(Box::new(|_| ()));
+    let round = || {
+        for builder in flavours() {
+            let given = Slot::new();
+            let runtime = build(builder.on_unobserved(|_| ()));
+            let left = runtime.block_on(async {
+                drop(spawn(tenter_tests::support::GiveWaker::new(given.clone())));
+                drop(spawn(async { panic!("on purpose") }));
+                drop(tenter::spawn_local(pending::<()>()));
+                let named = tenter::task::Builder::new()
+                    .name("named")
+                    .spawn(pending::<()>());
+                assert!(named.cancel_with("a reason".to_owned()));
+                let left = spawn(async {
+                    tenter::time::sleep(Duration::from_secs(3_600)).await;
                 });
-            }
+                yield_now().await;
+                left
+            });
+            let waker = given.take();
+            drop(runtime);
+            waker.wake();
+            drop(left);
         }
     };
-    rounds(200);
-    let before = resident();
-    rounds(2_000);
-    let grown = resident().saturating_sub(before);
-    // One leaked task a round would be eight thousand pages.
-    assert!(grown < 1_000, "{grown} pages more");
+    (0..20).for_each(|_| round());
+    let before = IN_USE.load(Ordering::Relaxed);
+    (0..500).for_each(|_| round());
+    assert_eq!(IN_USE.load(Ordering::Relaxed), before);
 }
 
 /// Goal: a failure that is reported to a standard error that nobody reads any more ends nothing.

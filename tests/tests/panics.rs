@@ -14,8 +14,8 @@ use tenter::task::yield_now;
 use tenter::{JoinError, JoinHandle, Runtime, UnobservedKind, spawn};
 use tenter_tests::support::hostile::{Act, HOSTILE, waker_that_panics_at};
 use tenter_tests::support::{
-    Count, CountOnDrop, Log, Slot, both, build, foreign_block_on, panic_of, poll_once, poll_with,
-    text_of,
+    Count, CountOnDrop, Log, Slot, both, build, foreign_block_on, forget, panic_of, poll_once,
+    poll_with, text_of,
 };
 
 /// Where user code panics.
@@ -211,7 +211,7 @@ fn register(place: Place, handle: &mut JoinHandle<Bomb>) {
             assert_eq!(panic_of(|| poll_once(handle)), HOSTILE);
             assert_eq!(seen.alive(), 1);
             assert!(poll_with(&waker, handle).is_pending());
-            core::mem::forget(waker);
+            forget(waker);
         }
         _ => {}
     }
@@ -428,5 +428,30 @@ fn the_panic_of_the_main_future_is_the_callers() {
         assert!(runtime.block_on(task).expect("no panic"));
         assert_eq!(poll_once(&mut rx), Poll::Ready(Ok(1)));
         assert_eq!(reports.take(), []);
+    });
+}
+
+/// Goal: payloads that throw each other when they are dropped come to an end.
+#[test]
+fn payloads_that_throw_each_other_end() {
+    struct Hydra(Count);
+    impl Drop for Hydra {
+        fn drop(&mut self) {
+            self.0.add();
+            panic_any(Hydra(self.0.clone()));
+        }
+    }
+    both(|builder| {
+        let heads = Count::new();
+        let runtime = build(builder.on_unobserved(|_| ()));
+        runtime.block_on(async {
+            let first = Hydra(heads.clone());
+            drop(spawn(async move { panic_any(first) }));
+            yield_now().await;
+        });
+        assert!(heads.get() > 1, "{} heads", heads.get());
+        assert_eq!(runtime.metrics().unobserved_failures, 1);
+        // The last head is leaked; its count is what keeps it apart from a plain leak.
+        forget(heads);
     });
 }

@@ -14,7 +14,7 @@ use std::time::Duration;
 use tenter::sync::{Notify, oneshot};
 use tenter::task::{Shield, yield_now};
 use tenter::{CancelKind, CancelReason, shield, spawn};
-use tenter_tests::support::{Count, Log, both, build, foreign_block_on, poll_once, thread};
+use tenter_tests::support::{Count, Log, both, build, foreign_block_on, forget, poll_once, thread};
 
 /// Polls a future of another task once, with the own waker, and leaves it.
 async fn touch<F: Future + Unpin>(future: &mut F) {
@@ -34,7 +34,9 @@ fn shielded(notify: &'static Notify) -> Shielded {
 }
 
 fn notify() -> &'static Notify {
-    Box::leak(Box::new(Notify::new()))
+    let notify = Box::leak(Box::new(Notify::new()));
+    forget(&raw const *notify);
+    notify
 }
 
 /// Goal: a shielded section is finished, and the next suspension after it is the last.

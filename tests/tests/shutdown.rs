@@ -264,19 +264,18 @@ fn a_task_spawned_at_the_end_is_cancelled() {
 struct Phoenix {
     runtime: Handle,
     deaths: Count,
-    /// The youngest, for a leak checker to find.
-    youngest: &'static Mutex<Option<Canceller>>,
+    /// All of them, for a leak checker to find.
+    brood: &'static Mutex<Vec<Canceller>>,
 }
 
 impl Phoenix {
     fn spawn(self) {
-        let (runtime, youngest) = (self.runtime.clone(), self.youngest);
+        let (runtime, brood) = (self.runtime.clone(), self.brood);
         let task = runtime.spawn(async move {
             let _self = self;
             pending::<()>().await;
         });
-        let older = youngest.lock().replace(task.canceller());
-        drop(older);
+        brood.lock().push(task.canceller());
     }
 }
 
@@ -286,7 +285,7 @@ impl Drop for Phoenix {
         Phoenix {
             runtime: self.runtime.clone(),
             deaths: self.deaths.clone(),
-            youngest: self.youngest,
+            brood: self.brood,
         }
         .spawn();
     }
@@ -298,15 +297,15 @@ impl Drop for Phoenix {
 fn a_task_that_respawns_itself_does_not_stop_the_end() {
     both(|builder| {
         let phoenix = |runtime: &Handle| {
-            let youngest = Box::leak(Box::default());
-            forget(&raw const *youngest);
+            let brood = Box::leak(Box::default());
+            forget(&raw const *brood);
             let (runtime, deaths) = (runtime.clone(), Count::new());
             (
                 deaths.clone(),
                 Phoenix {
                     runtime,
                     deaths,
-                    youngest,
+                    brood,
                 },
             )
         };

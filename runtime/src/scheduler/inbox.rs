@@ -39,6 +39,12 @@ pub struct Inbox {
     head: AtomicPtr<Header>,
 }
 
+impl Default for Inbox {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Inbox {
     /// An open, empty inbox.
     pub fn new() -> Self {

@@ -2,14 +2,14 @@
 //!
 //! | right | type | what it allows |
 //! |---|---|---|
-//! | a place in a queue (S1) | [`Runnable`] | to run the task once |
-//! | RUNNING (S2) | the inside of [`Runnable::run`] | to poll and drop the future |
+//! | a place in a queue (S1) | `Runnable` | to run the task once |
+//! | RUNNING (S2) | the inside of `Runnable::run` | to poll and drop the future |
 //! | the output | [`JoinHandle`] | to wait for the task and to cancel it |
 //! | to cancel | [`Canceller`] | no more than that |
 //! | a wake | `Waker` | to have the task polled |
 //!
-//! Each is a pointer to one allocation ([`cell`]); what it permits at any moment is decided by one word
-//! ([`state`]). References are counted for all but the place in a queue and the poll itself: the
+//! Each is a pointer to one allocation (`cell.rs`); what it permits at any moment is decided by one word
+//! (`state.rs`). References are counted for all but the place in a queue and the poll itself: the
 //! scheduler's own reference stays until the task is complete, and only these two can complete it.
 
 use core::panic::Location;

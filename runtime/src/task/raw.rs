@@ -1,6 +1,6 @@
 //! Every pointer cast of the task: the table of functions, and the handles built on it.
 //!
-//! A task is known to the rest of the runtime as a [`TaskRef`] (one counted reference), a
+//! A task is known to the rest of the runtime as a pointer that stands for a counted reference, a
 //! [`Runnable`] (its place in a queue, S1) or a borrowed [`Header`]. The type of the future is known
 //! only to the functions in the [`Vtable`].
 //!
@@ -13,7 +13,7 @@
 //! | drop of the future after a panic in poll | the first payload stands; the second is reported |
 //! | drop of the future on cancellation | the payload becomes the task's `JoinError` |
 //! | drop of an output that nobody takes | the payload is reported |
-//! | drop of a payload | leaked and counted by nobody: a payload that panics twice has no more to say |
+//! | drop of a payload | swallowed; after 16 payloads that throw each other the next one is leaked |
 //! | drop of a joiner's waker, or its wake | the payload is reported |
 //!
 //! "Reported" is [`Schedule::unobserved`]. None of these unwinds into the scheduler.
@@ -388,13 +388,19 @@ fn report(task: NonNull<Header>, kind: UnobservedKind, payload: Box<dyn Any + Se
     drop_payload(payload);
 }
 
-/// Drops a panic's payload, whose own drop may panic.
-pub fn drop_payload(payload: Box<dyn Any + Send>) {
-    if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
-        // A payload whose drop panics with a payload whose drop panics: stop here.
-        core::mem::forget(second);
+/// Drops a panic's payload, whose own drop may panic, with a payload whose own drop may panic.
+pub fn drop_payload(mut payload: Box<dyn Any + Send>) {
+    for _ in 0..PAYLOADS_MAX {
+        match catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+            Ok(()) => return,
+            Err(next) => payload = next,
+        }
     }
+    core::mem::forget(payload);
 }
+
+/// How many payloads that throw each other are dropped before the next one is leaked.
+const PAYLOADS_MAX: usize = 16;
 
 // ----- the functions that know the type ---------------------------------------------------------
 
