@@ -8,6 +8,7 @@ use std::cell::Cell;
 use std::future::Future;
 use std::panic::panic_any;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
 
 use tenter::task::yield_now;
@@ -432,26 +433,25 @@ fn the_panic_of_the_main_future_is_the_callers() {
 }
 
 /// Goal: payloads that throw each other when they are dropped come to an end.
+/// Method: the payload takes no memory, so the last one, which is leaked, is not missed.
 #[test]
 fn payloads_that_throw_each_other_end() {
-    struct Hydra(Count);
+    static HEADS: AtomicUsize = AtomicUsize::new(0);
+    struct Hydra;
     impl Drop for Hydra {
         fn drop(&mut self) {
-            self.0.add();
-            panic_any(Hydra(self.0.clone()));
+            HEADS.fetch_add(1, Ordering::Relaxed);
+            panic_any(Hydra);
         }
     }
     both(|builder| {
-        let heads = Count::new();
+        let before = HEADS.load(Ordering::Relaxed);
         let runtime = build(builder.on_unobserved(|_| ()));
         runtime.block_on(async {
-            let first = Hydra(heads.clone());
-            drop(spawn(async move { panic_any(first) }));
+            drop(spawn(async { panic_any(Hydra) }));
             yield_now().await;
         });
-        assert!(heads.get() > 1, "{} heads", heads.get());
+        assert!(HEADS.load(Ordering::Relaxed) > before + 1);
         assert_eq!(runtime.metrics().unobserved_failures, 1);
-        // The last head is leaked; its count is what keeps it apart from a plain leak.
-        forget(heads);
     });
 }
