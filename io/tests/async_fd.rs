@@ -10,7 +10,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use rig::{Count, Rig, join_all, open_fds, poll_once};
+use rig::{Count, Rig, join_all, open_fds, poll_once, until};
 use tenter_io::{Async, Backend, Interest};
 
 on_every_backend! {
@@ -50,8 +50,10 @@ fn a_pipe_is_read_when_something_was_written(rig: &mut Rig) {
 fn many_tasks_wait_for_one_direction(rig: &mut Rig) {
     let (reader, writer) = pipe(rig);
     let mut full = 0;
-    while let Ok(count) = writer.try_io(Interest::WRITABLE, || writer.get_ref().write(&[0; 4096])) {
-        full += count;
+    while poll_once(pin!(writer.writable())).is_ready() {
+        full += writer
+            .try_io(Interest::WRITABLE, || writer.get_ref().write(&[0; 4096]))
+            .unwrap_or(0);
     }
     let waits: Vec<_> = (0..100).map(|_| Count::new()).collect();
     let mut futures: Vec<_> = waits.iter().map(|_| Box::pin(writer.writable())).collect();
@@ -63,7 +65,8 @@ fn many_tasks_wait_for_one_direction(rig: &mut Rig) {
     reader.get_ref().read_exact(&mut sink).expect("emptied");
     rig.block_on(writer.writable()).expect("room");
     for (future, (count, waker)) in futures.iter_mut().zip(&waits) {
-        assert_eq!(count.get(), 1);
+        // The driver's thread may still be at it.
+        until(|| count.get() == 1);
         let mut cx = Context::from_waker(waker);
         assert!(future.as_mut().poll(&mut cx).is_ready());
     }
@@ -71,11 +74,7 @@ fn many_tasks_wait_for_one_direction(rig: &mut Rig) {
 
 fn a_dropped_wait_is_forgotten(rig: &mut Rig) {
     let (reader, writer) = pipe(rig);
-    assert!(
-        reader
-            .try_io(Interest::READABLE, || reader.get_ref().read(&mut [0]))
-            .is_err()
-    );
+    rig::run_dry(&reader);
     let (count, waker) = Count::new();
     let mut cx = Context::from_waker(&waker);
     {
@@ -95,11 +94,7 @@ fn a_dropped_wait_is_forgotten(rig: &mut Rig) {
 /// async-io wakes the task that a second one pushes out, so that both poll in turns for ever.
 fn more_tasks_poll_one_direction_than_have_a_place(rig: &mut Rig) {
     let (reader, writer) = pipe(rig);
-    assert!(
-        reader
-            .try_io(Interest::READABLE, || reader.get_ref().read(&mut [0]))
-            .is_err()
-    );
+    rig::run_dry(&reader);
     let waits: Vec<_> = (0..30).map(|_| Count::new()).collect();
     let mut polls = 0;
     // Tasks that were woken poll again, as they would in an executor.
@@ -121,10 +116,7 @@ fn more_tasks_poll_one_direction_than_have_a_place(rig: &mut Rig) {
     writer.get_ref().write_all(b"x").expect("written");
     rig.block_on(reader.readable()).expect("readable");
     for ((count, waker), woken) in waits.iter().zip(&woken) {
-        assert!(
-            *woken == usize::MAX || count.get() > *woken,
-            "a task was forgotten"
-        );
+        until(|| *woken == usize::MAX || count.get() > *woken);
         assert!(
             reader
                 .poll_readable(&mut Context::from_waker(waker))
@@ -186,11 +178,7 @@ fn a_source_is_given_back_whole(rig: &mut Rig) {
 
 fn forgotten_futures_harm_nobody(rig: &mut Rig) {
     let (reader, writer) = pipe(rig);
-    assert!(
-        reader
-            .try_io(Interest::READABLE, || reader.get_ref().read(&mut [0]))
-            .is_err()
-    );
+    rig::run_dry(&reader);
     let (count, waker) = Count::new();
     let mut cx = Context::from_waker(&waker);
     for _ in 0..10 {
@@ -200,7 +188,7 @@ fn forgotten_futures_harm_nobody(rig: &mut Rig) {
     }
     writer.get_ref().write_all(b"x").expect("written");
     rig.block_on(reader.readable()).expect("readable");
-    assert_eq!(count.get(), 10);
+    until(|| count.get() == 10);
     rig::leak(writer);
 }
 

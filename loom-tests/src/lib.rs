@@ -27,10 +27,9 @@ const BOUND: usize = 2;
 ///
 /// When built without `--cfg tenter_loom`, when a schedule fails, and when the search was limited.
 pub fn check(name: &str, body: impl Fn() + Send + Sync + 'static) {
-    assert!(
-        shim::MODELLED,
-        "{name} was built without the model checker; run `cargo xtask loom`"
-    );
+    if !shim::MODELLED {
+        panic!("{name} was built without the model checker; run `cargo xtask loom`");
+    }
     let iterations = logged(|| shim::explore(body));
     let bound = std::env::var("LOOM_MAX_PREEMPTIONS").unwrap_or_else(|_| BOUND.to_string());
     println!("\nmodel {name} iterations {iterations} bound {bound}");

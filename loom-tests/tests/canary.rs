@@ -1,7 +1,7 @@
-#![cfg(tenter_loom)]
 //! Proves that the model checker is awake: one correct model for each thing of the shim, and for
 //! each a planted bug that must be caught. If one of these passes with its bug, nothing that the
 //! other models say about that thing can be believed.
+#![cfg(tenter_loom)]
 
 use std::alloc::Layout;
 use std::future::poll_fn;

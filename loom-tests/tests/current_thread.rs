@@ -1,6 +1,6 @@
-#![cfg(tenter_loom)]
 //! The whole single-threaded runtime (`runtime/src/scheduler/current_thread.rs`), driven by one model
 //! thread while others wake, spawn, cancel, wait for their turn, or end it.
+#![cfg(tenter_loom)]
 
 use tenter::{Builder, Runtime};
 use tenter_loom_tests::{Census, block_on, check};
@@ -8,7 +8,9 @@ use tenter_sync::oneshot;
 use tenter_sync::shim::{Arc, thread};
 
 fn runtime() -> Runtime {
-    Builder::current_thread().build().expect("no setting is wrong")
+    Builder::current_thread()
+        .build()
+        .expect("no setting is wrong")
 }
 
 /// Goal: a wake from another thread reaches a runtime that is going to sleep.

@@ -1,5 +1,5 @@
-#![cfg(tenter_loom)]
 //! The inbox and the parking of the driving thread (`runtime/src/scheduler/{inbox,parking}.rs`).
+#![cfg(tenter_loom)]
 
 use tenter::model::{Inbox, Parking, Ran, Runnable, Schedule, Unobserved, YieldFlag, spawn_on};
 use tenter_loom_tests::check;
@@ -82,7 +82,10 @@ fn order_is_kept() {
             let inbox = Arc::clone(&inbox);
             thread::spawn(move || {
                 let (first, second) = (task(), task());
-                let order = (first.pointer().as_ptr() as usize, second.pointer().as_ptr() as usize);
+                let order = (
+                    first.pointer().as_ptr() as usize,
+                    second.pointer().as_ptr() as usize,
+                );
                 inbox.push(first).expect("open");
                 inbox.push(second).expect("open");
                 order

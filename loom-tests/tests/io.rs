@@ -1,8 +1,8 @@
-#![cfg(tenter_loom)]
 //! Models of the I/O driver: tasks that wait, sources that come and go, notifications and the end,
 //! against the thread that turns the driver. A loom thread plays the kernel, through the script of
 //! the poller's port. A descriptor is a number, and "data" is a count that the kernel publishes
 //! with no ordering of its own: only the event makes it visible.
+#![cfg(tenter_loom)]
 
 use std::io;
 use std::sync::Arc;

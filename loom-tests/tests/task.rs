@@ -1,8 +1,8 @@
-#![cfg(tenter_loom)]
 //! The task cell (`runtime/src/task`): every right to a task exercised against every other.
 //!
 //! The scheduler here is the smallest that keeps the contract: a locked list and a parker. The cell, its
 //! word, its waker and its join handle are the production source.
+#![cfg(tenter_loom)]
 
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
@@ -121,6 +121,8 @@ fn wake_run_join() {
             let (gate, payload) = (Arc::clone(&gate), Arc::clone(&payload));
             async move {
                 Pass(gate).await;
+                // SAFETY: the other thread reads only after it has seen the output of this task; were
+                // it to read earlier, the model would say so.
                 payload.with_mut(|payload| unsafe { *payload = 7 });
             }
         });
@@ -130,7 +132,9 @@ fn wake_run_join() {
             move || run_one_to_its_end(&toy)
         });
         block_on(joined).expect("neither cancelled nor panicked");
-        assert_eq!(payload.with(|payload| unsafe { *payload }), 7);
+        // SAFETY: the task that writes has ended, and its output has been seen.
+        let seen = payload.with(|payload| unsafe { *payload });
+        assert_eq!(seen, 7);
         opener.join().unwrap();
         runner.join().unwrap();
     });

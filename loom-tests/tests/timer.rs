@@ -1,8 +1,8 @@
-#![cfg(tenter_loom)]
 //! Models of the timers: those who arm, reset and drop them against the driver that fires them.
 //!
 //! Time is a value here: a driver that "sleeps until a deadline" goes on with that deadline as the
 //! present, and a deadline of [`NEVER_COMES`] is one before which somebody has to wake it.
+#![cfg(tenter_loom)]
 
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};

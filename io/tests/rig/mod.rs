@@ -5,7 +5,8 @@
 pub mod child;
 
 use std::future::Future;
-use std::io;
+use std::io::{self, Read};
+use std::os::unix::net::UnixStream;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -13,7 +14,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
 use tenter_io::net::{TcpListener, TcpStream};
-use tenter_io::{Backend, Driver, Handle};
+use tenter_io::{Async, Backend, Driver, Handle, Interest};
 use tenter_sync::parker::Parker;
 
 /// A test that is not done by then hangs.
@@ -152,6 +153,28 @@ pub fn leak<T>(value: T) {
         .lock()
         .expect("no panic")
         .push(address.expose_provenance());
+}
+
+/// Reads until there is nothing and the source knows it. One try is not enough: an event that comes
+/// in the middle of it, if only for the other direction, leaves the source as it was.
+pub fn run_dry(source: &Async<UnixStream>) {
+    loop {
+        let read = source.try_io(Interest::READABLE, || source.get_ref().read(&mut [0; 64]));
+        let error = read.expect_err("nothing was written");
+        assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+        if poll_once(pin!(source.readable())).is_pending() {
+            return;
+        }
+    }
+}
+
+/// Waits for what another thread is about to do.
+pub fn until(condition: impl Fn() -> bool) {
+    let start = Instant::now();
+    while !condition() {
+        assert!(start.elapsed() < HANGS_AFTER, "it does not happen");
+        std::thread::yield_now();
+    }
 }
 
 /// One poll, with a waker that does nothing.

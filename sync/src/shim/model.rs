@@ -51,8 +51,12 @@ impl<T> Guess for atomic::AtomicPtr<T> {
     type Value = *mut T;
 
     fn guess(&self) -> *mut T {
-        let (any, relaxed) = (std::ptr::without_provenance_mut(3), atomic::Ordering::Relaxed);
-        self.compare_exchange(any, any, relaxed, relaxed).unwrap_or_else(|value| value)
+        let (any, relaxed) = (
+            std::ptr::without_provenance_mut(3),
+            atomic::Ordering::Relaxed,
+        );
+        self.compare_exchange(any, any, relaxed, relaxed)
+            .unwrap_or_else(|value| value)
     }
 }
 
