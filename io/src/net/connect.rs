@@ -134,6 +134,7 @@ fn begin(address: SocketAddr) -> io::Result<Begun> {
 pub struct ConnectTimeout(Pin<Box<Timeout<Connect>>>);
 
 impl ConnectTimeout {
+    #[track_caller]
     pub(crate) fn new(address: impl ToSocketAddrs, limit: Duration) -> Self {
         ConnectTimeout(Box::pin(timeout(limit, Connect::new(address))))
     }
