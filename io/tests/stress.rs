@@ -35,8 +35,8 @@ fn turned<const N: usize>(backend: Backend, bodies: [&(dyn Fn() + Sync); N]) {
     assert_eq!(handle.waiting(), 0);
 }
 
-/// Runs each body on a thread of its own. Each is joined: a handle that is dropped before its thread
-/// has ended looks like a race inside of the standard library.
+/// Runs each body on a thread of its own. Each is joined: a handle that is dropped before its
+/// thread has ended looks like a race inside of the standard library.
 fn side_by_side<const N: usize>(bodies: [impl FnOnce() + Send; N]) {
     thread::scope(|scope| {
         let threads = bodies.map(|body| scope.spawn(body));

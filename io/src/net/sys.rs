@@ -22,8 +22,8 @@ const SEND: SendFlags = SendFlags::empty();
 /// The most buffers that one call takes.
 const VECTOR_MAX: usize = 1024;
 
-// `recv` and not `read`: a socket is told so, which saves the kernel the way through the layer of files,
-// about 2 % of a small request.
+// `recv` and not `read`: a socket is told so, which saves the kernel the way through the layer of
+// files, about 2 % of a small request.
 pub fn read(fd: impl AsFd, buffer: &mut [u8]) -> io::Result<usize> {
     let (count, _length) = rustix::net::recv(fd, buffer, RecvFlags::empty())?;
     Ok(count)
