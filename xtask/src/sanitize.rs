@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::process::{Steps, run, run_limited, target_dir};
-use crate::test::package_of;
+use crate::test::{Integration, integration_tests};
 use crate::{Outcome, source};
 
 const TARGET: &str = "x86_64-unknown-linux-gnu";
@@ -36,8 +36,9 @@ pub fn tsan(rest: &[String]) -> Outcome {
         canary: "race.rs",
         report: "ThreadSanitizer: data race",
     };
-    let stress = |path: &str| path.contains("/tests/stress") || path.starts_with("tests/stress");
-    sanitizer.run(&test_files(stress)?, rest)
+    let mut tests = integration_tests()?;
+    tests.retain(Integration::is_stress);
+    sanitizer.run(&tests, &[], rest)
 }
 
 pub fn asan(rest: &[String]) -> Outcome {
@@ -48,27 +49,10 @@ pub fn asan(rest: &[String]) -> Outcome {
         canary: "use_after_free.rs",
         report: "AddressSanitizer: heap-use-after-free",
     };
-    sanitizer.run(&[], rest)
-}
-
-/// The integration tests whose path fits: (package, test).
-fn test_files(fits: impl Fn(&str) -> bool) -> Result<Vec<(String, String)>, String> {
-    let files = source::files()?;
-    let found: Vec<(String, String)> = files
-        .iter()
-        .filter(|path| fits(path))
-        .filter_map(|path| {
-            let (folder, name) = path.rsplit_once("tests/")?;
-            Some((
-                package_of(folder.trim_end_matches('/')),
-                name.strip_suffix(".rs")?.to_owned(),
-            ))
-        })
-        .collect();
-    if found.is_empty() {
-        return Err("there are no stress tests: tests/stress*.rs".to_owned());
-    }
-    Ok(found)
+    let mut tests = integration_tests()?;
+    // The tests of the examples build and start programs, which the sanitizer does not see.
+    tests.retain(|test| CORE.contains(&test.package.as_str()) && test.name != "examples");
+    sanitizer.run(&tests, &["--lib"], rest)
 }
 
 /// The packages whose tests run under AddressSanitizer.
@@ -81,7 +65,7 @@ const CORE: [&str; 5] = [
 ];
 
 impl Sanitizer {
-    fn run(&self, tests: &[(String, String)], filter: &[String]) -> Outcome {
+    fn run(&self, tests: &[Integration], targets: &[&str], filter: &[String]) -> Outcome {
         let probe = Command::new("cargo")
             .args(["+nightly", "--version"])
             .output();
@@ -94,25 +78,20 @@ impl Sanitizer {
         }
         let mut steps = Steps::default();
         steps.step("canary: the sanitizer is awake", || self.canary());
-        steps.step("tests", || run(&mut self.tests(tests, filter)));
+        steps.step("tests", || run(&mut self.tests(tests, targets, filter)));
         steps.summary()
     }
 
-    fn tests(&self, tests: &[(String, String)], filter: &[String]) -> Command {
+    fn tests(&self, tests: &[Integration], targets: &[&str], filter: &[String]) -> Command {
         let mut command = Command::new("cargo");
         command
             .env(self.options.0, &self.options.1)
             .env("RUSTFLAGS", self.flags)
             .args(["+nightly", "test", "--target", TARGET, "--target-dir"])
-            .arg(target_dir(self.name));
-        if tests.is_empty() {
-            command.arg("--tests");
-            for package in CORE {
-                command.args(["--package", package]);
-            }
-        }
-        for (package, test) in tests {
-            command.args(["--package", package, "--test", test]);
+            .arg(target_dir(self.name))
+            .args(targets);
+        for test in tests {
+            command.args(["--package", &test.package, "--test", &test.name]);
         }
         command.arg("--no-fail-fast").args(filter);
         command

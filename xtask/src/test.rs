@@ -34,7 +34,8 @@ pub fn test(rest: &[String]) -> Outcome {
             .args(["test", "--workspace", "--no-fail-fast"])
             .args(&filter))
     });
-    let heavy = heavy_tests()?;
+    let mut heavy = integration_tests()?;
+    heavy.retain(Integration::is_stress);
     if !heavy.is_empty() {
         steps.step("release: what counts in millions", || {
             run(&mut release(&heavy, &filter))
@@ -43,39 +44,53 @@ pub fn test(rest: &[String]) -> Outcome {
     steps.summary()
 }
 
-/// Test files that run again in release: `tests/stress*.rs` of any package.
-fn heavy_tests() -> Result<Vec<(String, String)>, String> {
-    let files = source::files()?;
-    Ok(files
-        .iter()
-        .filter_map(|file| {
-            let (package, name) = file.rsplit_once("tests/")?;
-            let name = name
-                .strip_suffix(".rs")
-                .filter(|name| name.starts_with("stress"))?;
-            Some((package.trim_end_matches('/').to_owned(), name.to_owned()))
+/// An integration test of a package.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Integration {
+    pub package: String,
+    pub name: String,
+}
+
+impl Integration {
+    /// `folder/tests/name.rs`, or `folder/tests/name/main.rs`.
+    fn of(file: &str) -> Option<Self> {
+        let (folder, rest) = file.split_once("/tests/")?;
+        let name = rest
+            .strip_suffix("/main.rs")
+            .or_else(|| rest.strip_suffix(".rs"))?;
+        let is_target = !name.contains('/') && !folder.contains('/') && folder != "loom-tests";
+        let package = match folder {
+            "runtime" => "tenter".to_owned(),
+            other => format!("tenter-{other}"),
+        };
+        is_target.then(|| Self {
+            package,
+            name: name.to_owned(),
         })
-        .filter(|(package, _)| package != "loom-tests")
+    }
+
+    /// One that counts in millions: it runs again in release, and under ThreadSanitizer.
+    pub fn is_stress(&self) -> bool {
+        self.name.starts_with("stress")
+    }
+}
+
+/// Every integration test but the models.
+pub fn integration_tests() -> Result<Vec<Integration>, String> {
+    Ok(source::files()?
+        .iter()
+        .filter_map(|file| Integration::of(file))
         .collect())
 }
 
-fn release(heavy: &[(String, String)], filter: &[String]) -> std::process::Command {
+fn release(heavy: &[Integration], filter: &[String]) -> std::process::Command {
     let mut command = cargo();
     command.args(["test", "--profile", "stress", "--no-fail-fast"]);
-    for (folder, name) in heavy {
-        command.args(["--package", &package_of(folder), "--test", name]);
+    for test in heavy {
+        command.args(["--package", &test.package, "--test", &test.name]);
     }
     command.args(filter);
     command
-}
-
-/// The package in a folder.
-pub fn package_of(folder: &str) -> String {
-    match folder {
-        "runtime" => "tenter".to_owned(),
-        "" => "tenter-tests".to_owned(),
-        other => format!("tenter-{other}"),
-    }
 }
 
 /// Runs the unit and integration tests many times, to find the test that fails now and then.
@@ -105,4 +120,29 @@ fn again(repeat: u32, filter: &[String]) -> Outcome {
             .args(filter))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Integration;
+
+    #[test]
+    fn the_targets_of_cargo_are_found() {
+        let of = |file| Integration::of(file).map(|test| (test.package, test.name));
+        let found = |package: &str, name: &str| Some((package.to_owned(), name.to_owned()));
+        assert_eq!(of("io/tests/stress.rs"), found("tenter-io", "stress"));
+        assert_eq!(
+            of("tests/tests/http/main.rs"),
+            found("tenter-tests", "http")
+        );
+        assert_eq!(of("runtime/tests/a.rs"), found("tenter", "a"));
+        for other in [
+            "io/tests/rig/mod.rs",
+            "timer/src/wheel/tests.rs",
+            "loom-tests/tests/io.rs",
+            "tests/src/lib.rs",
+        ] {
+            assert_eq!(of(other), None, "{other}");
+        }
+    }
 }
