@@ -134,7 +134,11 @@ fn runtimes_that_come_and_go_leave_no_memory() {
     (0..20).for_each(|_| round());
     let before = IN_USE.load(Ordering::Relaxed);
     (0..500).for_each(|_| round());
-    assert_eq!(IN_USE.load(Ordering::Relaxed), before);
+    let after = IN_USE.load(Ordering::Relaxed);
+    let _default = std::panic::take_hook();
+    // The test harness has a thread of its own, which may allocate once; a leak is at least a byte a
+    // round.
+    assert!(after < before + 500, "{} bytes more", after - before);
 }
 
 /// Goal: a failure that is reported to a standard error that nobody reads any more ends nothing.

@@ -13,7 +13,7 @@
 use core::cell::Cell as PlainCell;
 use core::future::Future;
 use core::panic::Location;
-use core::ptr::NonNull;
+use core::ptr::{self, NonNull};
 use core::task::Waker;
 use std::sync::Arc as StdArc;
 
@@ -129,6 +129,40 @@ pub struct Cell<F: Future, S, O> {
     pub ownership: O,
     /// The holder of RUNNING; after COMPLETE the join handle, or without one the finisher.
     pub stage: UnsafeCell<Stage<F>>,
+}
+
+/// What became of a future.
+pub enum Taken<T> {
+    Output(Result<T, JoinError>),
+    /// The output was taken before.
+    Before,
+    /// The task was leaked: the future stays pinned where it is.
+    Leaked,
+}
+
+impl<F: Future, S, O> Cell<F, S, O> {
+    /// Takes the output, and moves no more than that: the stage may be as large as the future was.
+    ///
+    /// # Safety
+    ///
+    /// The task is complete, and the output is the caller's.
+    #[inline]
+    pub unsafe fn take_output(&self) -> Taken<F::Output> {
+        self.stage.with_mut(|stage| {
+            // SAFETY: by the caller's right nobody else touches the stage.
+            match unsafe { &mut *stage } {
+                Stage::Future(_) => Taken::Leaked,
+                Stage::Consumed => Taken::Before,
+                Stage::Finished(output) => {
+                    // SAFETY: read once, for it is overwritten below without being dropped.
+                    let output = unsafe { ptr::read(output) };
+                    // SAFETY: as above.
+                    unsafe { ptr::write(stage, Stage::Consumed) };
+                    Taken::Output(output)
+                }
+            }
+        })
+    }
 }
 
 impl Header {

@@ -31,7 +31,7 @@ use tenter_sync::current::with_task;
 use tenter_sync::shim::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use tenter_sync::shim::thread::ThreadId;
 
-use super::cell::{Cell, Extras, Header, Ownership, Schedule, Stage};
+use super::cell::{Cell, Extras, Header, Ownership, Schedule, Stage, Taken};
 use super::error::{JoinError, Unobserved, UnobservedKind};
 use super::id;
 use super::state::{BeginPoll, EndPoll, Finish};
@@ -329,6 +329,7 @@ unsafe fn finish(task: NonNull<Header>, unlist: impl FnOnce(&Header)) {
 }
 
 /// The finisher's duty after `WakeJoiner`.
+#[inline]
 fn wake_joiner(task: NonNull<Header>) {
     // SAFETY: the finisher has the scheduler's reference.
     let header = unsafe { task.as_ref() };
@@ -498,10 +499,10 @@ unsafe fn take_output<F: Future, S: Schedule, O: Ownership>(
     // SAFETY: (a).
     let cell = unsafe { cell::<F, S, O>(task) };
     // SAFETY: COMPLETE and the join handle: the stage is the caller's by (b).
-    let output = match unsafe { take_stage(cell) } {
-        Some(Stage::Finished(output)) => output,
-        None => Err(JoinError::cancelled(&cell.header)),
-        Some(_) => panic!(
+    let output = match unsafe { cell.take_output() } {
+        Taken::Output(output) => output,
+        Taken::Leaked => Err(JoinError::cancelled(&cell.header)),
+        Taken::Before => panic!(
             "the JoinHandle of {} was polled after it was ready",
             cell.header.describe()
         ),
@@ -518,38 +519,19 @@ unsafe fn drop_output<F: Future, S: Schedule, O: Ownership>(task: NonNull<Header
     // SAFETY: (a).
     let cell = unsafe { cell::<F, S, O>(task) };
     // SAFETY: the output is the caller's by (b).
-    match unsafe { take_stage(cell) } {
-        Some(Stage::Finished(Ok(value))) => {
+    match unsafe { cell.take_output() } {
+        Taken::Output(Ok(value)) => {
             if core::mem::needs_drop::<F::Output>() {
                 guarded(task, UnobservedKind::OutputDrop, || drop(value));
             }
         }
-        Some(Stage::Finished(Err(error))) => {
+        Taken::Output(Err(error)) => {
             if let Some(payload) = error.into_panic_payload() {
                 report(task, UnobservedKind::Panic, payload);
             }
         }
-        Some(_) | None => {}
+        Taken::Before | Taken::Leaked => {}
     }
-}
-
-/// What became of the future. `None`: the task was leaked, and the future stays pinned where it is.
-///
-/// # Safety
-///
-/// The output is the caller's.
-#[inline]
-unsafe fn take_stage<F: Future, S, O>(cell: &Cell<F, S, O>) -> Option<Stage<F>> {
-    cell.stage.with_mut(|stage| {
-        // SAFETY: by the caller's right nobody else touches the stage.
-        let stage = unsafe { &mut *stage };
-        match stage {
-            Stage::Future(_) => None,
-            Stage::Finished(_) | Stage::Consumed => {
-                Some(core::mem::replace(stage, Stage::Consumed))
-            }
-        }
-    })
 }
 
 /// # Safety
