@@ -65,6 +65,11 @@ pub fn environment() -> String {
     format!("{}; {}; {processors} × {model}", compiler(), c_library())
 }
 
+/// Whether this runs where every tool is installed and nothing may be skipped.
+pub fn in_ci() -> bool {
+    env::var("CI").as_deref() == Ok("true")
+}
+
 /// The compiler that built this program.
 fn compiler() -> &'static str {
     env!("TENTER_BENCHES_RUSTC")

@@ -8,6 +8,9 @@ use crate::peer::PeerId;
 use crate::row::Unit;
 use crate::statistics::{Interval, median, spread};
 
+/// The peer that the targets are against.
+const MEASURE: PeerId = PeerId::Tokio;
+
 /// The block of one row: medians with their spread, paired ratios with their interval, verdicts.
 pub fn block(outcome: &Outcome, verdicts: &[Verdict]) -> String {
     let mut text = format!("\n{}: {}\n", outcome.row.name, outcome.row.question);
@@ -40,6 +43,39 @@ pub fn block(outcome: &Outcome, verdicts: &[Verdict]) -> String {
         {
             let _ = writeln!(text, "            {verdict}");
         }
+    }
+    text
+}
+
+/// The head of the table for `README.md`.
+pub fn markdown_head(peers: &[PeerId]) -> String {
+    let names: Vec<&str> = peers.iter().map(|peer| peer.name()).collect();
+    format!(
+        "| row | figure | {} | {} / {} | target |\n|---|---|{}---|---|",
+        names.join(" | "),
+        PeerId::JUDGED,
+        MEASURE,
+        "---|".repeat(names.len())
+    )
+}
+
+/// The lines of one row for `README.md`: medians, and the ratio to the peer that is the measure.
+pub fn markdown(outcome: &Outcome, verdicts: &[Verdict]) -> String {
+    let mut text = String::new();
+    for (index, figure) in outcome.row.figures.iter().enumerate() {
+        let _ = write!(text, "| {} | {} |", outcome.row.name, figure.name);
+        for &(peer, _) in &outcome.series {
+            let values = outcome.values(peer, index).unwrap_or_default();
+            let _ = write!(text, " {} |", figure.unit.show(median(&values)));
+        }
+        let ratios = outcome.ratios(MEASURE, index).unwrap_or_default();
+        let finite = !ratios.is_empty() && ratios.iter().all(|ratio| ratio.is_finite());
+        let shown = if finite { ratio(&ratios) } else { "–".into() };
+        let verdict = verdicts
+            .iter()
+            .find(|verdict| verdict.figure == figure.name);
+        let verdict = verdict.map_or(String::new(), Verdict::brief);
+        let _ = writeln!(text, " {shown} | {verdict} |");
     }
     text
 }

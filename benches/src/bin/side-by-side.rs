@@ -10,11 +10,12 @@ use tenter_benches::server::{self, Service};
 use tenter_benches::{interleave, machine, report};
 
 const USAGE: &str = "\
-usage: side-by-side [ROW..] [--rounds N] [--peers A,B] [--check | --counts | --bless | --list]
+usage: side-by-side [ROW..] [--rounds N] [--peers A,B] [--markdown | --check | --counts | --bless | --list]
 
   ROW          only rows whose name contains this
   --rounds N   rounds a row, default 9 (5 with --check), at least 1
   --peers A,B  only these peers beside the judged one, default all
+  --markdown   the table as README.md wants it
   --check      all rows, then met or short for each target, then the gates: exit 1 if one fails
   --counts     the gates alone; with --peers, the counts of those peers beside them
   --bless      writes what the gates count now to counts.toml
@@ -58,6 +59,7 @@ fn serve(service: &str, peer: &str) -> io::Result<bool> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Task {
     Table,
+    Markdown,
     Check,
     Counts,
     Bless,
@@ -82,6 +84,7 @@ impl Options {
         let mut rest = arguments.iter().map(String::as_str).peekable();
         while let Some(argument) = rest.next() {
             match argument {
+                "--markdown" => task = Task::Markdown,
                 "--check" => task = Task::Check,
                 "--counts" => task = Task::Counts,
                 "--bless" => task = Task::Bless,
@@ -138,45 +141,61 @@ fn run(options: &Options) -> io::Result<bool> {
             }
             gates()
         }
-        Task::Table => table(options).map(|()| true),
+        Task::Table | Task::Markdown => table(options),
         Task::Check => {
-            table(options)?;
-            gates()
+            let measured = table(options)?;
+            Ok(gates()? && measured)
         }
     }
 }
 
-/// Measures and prints every row, then the targets in one list.
-fn table(options: &Options) -> io::Result<()> {
+/// Measures and prints every row, then the targets in one list. False if a row could not be
+/// measured, but for a tool that is missing outside CI.
+fn table(options: &Options) -> io::Result<bool> {
+    let markdown = options.task == Task::Markdown;
     println!("{}", check::environment());
     machine::raise_file_limit();
     machine::pin(machine::HARNESS);
-    println!(
-        "{} rounds, peers interleaved; median (least .. most); paired ratio [interval]",
-        options.rounds
-    );
     let mut peers = options
         .beside
         .clone()
         .unwrap_or_else(|| PeerId::ALL[1..].to_vec());
     peers.insert(0, PeerId::JUDGED);
+    println!(
+        "{} rounds, peers interleaved; medians; paired ratio [interval]",
+        options.rounds
+    );
+    if markdown {
+        println!("\n{}", report::markdown_head(&peers));
+    }
     let targets = targets::load()?;
     let mut verdicts = Vec::new();
+    let mut complete = true;
     for &row in &options.rows {
         match interleave::run(row, &peers, options.rounds) {
             Ok(outcome) => {
                 let found = targets::judge(&targets, &outcome);
-                print!("{}", report::block(&outcome, &found));
+                let show = if markdown {
+                    report::markdown
+                } else {
+                    report::block
+                };
+                print!("{}", show(&outcome, &found));
                 verdicts.extend(found);
             }
-            Err(error) => println!("\n{}: not measured: {error}", row.name),
+            Err(error) => {
+                println!("\n{}: NOT MEASURED: {error}", row.name);
+                complete &= error.kind() == io::ErrorKind::NotFound && !check::in_ci();
+            }
         }
     }
-    println!("\ntargets:");
-    for verdict in &verdicts {
-        println!("  {:<26}{verdict}", verdict.row);
+    if !markdown {
+        println!("\ntargets:");
+        for verdict in &verdicts {
+            println!("  {:<26}{verdict}", verdict.row);
+        }
     }
-    Ok(())
+    Ok(complete)
 }
 
 /// Counts what repeats exactly, and says whether all of it is as committed.

@@ -14,6 +14,7 @@ use super::server;
 use crate::child::Child;
 use crate::peer::PeerId;
 use crate::server::Service;
+use crate::statistics::median;
 
 /// Messages of the short and of the long conversation.
 const FEW: u32 = 100;
@@ -21,19 +22,19 @@ const MANY: u32 = 600;
 /// Between two messages, so that the server is back in its wait before the next arrives.
 const PAUSE: Duration = Duration::from_millis(1);
 
-/// How often a count is repeated at most. A difference of two processes is off where one of them
-/// started a little differently, or was so late that the next message overtook its wait; that does
-/// not happen every time, and what a runtime really does happens every time.
+/// Before the first message and after the last, so that the server has surely settled.
+const REST: Duration = Duration::from_millis(30);
+
+/// How often a count is repeated. A difference of two processes is off where one of them started a
+/// little differently, or was so late that a message overtook its wait; that does not happen every
+/// time, and what a runtime really does happens every time.
 const ATTEMPTS: usize = 3;
 
-/// System calls of the server for one 64-byte message on one connection: the most of a few attempts,
-/// because a message that comes before the server waits saves it a call.
+/// System calls of the server for one 64-byte message on one connection: the median of a few
+/// attempts.
 pub fn echo_calls(peer: PeerId) -> io::Result<f64> {
-    let mut most = 0.0_f64;
-    for _ in 0..ATTEMPTS {
-        most = most.max(echo_calls_once(peer)?);
-    }
-    Ok(most)
+    let attempts: io::Result<Vec<f64>> = (0..ATTEMPTS).map(|_| echo_calls_once(peer)).collect();
+    Ok(median(&attempts?))
 }
 
 fn echo_calls_once(peer: PeerId) -> io::Result<f64> {
@@ -72,13 +73,14 @@ fn idle_calls_once(peer: PeerId) -> io::Result<u64> {
 fn converse(address: &str, messages: u32) -> io::Result<()> {
     let mut stream = TcpStream::connect(address)?;
     stream.set_nodelay(true)?;
+    thread::sleep(REST);
     let mut message = [7; 64];
     for _ in 0..messages {
         thread::sleep(PAUSE);
         stream.write_all(&message)?;
         stream.read_exact(&mut message)?;
     }
-    thread::sleep(PAUSE);
+    thread::sleep(REST);
     Ok(())
 }
 

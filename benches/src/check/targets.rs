@@ -40,7 +40,16 @@ pub struct Verdict {
     /// The figure of that row.
     pub figure: &'static str,
     met: bool,
+    at_most: String,
     text: String,
+}
+
+impl Verdict {
+    /// `met` or `SHORT`, and what was asked.
+    pub fn brief(&self) -> String {
+        let outcome = if self.met { "met" } else { "SHORT" };
+        format!("≤ {}: {outcome}", self.at_most)
+    }
 }
 
 impl fmt::Display for Verdict {
@@ -85,32 +94,32 @@ fn verdict(target: &Target, outcome: &Outcome) -> Option<Verdict> {
         .position(|figure| figure.name == target.figure)?;
     let figure = &outcome.row.figures[index];
     let most = target.at_most;
-    let (met, text) = match &target.against {
+    let (met, at_most, text) = match &target.against {
         None => {
             let ours = median(&outcome.values(PeerId::JUDGED, index)?);
-            let (ours_shown, most_shown) = (figure.unit.show(ours), figure.unit.show(most));
-            (
-                ours <= most,
-                format!("{} {ours_shown}, at most {most_shown}", figure.name),
-            )
+            let (ours_shown, at_most) = (figure.unit.show(ours), figure.unit.show(most));
+            let text = format!("{} {ours_shown}, at most {at_most}", figure.name);
+            (ours <= most, at_most, text)
         }
         Some(name) => {
             let peer = name.parse().ok()?;
             let ratio = Interval::of_median(&outcome.ratios(peer, index)?).median;
             let text = format!("{} / {peer} = {ratio:.3}, at most {most:.2}", figure.name);
-            match dear(outcome, figure.unit, peer) {
+            let (met, text) = match dear(outcome, figure.unit, peer) {
                 Some(cpu) => (
                     false,
                     format!("{text}, but processor time / {peer} = {cpu:.2}"),
                 ),
                 None => (ratio <= most, text),
-            }
+            };
+            (met, format!("{most:.2}"), text)
         }
     };
     Some(Verdict {
         row: outcome.row.name,
         figure: figure.name,
         met,
+        at_most,
         text,
     })
 }
