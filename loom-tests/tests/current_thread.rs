@@ -84,12 +84,16 @@ fn shutdown_vs_remote_wake() {
 fn the_core_is_handed_over() {
     check("current_thread::the_core_is_handed_over", || {
         let runtime = Arc::new(runtime());
-        let task = runtime.spawn(async { 7 });
+        let first = runtime.spawn(async { 7 });
+        let (sender, receiver) = oneshot();
+        let second = runtime.spawn(async move { receiver.await.expect("sent") });
         let other = {
             let runtime = Arc::clone(&runtime);
-            thread::spawn(move || runtime.block_on(async { 1 }))
+            thread::spawn(move || runtime.block_on(second).expect("no panic"))
         };
-        assert_eq!(runtime.block_on(task).expect("no panic"), 7);
+        assert_eq!(runtime.block_on(first).expect("no panic"), 7);
+        // The second task becomes ready when this thread drives no more.
+        sender.send(1).expect("somebody waits");
         assert_eq!(other.join().unwrap(), 1);
     });
 }
