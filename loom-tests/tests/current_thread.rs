@@ -97,3 +97,31 @@ fn the_core_is_handed_over() {
         assert_eq!(other.join().unwrap(), 1);
     });
 }
+
+/// Goal: a local task that another thread wakes while it drives is run by its own thread, which waits
+/// in line for the core: the core is handed over.
+#[test]
+fn a_local_task_gets_its_thread() {
+    check("current_thread::a_local_task_gets_its_thread", || {
+        let runtime = Arc::new(runtime());
+        let (ask, asked) = oneshot();
+        let (answer, answered) = oneshot();
+        let task = runtime.block_on(async {
+            tenter::spawn_local(async move {
+                let question: u32 = asked.await.expect("sent");
+                answer.send(question).expect("somebody waits");
+            })
+        });
+        let other = {
+            let runtime = Arc::clone(&runtime);
+            thread::spawn(move || {
+                runtime.block_on(async {
+                    ask.send(7).expect("the local task waits");
+                    answered.await.expect("sent")
+                })
+            })
+        };
+        runtime.block_on(task).expect("no panic");
+        assert_eq!(other.join().unwrap(), 7);
+    });
+}

@@ -23,6 +23,7 @@ use std::rc::Rc;
 use std::sync::Arc as StdArc;
 
 use tenter_sync::current::without_task;
+use tenter_sync::planted;
 use tenter_sync::shim::thread::ThreadId;
 use tenter_sync::shim::{Arc, local};
 
@@ -89,6 +90,7 @@ pub fn drive<F: Future>(
                 }
                 continue;
             }
+            Taken::Joined if planted!("current_thread.join_without_interrupt") => {}
             Taken::Joined => scheduler.parking.interrupt(),
             Taken::Waiting => {}
         }
