@@ -59,7 +59,7 @@ use crate::task::{Runnable, Unobserved};
 const BURST_MAX: u32 = size(64, 2) as u32;
 
 /// How often a busy loop looks at timers and the poller.
-const CHECK_EVERY: Duration = Duration::from_micros(100);
+const CHECK_EVERY: Duration = Duration::from_micros(size(100, 0) as u64);
 
 /// The part of a scheduler that any thread may use.
 pub struct Scheduler {
