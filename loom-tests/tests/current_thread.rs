@@ -2,6 +2,9 @@
 //! thread while others wake, spawn, cancel, wait for their turn, or end it.
 #![cfg(tenter_loom)]
 
+use std::future::poll_fn;
+use std::task::Poll;
+
 use tenter::{Builder, Runtime};
 use tenter_loom_tests::{Census, block_on, check};
 use tenter_sync::oneshot;
@@ -106,12 +109,14 @@ fn a_local_task_gets_its_thread() {
         let runtime = Arc::new(runtime());
         let (ask, asked) = oneshot();
         let (answer, answered) = oneshot();
-        let task = runtime.block_on(async {
-            tenter::spawn_local(async move {
-                let question: u32 = asked.await.expect("sent");
-                answer.send(question).expect("somebody waits");
-            })
+        let mut local = Some(async move {
+            let question: u32 = asked.await.expect("sent");
+            answer.send(question).expect("somebody waits");
         });
+        let task = runtime.block_on(poll_fn(move |_| match local.take() {
+            Some(local) => Poll::Ready(tenter::spawn_local(local)),
+            None => unreachable!("ready at once"),
+        }));
         let other = {
             let runtime = Arc::clone(&runtime);
             thread::spawn(move || {
