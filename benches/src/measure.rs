@@ -61,6 +61,15 @@ where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
-    let peer = P::new();
+    in_a_task_of(&P::new(), future)
+}
+
+/// Runs `future` as a task of `peer`.
+pub fn in_a_task_of<P, F>(peer: &P, future: F) -> F::Output
+where
+    P: Peer,
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
     peer.block_on(async { P::spawn(future).await })
 }

@@ -41,6 +41,11 @@ pub trait Peer: Sized + 'static {
 
     /// A runtime on the calling thread, with timers and I/O.
     fn new() -> Self;
+    /// The same on a clock that stands still while there is work, where the runtime has one: what it
+    /// does then does not depend on how fast the machine is, so that it can be counted.
+    fn on_standing_clock() -> Self {
+        Self::new()
+    }
     /// Runs `future` and whatever was spawned until `future` is ready.
     fn block_on<F: Future>(&self, future: F) -> F::Output;
 

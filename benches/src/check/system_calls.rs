@@ -1,13 +1,16 @@
-//! System calls of a server, by `strace -f -c`.
+//! System calls of a server, by `strace -f`.
 //!
-//! The summary counts a whole process, so each figure is the difference of two processes: one that
-//! echoes few messages and one that echoes many, or one that is idle for 1 s and one for 11 s.
+//! Calls for a message: the summary (`-c`) counts a whole process, so the figure is the difference of
+//! a process that echoes few messages and one that echoes many. Calls while idle: the log (`-ttt`)
+//! says when each call began, and those of ten seconds are counted. A difference would not do
+//! there: how often a busy start looks at its sockets depends on the time it takes.
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use std::{env, fs, process, thread};
 
 use super::server;
@@ -21,14 +24,15 @@ const FEW: u32 = 100;
 const MANY: u32 = 600;
 /// Between two messages, so that the server is back in its wait before the next arrives.
 const PAUSE: Duration = Duration::from_millis(1);
-
 /// Before the first message and after the last, so that the server has surely settled.
 const REST: Duration = Duration::from_millis(30);
-
-/// How often a count is repeated. A difference of two processes is off where one of them started a
-/// little differently, or was so late that a message overtook its wait; that does not happen every
-/// time, and what a runtime really does happens every time.
+/// On a busy machine a message may overtake the server's wait all the same, and saves it calls.
 const ATTEMPTS: usize = 3;
+
+/// After this time an idle server has come to rest; from then on its calls count.
+const SETTLE: Duration = Duration::from_secs(1);
+/// For this long.
+const IDLE: Duration = Duration::from_secs(10);
 
 /// System calls of the server for one 64-byte message on one connection: the median of a few
 /// attempts.
@@ -38,40 +42,14 @@ pub fn echo_calls(peer: PeerId) -> io::Result<f64> {
 }
 
 fn echo_calls_once(peer: PeerId) -> io::Result<f64> {
-    let few = Traced::start(Service::Echo, peer)?;
-    converse(few.child.first_line(), FEW)?;
-    let few = few.finish()?;
-    let many = Traced::start(Service::Echo, peer)?;
-    converse(many.child.first_line(), MANY)?;
-    let many = many.finish()?;
+    let (few, many) = (converse(peer, FEW)?, converse(peer, MANY)?);
     Ok((many as f64 - few as f64) / f64::from(MANY - FEW))
 }
 
-/// System calls in ten seconds of a server with a thousand sockets and a thousand timers, all
-/// silent, the first second left out: the least of a few attempts, the first if it is none.
-pub fn idle_calls(peer: PeerId) -> io::Result<u64> {
-    let mut least = u64::MAX;
-    for _ in 0..ATTEMPTS {
-        least = least.min(idle_calls_once(peer)?);
-        if least == 0 {
-            break;
-        }
-    }
-    Ok(least)
-}
-
-fn idle_calls_once(peer: PeerId) -> io::Result<u64> {
-    let settle = Duration::from_secs(1);
-    let short = Traced::start(Service::Idle, peer)?;
-    let long = Traced::start(Service::Idle, peer)?;
-    thread::sleep(settle.saturating_sub(short.ready.elapsed()));
-    let short = short.finish()?;
-    thread::sleep((settle + Duration::from_secs(10)).saturating_sub(long.ready.elapsed()));
-    Ok(long.finish()?.saturating_sub(short))
-}
-
-fn converse(address: &str, messages: u32) -> io::Result<()> {
-    let mut stream = TcpStream::connect(address)?;
+/// All system calls of an echo server in its life, with so many messages in it.
+fn converse(peer: PeerId, messages: u32) -> io::Result<u64> {
+    let server = Traced::start(&["-c"], Service::Echo, peer)?;
+    let mut stream = TcpStream::connect(server.child.first_line())?;
     stream.set_nodelay(true)?;
     thread::sleep(REST);
     let mut message = [7; 64];
@@ -81,51 +59,75 @@ fn converse(address: &str, messages: u32) -> io::Result<()> {
         stream.read_exact(&mut message)?;
     }
     thread::sleep(REST);
-    Ok(())
+    total(&server.finish()?).ok_or_else(|| io::Error::other("strace printed no total"))
 }
 
-/// A server under `strace -f -c`.
+/// System calls that a server with a thousand sockets and a thousand timers, all silent, begins in
+/// ten seconds, the first second left out.
+pub fn idle_calls(peer: PeerId) -> io::Result<u64> {
+    let server = Traced::start(&["-ttt"], Service::Idle, peer)?;
+    let ready = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_err(io::Error::other)?;
+    let (from, to) = (ready + SETTLE, ready + SETTLE + IDLE);
+    thread::sleep(SETTLE + IDLE + REST);
+    let log = server.finish()?;
+    let begun = begun_between(&log, from.as_secs_f64(), to.as_secs_f64());
+    begun.ok_or_else(|| io::Error::other("strace printed a line without a time"))
+}
+
+/// A server under `strace -f`.
 struct Traced {
     child: Child,
-    ready: Instant,
-    summary: PathBuf,
+    file: PathBuf,
 }
 
 impl Traced {
-    fn start(service: Service, peer: PeerId) -> io::Result<Self> {
-        static NEXT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
+    fn start(options: &[&str], service: Service, peer: PeerId) -> io::Result<Self> {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
         // ORDERING: a number for a file name, unique whatever the order.
-        let number = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        let summary = env::temp_dir().join(format!("tenter-strace-{}-{number}.txt", process::id()));
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let file = env::temp_dir().join(format!("tenter-strace-{}-{number}.txt", process::id()));
         let traced = server(service, peer)?;
         let mut command = Command::new("strace");
-        command.args(["-f", "-c", "-o"]).arg(&summary);
+        command.arg("-f").args(options).arg("-o").arg(&file);
         command.arg(traced.get_program()).args(traced.get_args());
         let child = Child::start(command)
             .map_err(|error| io::Error::new(error.kind(), format!("{error}; install strace")))?;
-        Ok(Self {
-            child,
-            ready: Instant::now(),
-            summary,
-        })
+        Ok(Self { child, file })
     }
 
-    /// Ends the server and returns how many system calls it made.
-    fn finish(self) -> io::Result<u64> {
+    /// Ends the server and returns what strace wrote.
+    fn finish(self) -> io::Result<String> {
         self.child.finish()?;
-        let summary = fs::read_to_string(&self.summary)?;
-        let _ = fs::remove_file(&self.summary);
-        total(&summary).ok_or_else(|| io::Error::other("strace printed no total"))
+        let written = fs::read_to_string(&self.file);
+        let _ = fs::remove_file(&self.file);
+        written
     }
 }
 
-/// The calls column of the last line: share, seconds, µs a call, calls, errors if any, `total`.
+/// The calls column of a summary's last line: share, seconds, µs a call, calls, errors if any,
+/// `total`.
 fn total(summary: &str) -> Option<u64> {
     let line = summary
         .lines()
         .rev()
         .find(|line| line.trim_end().ends_with("total"))?;
     line.split_whitespace().nth(3)?.parse().ok()
+}
+
+/// How many calls of a log began in a span of time. A line is: thread, seconds since 1970, call. A
+/// call that was interrupted by another thread's has a second line, which says `resumed`.
+fn begun_between(log: &str, from: f64, to: f64) -> Option<u64> {
+    let mut begun = 0;
+    for line in log.lines() {
+        let mut words = line.split_whitespace().skip(1);
+        let time: f64 = words.next()?.parse().ok()?;
+        let call = words.next()?;
+        let begins = call.starts_with(|first: char| first.is_ascii_lowercase());
+        begun += u64::from(begins && (from..to).contains(&time));
+    }
+    Some(begun)
 }
 
 #[cfg(test)]
@@ -137,5 +139,18 @@ mod tests {
         assert_eq!(super::total(with), Some(81));
         assert_eq!(super::total(without), Some(81));
         assert_eq!(super::total("% time"), None);
+    }
+
+    #[test]
+    fn calls_count_when_they_begin_within_the_span() {
+        let log = "7 99.5 read(0,  <unfinished ...>\n\
+                   8 100.5 epoll_wait(3, [], 8, -1) = 0\n\
+                   7 101.0 <... read resumed>) = 0\n\
+                   8 101.5 write(1, \"x\", 1) = 1\n\
+                   8 110.5 exit_group(0) = ?\n\
+                   8 110.6 +++ exited with 0 +++\n";
+        assert_eq!(super::begun_between(log, 100.0, 110.0), Some(2));
+        assert_eq!(super::begun_between(log, 90.0, 99.0), Some(0));
+        assert_eq!(super::begun_between("torn", 0.0, 1.0), None);
     }
 }

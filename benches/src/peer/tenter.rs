@@ -36,6 +36,11 @@ impl Peer for Tenter {
         )
     }
 
+    fn on_standing_clock() -> Self {
+        let builder = tenter::Builder::current_thread().virtual_clock();
+        Self(builder.build().expect("a runtime of tenter"))
+    }
+
     fn block_on<F: Future>(&self, future: F) -> F::Output {
         self.0.block_on(future)
     }
