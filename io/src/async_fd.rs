@@ -10,6 +10,7 @@ use std::task::{Context, Poll, ready};
 
 use crate::driver::Handle;
 use crate::interest::{Direction, Directions, Interest};
+use crate::readiness::Tick;
 use crate::registration::Registration;
 use crate::slot::Place;
 use crate::waiters::Ticket;
@@ -229,13 +230,24 @@ impl<T> Async<T> {
     pub(crate) fn poll_io<R>(
         &self,
         direction: Direction,
-        mut place: Place<'_>,
+        place: Place<'_>,
         cx: &mut Context<'_>,
         mut operation: impl FnMut(&T) -> io::Result<R>,
     ) -> Poll<io::Result<R>> {
+        self.poll_io_at(direction, place, cx, |io, _seen| operation(io))
+    }
+
+    #[inline]
+    fn poll_io_at<R>(
+        &self,
+        direction: Direction,
+        mut place: Place<'_>,
+        cx: &mut Context<'_>,
+        mut operation: impl FnMut(&T, Tick) -> io::Result<R>,
+    ) -> Poll<io::Result<R>> {
         loop {
             let tick = ready!(self.registration.poll_ready(direction, place.again(), cx))?;
-            match operation(&self.io) {
+            match operation(&self.io, tick) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     // Either way the next look says what to do.
                     let _ = self.registration.clear(direction, tick);
@@ -244,6 +256,30 @@ impl<T> Async<T> {
                 result => return Poll::Ready(result),
             }
         }
+    }
+
+    /// As [`poll_io`](Self::poll_io), for a read from a stream into a buffer of `room` bytes: one that
+    /// fills less of it has taken all there was, which saves the read that finds nothing.
+    #[inline]
+    pub(crate) fn poll_read_stream(
+        &self,
+        room: usize,
+        cx: &mut Context<'_>,
+        mut read: impl FnMut(&T) -> io::Result<usize>,
+    ) -> Poll<io::Result<usize>> {
+        let mut tick = None;
+        let result = ready!(
+            self.poll_io_at(Direction::Read, Place::Poller, cx, |io, seen| {
+                tick = Some(seen);
+                read(io)
+            })
+        );
+        if let (Ok(count), Some(tick)) = (&result, tick) {
+            if (1..room).contains(count) {
+                self.registration.clear_short(tick);
+            }
+        }
+        Poll::Ready(result)
     }
 
     pub(crate) fn waiting(&self) -> Waiting<'_> {

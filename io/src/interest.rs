@@ -53,7 +53,7 @@ impl Direction {
     }
 }
 
-/// A set of directions, in two bits.
+/// A set of directions, in two bits; in an event, with a third that says more of reading.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Directions(u8);
 
@@ -66,6 +66,9 @@ impl Directions {
     pub const WRITE: Directions = Directions(2);
     /// Both.
     pub const BOTH: Directions = Directions(3);
+    /// Beside what is there to read nothing stands that would not be an edge of its own: no end, no
+    /// error, no urgent byte. A poller that cannot tell never says so.
+    const ONLY_DATA: Directions = Directions(4);
 
     /// From the two low bits.
     pub const fn from_bits(bits: u8) -> Self {
@@ -80,6 +83,20 @@ impl Directions {
     /// With these two answers.
     pub fn new(read: bool, write: bool) -> Self {
         Directions(u8::from(read) | u8::from(write) << 1)
+    }
+
+    /// The same, from a poller that has seen no end behind the data.
+    #[cfg_attr(
+        not(target_os = "linux"),
+        expect(dead_code, reason = "only epoll tells")
+    )]
+    pub fn with_only_data(self) -> Self {
+        self | Self::ONLY_DATA
+    }
+
+    /// Whether a read that fills less than its buffer has taken everything that came with the event.
+    pub fn is_only_data(self) -> bool {
+        self.0 & Self::ONLY_DATA.0 != 0
     }
 
     /// Whether `direction` is in it.

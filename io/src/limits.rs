@@ -9,9 +9,9 @@ use tenter_sync::shim::size;
 pub const EVENTS_PER_WAIT: usize = size(1024, 4);
 
 /// Bits of the tick in a readiness word. A stale clear is mistaken for a fresh one only after
-/// exactly 2^27 edges on one socket between two lines of code. The model uses two bits, so that the
+/// exactly 2^26 edges on one socket between two lines of code. The model uses two bits, so that the
 /// wrap is within reach.
-pub const TICK_BITS: u32 = size(27, 2) as u32;
+pub const TICK_BITS: u32 = size(26, 2) as u32;
 
 /// Bits of the generation in a readiness word and in a key, at most half of a key.
 pub const GENERATION_BITS: u32 = size(usize::BITS as usize / 2, 2) as u32;

@@ -2,8 +2,8 @@
 //! it.
 //!
 //! ```text
-//!  | 63 …… 32   | 31 …… 5 | 4    | 3      | 2      | 1       | 0       |
-//!  | generation | tick    | SHUT | WAIT_W | WAIT_R | READY_W | READY_R |
+//!  | 63 …… 32   | 31 …… 6 | 5         | 4    | 3      | 2      | 1       | 0       |
+//!  | generation | tick    | ONLY_DATA | SHUT | WAIT_W | WAIT_R | READY_W | READY_R |
 //!
 //!  one direction:
 //!                 wait (sets WAIT)                      deliver (clears WAIT, wakes)
@@ -19,6 +19,7 @@
 //! | [`Readiness::look`]         | ready         | –                | tries the operation        |
 //! | [`Readiness::clear`]        | same tick     | not ready        | waits                      |
 //! | [`Readiness::clear`]        | newer tick    | –                | tries again                |
+//! | [`Readiness::clear_short`]  | same tick, ONLY_DATA | not ready | goes on                   |
 //! | [`Readiness::wait`]         | not ready     | awaited          | stays pending              |
 //! | [`Readiness::deliver`]      | awaited       | ready, tick + 1  | wakes who waits            |
 //! | [`Readiness::deliver`]      | not awaited   | ready, tick + 1  | nothing                    |
@@ -30,6 +31,9 @@
 //! - I1: a direction is cleared only by one who saw `WouldBlock` *after* the last edge. The edge
 //!   that came between the operation and the clear moved the tick, so that the clear does nothing.
 //!   Without it a socket with data waits for an edge that has already been.
+//!   A read that filled less than its buffer has seen as much as `WouldBlock` if the last edge came
+//!   with data alone (ONLY_DATA, which each edge writes anew): what arrives after the edge, be it
+//!   the end of the stream, is an edge of its own. It saves the read that would say `WouldBlock`.
 //! - I2: of a `wait` and a `deliver` at the same time one sees the other: both are
 //!   read-modify-writes of this one word. Either `wait` finds READY, or `deliver` finds WAIT.
 //! - I3: an event of an earlier registration never touches a later one: its generation differs.
@@ -55,7 +59,8 @@ use crate::limits::{GENERATION_BITS, TICK_BITS};
 const READY_SHIFT: u32 = 0;
 const WAIT_SHIFT: u32 = 2;
 const SHUT: u64 = 1 << 4;
-const TICK_SHIFT: u32 = 5;
+const ONLY_DATA: u64 = 1 << 5;
+const TICK_SHIFT: u32 = 6;
 const GENERATION_SHIFT: u32 = 32;
 
 const TICK_MASK: u64 = (1 << TICK_BITS) - 1;
@@ -145,6 +150,7 @@ impl Word {
     fn with(self, ready: Directions, awaited: Directions) -> Word {
         let flags = u64::from(Directions::BOTH.bits()) << READY_SHIFT
             | u64::from(Directions::BOTH.bits()) << WAIT_SHIFT;
+        let (ready, awaited) = (ready & Directions::BOTH, awaited & Directions::BOTH);
         Word(
             self.0 & !flags
                 | u64::from(ready.bits()) << READY_SHIFT
@@ -186,6 +192,14 @@ impl Word {
         (self.with(rest, self.awaited()), AfterClear::Wait)
     }
 
+    fn clear_short(self, seen: Tick) -> Word {
+        if self.0 & ONLY_DATA == 0 && !planted!("io.short_read_ignores_the_end") {
+            return self; // I1
+        }
+        let (word, _either_way_the_next_look_says) = self.clear(Direction::Read, seen);
+        word
+    }
+
     fn wait(self, direction: Direction) -> (Word, AfterWait) {
         if self.is_shut_down() || self.ready().contains(direction) {
             return (self, AfterWait::LookAgain); // I2
@@ -202,6 +216,8 @@ impl Word {
         let woken = self.awaited() & ready;
         let left = Directions::from_bits(self.awaited().bits() & !ready.bits());
         let next = self.with(self.ready() | ready, left).next_tick();
+        let only_data = if ready.is_only_data() { ONLY_DATA } else { 0 };
+        let next = Word(next.0 & !ONLY_DATA | only_data);
         (next, AfterDeliver::Wake(woken))
     }
 
@@ -252,6 +268,14 @@ impl Readiness {
     /// An operation was tried after `seen`, and would block.
     pub fn clear(&self, direction: Direction, seen: Tick) -> AfterClear {
         self.update(|word| word.clear(direction, seen))
+    }
+
+    /// A read after `seen` filled less than its buffer.
+    #[inline]
+    pub fn clear_short(&self, seen: Tick) {
+        if self.word().0 & ONLY_DATA != 0 || planted!("io.short_read_ignores_the_end") {
+            self.update(|word| (word.clear_short(seen), ()));
+        }
     }
 
     /// A waker has been put down and wants to be found by the next event.
@@ -372,6 +396,30 @@ mod tests {
             assert_eq!(actual, after);
             assert_eq!(next, word(ready_after, WRITE, tick));
         }
+    }
+
+    #[test]
+    fn a_short_read_clears_only_after_an_edge_of_data_alone() {
+        let edge = |word: Word, event| word.deliver(7, event).0;
+        let data = edge(word(NONE, NONE, 3), READ.with_only_data());
+        assert_eq!(data.ready(), READ);
+        assert_eq!(data.clear_short(Tick(4)).ready(), NONE);
+        assert_eq!(
+            data.clear_short(Tick(3)).ready(),
+            READ,
+            "an edge came meanwhile"
+        );
+        let end = edge(data, READ);
+        assert_eq!(
+            end.clear_short(Tick(5)).ready(),
+            READ,
+            "the end stands behind the data"
+        );
+        assert_eq!(
+            word(READ, NONE, 3).clear_short(Tick(3)).ready(),
+            READ,
+            "no edge yet"
+        );
     }
 
     #[test]

@@ -110,6 +110,12 @@ impl Registration {
         self.slot().clear(direction, seen)
     }
 
+    /// A read after `seen` filled less than its buffer.
+    #[inline]
+    pub fn clear_short(&self, seen: Tick) {
+        self.slot().clear_short(seen);
+    }
+
     /// A future does not wait any more.
     pub fn give_up(&self, ticket: &mut Option<Ticket>) {
         if let Some(ticket) = ticket.take() {

@@ -112,7 +112,15 @@ impl Selector {
         // SAFETY: `Registration::new` obliges its caller to keep the descriptor open until the
         // registration is dropped, which deletes it here first. Otherwise a poller that keeps its
         // own list would poll a number that belongs to something else by then.
-        unsafe { self.poller.add_with_mode(fd, event, self.mode) }
+        unsafe { self.poller.add_with_mode(fd, event, self.mode) }?;
+        let Some(direct) = &self.direct else {
+            return Ok(());
+        };
+        // SAFETY: as above.
+        let borrowed = unsafe { BorrowedFd::borrow_raw(fd) };
+        direct
+            .tell_ends(&self.poller, borrowed, key)
+            .inspect_err(|_| drop(self.delete(fd)))
     }
 
     /// Asks for one report of `directions`.

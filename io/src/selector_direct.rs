@@ -31,7 +31,7 @@
 
 use std::fmt;
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::time::Duration;
 
 use polling::{Event, PollMode, Poller};
@@ -91,6 +91,19 @@ impl Direct {
             alarm,
             clock: Clock::real(),
         }))
+    }
+
+    /// Asks for the end of a stream as well, which `polling` does not: an event then says whether
+    /// the end stands behind the data. The kernel looks at the descriptor anew, so that nothing is
+    /// missed that came since `polling` registered it.
+    pub fn tell_ends(&self, poller: &Poller, fd: BorrowedFd<'_>, key: Key) -> io::Result<()> {
+        let flags = epoll::EventFlags::ET
+            | epoll::EventFlags::IN
+            | epoll::EventFlags::PRI
+            | epoll::EventFlags::OUT
+            | epoll::EventFlags::RDHUP;
+        let data = epoll::EventData::new_u64(key.bits() as u64);
+        Ok(epoll::modify(poller, fd, data, flags)?)
     }
 
     /// See `Selector::wait`.
@@ -181,7 +194,11 @@ impl DirectHarvest {
             let failed = epoll::EventFlags::HUP | epoll::EventFlags::ERR;
             let read = epoll::EventFlags::IN | epoll::EventFlags::PRI | failed;
             let write = epoll::EventFlags::OUT | failed;
-            let directions = Directions::new(flags.intersects(read), flags.intersects(write));
+            let mut directions = Directions::new(flags.intersects(read), flags.intersects(write));
+            let more = epoll::EventFlags::RDHUP | epoll::EventFlags::PRI | failed;
+            if !flags.intersects(more) {
+                directions = directions.with_only_data();
+            }
             (Key::from_bits(event.data.u64() as usize), directions)
         })
     }

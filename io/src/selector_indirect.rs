@@ -1,6 +1,7 @@
 //! The empty twin of `selector_direct.rs`, for systems where `polling` itself waits.
 
 use std::io;
+use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
 use polling::Poller;
@@ -16,6 +17,11 @@ impl Direct {
     /// There is none.
     pub fn new(_poller: &Poller) -> io::Result<Option<Self>> {
         Ok(None)
+    }
+
+    /// See `selector_direct.rs`.
+    pub fn tell_ends(&self, _: &Poller, _: BorrowedFd<'_>, _: Key) -> io::Result<()> {
+        match *self {}
     }
 
     /// See `Selector::wait`.

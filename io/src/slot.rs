@@ -98,6 +98,12 @@ impl Slot {
         self.readiness.clear(direction, seen)
     }
 
+    /// A read after `seen` filled less than its buffer.
+    #[inline]
+    pub fn clear_short(&self, seen: Tick) {
+        self.readiness.clear_short(seen);
+    }
+
     /// Puts `waker` down for the next event, unless there is a reason to look again.
     ///
     /// # Errors

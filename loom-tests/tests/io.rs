@@ -8,7 +8,7 @@ use std::io;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 
-use tenter_io::model::{Direction, Directions, Place, Registration, register};
+use tenter_io::model::{Direction, Directions, Place, Registration, Tick, register};
 use tenter_io::{Backend, Driver, Handle};
 use tenter_loom_tests::{WakeCount, block_on, check};
 use tenter_sync::shim::atomic::{AtomicUsize, Ordering};
@@ -42,11 +42,23 @@ fn turn_for(driver: &mut Driver, count: usize) {
 fn poll_take(
     source: &Registration,
     direction: Direction,
-    mut place: Place<'_>,
+    place: Place<'_>,
     published: &AtomicUsize,
     taken: usize,
     cx: &mut Context<'_>,
 ) -> Poll<io::Result<()>> {
+    poll_item(source, direction, place, published, taken, cx).map_ok(|_tick| ())
+}
+
+/// The same, and which edge it followed.
+fn poll_item(
+    source: &Registration,
+    direction: Direction,
+    mut place: Place<'_>,
+    published: &AtomicUsize,
+    taken: usize,
+    cx: &mut Context<'_>,
+) -> Poll<io::Result<Tick>> {
     loop {
         let tick = match source.poll_ready(direction, place.again(), cx) {
             Poll::Pending => return Poll::Pending,
@@ -54,7 +66,7 @@ fn poll_take(
             Poll::Ready(Ok(tick)) => tick,
         };
         if published.load(Ordering::Relaxed) > taken {
-            return Poll::Ready(Ok(()));
+            return Poll::Ready(Ok(tick));
         }
         let _ = source.clear(direction, tick);
     }
@@ -92,6 +104,47 @@ fn read_vs_event() {
             driver
         });
         take(&source, Direction::Read, &published, 2);
+        kernel.join().expect("the kernel");
+        drop(turner.join().expect("the driver"));
+    });
+}
+
+/// A read that fills less than its buffer is trusted only if nothing stood behind the data: here the end
+/// shares an edge with the last data, and no other edge follows.
+#[test]
+fn short_read_vs_end() {
+    check("io::short_read_vs_end", || {
+        let mut driver = started(Backend::Best);
+        let handle = driver.handle().clone();
+        let source = register(&handle, FD, Directions::BOTH).expect("registered");
+        let published = Arc::new(AtomicUsize::new(0));
+        let kernel = {
+            let (handle, published) = (handle.clone(), Arc::clone(&published));
+            thread::spawn(move || {
+                published.store(1, Ordering::Relaxed);
+                raise(&handle, FD, Directions::READ.with_only_data());
+                published.store(3, Ordering::Relaxed); // data, and the end behind it
+                raise(&handle, FD, Directions::READ);
+            })
+        };
+        let turner = thread::spawn(move || {
+            turn_for(&mut driver, 2);
+            driver
+        });
+        for taken in 0..3 {
+            let tick = std::future::poll_fn(|cx| {
+                poll_item(
+                    &source,
+                    Direction::Read,
+                    Place::Poller,
+                    &published,
+                    taken,
+                    cx,
+                )
+            });
+            let tick = block_on(tick).expect("a running driver");
+            source.clear_short(tick);
+        }
         kernel.join().expect("the kernel");
         drop(turner.join().expect("the driver"));
     });

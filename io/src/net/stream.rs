@@ -198,9 +198,7 @@ impl TcpStream {
             return Poll::Ready(Ok(0));
         }
         self.source
-            .poll_io(Direction::Read, Place::Poller, cx, |socket| {
-                sys::read_uninit(socket, buffer)
-            })
+            .poll_read_stream(buffer.len(), cx, |socket| sys::read_uninit(socket, buffer))
     }
 
     /// Reads without taking: the next read gets the same bytes.
@@ -333,9 +331,7 @@ impl AsyncRead for &TcpStream {
             return Poll::Ready(Ok(0));
         }
         self.source
-            .poll_io(Direction::Read, Place::Poller, cx, |socket| {
-                sys::read(socket, buffer)
-            })
+            .poll_read_stream(buffer.len(), cx, |socket| sys::read(socket, buffer))
     }
 
     fn poll_read_vectored(
