@@ -176,6 +176,7 @@ impl Scheduler {
     /// Runs tasks until `done`, or until the core is wanted by a thread that has tasks of its own.
     pub fn run_until(&self, driving: &Driving<'_>, done: impl Fn() -> bool) -> RunEnded {
         let core = driving.core;
+        let mut rounds = 0;
         loop {
             let full = self.run_burst(driving, &done);
             if done() {
@@ -185,10 +186,16 @@ impl Scheduler {
             if let Some(owner) = self.wanted_by(core) {
                 return RunEnded::Wanted(owner);
             }
-            if full {
-                self.check(core);
-            } else if core.queue.is_empty() {
+            if !full && core.queue.is_empty() {
                 self.idle(core);
+                rounds = 0;
+                continue;
+            }
+            // C3: an inbox that is filled again after every short burst keeps nobody from the timers.
+            rounds += 1;
+            if full || rounds >= core.burst.get() {
+                self.check(core);
+                rounds = 0;
             }
         }
     }
