@@ -67,6 +67,7 @@ pub mod __private;
     reason = "the main task reaches the future on the stack of block_on"
 )]
 mod block_on;
+mod blocking;
 mod builder;
 #[expect(
     unsafe_code,

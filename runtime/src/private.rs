@@ -3,6 +3,11 @@
 use core::future::Future;
 use core::time::Duration;
 
+pub mod blocking {
+    //! The blocking pool apart from a runtime, for tests.
+    pub use crate::blocking::{Home, Metrics, Pool, Refuse, Settings, StuckJob};
+}
+
 use crate::builder::Builder;
 pub use crate::builder::Flavor;
 use crate::runtime::Runtime;

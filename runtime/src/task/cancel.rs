@@ -22,6 +22,8 @@ pub enum CancelKind {
     Shutdown,
     /// A [`CancelOnDrop`](crate::CancelOnDrop) was dropped.
     OwnerDropped,
+    /// The system refused a thread to run a blocking job on.
+    NoThread,
 }
 
 /// Why a task was cancelled: carried to whoever joins it. The first reason stays.
@@ -50,6 +52,13 @@ impl CancelReason {
             message: None,
             by: None,
             at: None,
+        }
+    }
+
+    pub(crate) fn no_thread(message: String) -> Self {
+        Self {
+            message: Some(Cow::Owned(message)),
+            ..Self::of(CancelKind::NoThread)
         }
     }
 
@@ -94,6 +103,7 @@ impl fmt::Display for CancelReason {
             CancelKind::Requested => f.write_str("cancelled on request")?,
             CancelKind::Shutdown => f.write_str("the runtime shut down")?,
             CancelKind::OwnerDropped => f.write_str("its owner was dropped")?,
+            CancelKind::NoThread => f.write_str("there was no thread to run it")?,
         }
         if let Some(message) = &self.message {
             write!(f, ": {message}")?;

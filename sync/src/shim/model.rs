@@ -78,6 +78,19 @@ pub mod thread {
             .spawn(body)
     }
 
+    /// [`spawn_named`]; the size of the stack is the model checker's.
+    pub fn spawn_named_with_stack<R, F>(
+        name: &str,
+        _stack_size: Option<usize>,
+        body: F,
+    ) -> io::Result<JoinHandle<R>>
+    where
+        F: FnOnce() -> R + Send + 'static,
+        R: Send + 'static,
+    {
+        spawn_named(name, body)
+    }
+
     /// The identity of the calling thread.
     pub fn current_id() -> ThreadId {
         loom::thread::current().id()

@@ -62,9 +62,25 @@ pub mod thread {
         F: FnOnce() -> R + Send + 'static,
         R: Send + 'static,
     {
-        std::thread::Builder::new()
-            .name(name.to_owned())
-            .spawn(body)
+        spawn_named_with_stack(name, None, body)
+    }
+
+    /// [`spawn_named`] with a stack of so many bytes, if not the system's default.
+    pub fn spawn_named_with_stack<R, F>(
+        name: &str,
+        stack_size: Option<usize>,
+        body: F,
+    ) -> io::Result<JoinHandle<R>>
+    where
+        F: FnOnce() -> R + Send + 'static,
+        R: Send + 'static,
+    {
+        let builder = std::thread::Builder::new().name(name.to_owned());
+        match stack_size {
+            Some(bytes) => builder.stack_size(bytes),
+            None => builder,
+        }
+        .spawn(body)
     }
 
     /// The identity of the calling thread.

@@ -1,0 +1,190 @@
+//! A function as a task.
+//!
+//! A job is never idle: it is queued, it runs, or it has ended. So it is never submitted again, and needs
+//! no way back to its pool; what it keeps of its runtime keeps neither alive for longer than the job.
+
+use core::cell::RefCell;
+use core::future::Future;
+use core::pin::Pin;
+use core::task::{Context, Poll};
+use std::io;
+
+use tenter_sync::shim::local;
+
+use crate::handle::Handle;
+use crate::scheduler::current_thread::TaskScheduler;
+use crate::task::cell::Schedule;
+use crate::task::raw::{self, Ran, YieldFlag};
+use crate::task::{CancelReason, Runnable, Unobserved, cancel};
+
+/// Where a job is at home: the runtime that it spawns on, and that hears of its failures.
+pub trait Home: Clone + Send + Sync + 'static {
+    /// Calls `body` in the runtime.
+    fn run<R>(&self, body: impl FnOnce() -> R) -> R;
+    /// A failure that nobody can observe any more.
+    fn unobserved(&self, failure: &Unobserved<'_>);
+}
+
+impl Home for Handle {
+    fn run<R>(&self, body: impl FnOnce() -> R) -> R {
+        let _entered = self.enter();
+        body()
+    }
+
+    fn unobserved(&self, failure: &Unobserved<'_>) {
+        TaskScheduler(self.scheduler().clone()).unobserved(failure);
+    }
+}
+
+/// The future of a job.
+pub struct Job<F, H: Home> {
+    function: Option<F>,
+    home: H,
+}
+
+impl<F, H: Home> Job<F, H> {
+    /// A job that has not run.
+    pub fn new(function: F, home: H) -> Self {
+        Self {
+            function: Some(function),
+            home,
+        }
+    }
+}
+
+// The function is moved out before it is called, so nothing in here is pinned.
+impl<F, H: Home> Unpin for Job<F, H> {}
+
+impl<F: FnOnce() -> R, R, H: Home> Future for Job<F, H> {
+    type Output = R;
+
+    fn poll(mut self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<R> {
+        let function = self.function.take();
+        let function = function.expect("a job is ready after its only poll");
+        Poll::Ready(self.home.run(function))
+    }
+}
+
+impl<F, H: Home> Drop for Job<F, H> {
+    fn drop(&mut self) {
+        if let Some(function) = self.function.take() {
+            self.home.run(|| drop(function));
+        }
+    }
+}
+
+/// What the task of a job keeps of its runtime.
+pub struct Scheduler<H>(pub H);
+
+impl<H: Home> Schedule for Scheduler<H> {
+    fn schedule(&self, task: Runnable) {
+        unreachable!("a job is never idle, so nothing can submit it again: {task:?}")
+    }
+
+    fn unobserved(&self, failure: &Unobserved<'_>) {
+        self.0.unobserved(failure);
+    }
+}
+
+/// Runs a job on the calling thread, or ends it if it was cancelled while it was queued.
+pub fn run(task: Runnable) {
+    // SAFETY: (a) a job has no owner: it is made with `cell::Shared`.
+    let ran = unsafe { task.run(&YieldFlag::new(false), |_| ()) };
+    debug_assert!(
+        matches!(ran, Ran::Finished),
+        "a job is ready after its only poll"
+    );
+}
+
+/// Ends a job because the pool has no thread and the system gives it none.
+pub fn end_refused(task: Runnable, error: &io::Error) {
+    let reason = CancelReason::no_thread(format!(
+        "the system refused to start a thread for the blocking pool ({error}), and the pool has no \
+         other that could run the job. Raise the limit on threads (ulimit -u, pids.max of the control \
+         group, memory), or lower max_blocking_threads"
+    ));
+    // The first reason stays: a job that was cancelled before keeps its own.
+    cancel::cancel(task.pointer(), reason);
+    end(task);
+}
+
+/// How many jobs may be ended in a row, each spawned by the destructors of those before it.
+const LATE_MAX: usize = 10_000;
+
+#[derive(Default)]
+struct Late {
+    jobs: Vec<Runnable>,
+    ended: usize,
+}
+
+local! {
+    /// Present while this thread ends a job.
+    static LATE: RefCell<Option<Late>> = const { RefCell::new(None) };
+}
+
+/// Ends a job that is in no queue, unrun. Its destructors may spawn further jobs into a pool that is
+/// closed: these are ended one after the other, not one inside the other, and after `LATE_MAX` of them
+/// the next one is leaked.
+pub fn end(task: Runnable) {
+    let Some(mut task) = begin_or_queue(task) else {
+        return;
+    };
+    loop {
+        // SAFETY: (a) the place in a queue is ours, and with it the scheduler's reference, which is on
+        // no list; (b) a job has no owner.
+        unsafe { raw::shut_down(task.into_raw(), |_| ()) };
+        match next_late() {
+            Turn::Done => return,
+            Turn::End(next) => task = next,
+            Turn::Leak(jobs) => {
+                for job in jobs {
+                    // SAFETY: (a) as above; the reference is kept for ever.
+                    unsafe { raw::leak(job.into_raw()) };
+                }
+                return;
+            }
+        }
+    }
+}
+
+/// What comes after a job that was ended.
+enum Turn {
+    Done,
+    End(Runnable),
+    Leak(Vec<Runnable>),
+}
+
+/// The job, if it is to be ended here; `None` if a call further up the stack sees to it.
+fn begin_or_queue(task: Runnable) -> Option<Runnable> {
+    let mut task = Some(task);
+    // A thread that is ending has no thread-locals any more, and ends the job without the list.
+    let _ = LATE.try_with(|late| {
+        let mut late = late.borrow_mut();
+        match &mut *late {
+            None => *late = Some(Late::default()),
+            Some(late) => late.jobs.extend(task.take()),
+        }
+    });
+    task
+}
+
+fn next_late() -> Turn {
+    let turn = LATE.try_with(|late| {
+        let mut slot = late.borrow_mut();
+        let Some(late) = slot.as_mut() else {
+            return Turn::Done;
+        };
+        late.ended += 1;
+        if late.ended > LATE_MAX {
+            return Turn::Leak(slot.take().map(|late| late.jobs).unwrap_or_default());
+        }
+        match late.jobs.pop() {
+            Some(job) => Turn::End(job),
+            None => {
+                *slot = None;
+                Turn::Done
+            }
+        }
+    });
+    turn.unwrap_or(Turn::Done)
+}

@@ -1,0 +1,180 @@
+//! What a thread of the pool does, and how decisions are carried out once the lock is released.
+
+use core::cell::RefCell;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc as StdArc;
+
+use tenter_sync::shim::{local, thread};
+
+use super::report::{print, thread_name};
+use super::state::{Help, NAP, Next, Refused};
+use super::{Shared, job};
+use crate::task::error::payload_message;
+use crate::task::raw::drop_payload;
+
+/// The thread's number in its pool.
+#[derive(Clone)]
+pub struct Place {
+    pool: StdArc<Shared>,
+    number: usize,
+}
+
+local! {
+    static PLACE: RefCell<Option<Place>> = const { RefCell::new(None) };
+}
+
+impl Place {
+    fn current() -> Option<Self> {
+        PLACE.try_with(|place| place.borrow().clone()).ok()?
+    }
+
+    /// The number of the calling thread, if it is one of `pool`.
+    pub fn in_pool(pool: &StdArc<Shared>) -> Option<usize> {
+        let place = Self::current()?;
+        StdArc::ptr_eq(&place.pool, pool).then_some(place.number)
+    }
+}
+
+/// Calls `sleep`, which waits for something that another job may have to do. On a thread of a pool,
+/// another thread may stand in meanwhile.
+pub fn while_waiting<R>(sleep: impl FnOnce() -> R) -> R {
+    struct Resume(Place);
+    impl Drop for Resume {
+        fn drop(&mut self) {
+            self.0.pool.state.lock().end_wait(self.0.number);
+        }
+    }
+    let Some(place) = Place::current() else {
+        return sleep();
+    };
+    let help = place.pool.state.lock().begin_wait(place.number);
+    let resume = Resume(place);
+    resume.0.pool.carry_out(help);
+    sleep()
+}
+
+impl Shared {
+    /// Does what a decision asks for.
+    #[inline]
+    pub fn carry_out(self: &StdArc<Self>, help: Help) {
+        match help {
+            Help::Nobody => {}
+            Help::Wake(parker) => {
+                let _ = parker.unpark();
+            }
+            help => self.start_or_tell(help),
+        }
+    }
+
+    #[cold]
+    fn start_or_tell(self: &StdArc<Self>, mut help: Help) {
+        loop {
+            let number = match help {
+                Help::Start(number) => number,
+                Help::Exhausted { waiting, queued } => {
+                    return print(&format!(
+                        "{waiting} blocking jobs wait in a block_on, which is as many threads as the \
+                         pool may have, and the {queued} jobs in the queue have none: if the former \
+                         wait for the latter, none of them ends. Await the jobs in a task instead, or \
+                         raise max_blocking_threads"
+                    ));
+                }
+                help => return self.carry_out(help),
+            };
+            let Err(error) = self.start(number) else {
+                return;
+            };
+            match self.refuse(number, &error) {
+                Some(next) => help = next,
+                None => return,
+            }
+        }
+    }
+
+    fn start(self: &StdArc<Self>, number: usize) -> io::Result<()> {
+        if let Some(error) = self.settings.refuse.as_ref().and_then(|refuse| refuse()) {
+            return Err(error);
+        }
+        let name = thread_name(&self.settings.thread_name, number);
+        let place = Place {
+            pool: StdArc::clone(self),
+            number,
+        };
+        let stack_size = self.settings.stack_size;
+        // The pool counts its threads; nobody joins them.
+        thread::spawn_named_with_stack(&name, stack_size, move || place.live()).map(drop)
+    }
+
+    fn refuse(&self, number: usize, error: &io::Error) -> Option<Help> {
+        let refused = self.state.lock().start_refused(number);
+        match refused {
+            Refused::Stay(help, first) => {
+                if first {
+                    print(&format!(
+                        "the system refused to start thread \"{}\" ({error}); its jobs wait for the \
+                         other threads of the pool, and the next attempt is made in 10 ms at the \
+                         earliest. Raise the limit on threads, or lower max_blocking_threads. This is \
+                         said once; the metrics count refusals",
+                        thread_name(&self.settings.thread_name, number)
+                    ));
+                }
+                Some(help)
+            }
+            Refused::End(jobs) => {
+                while let Some(task) = jobs.pop() {
+                    job::end_refused(task, error);
+                }
+                None
+            }
+        }
+    }
+}
+
+impl Place {
+    /// The life of a thread.
+    fn live(self) {
+        PLACE.with(|place| *place.borrow_mut() = Some(self.clone()));
+        let Self { pool, number } = self;
+        start_hook(&pool);
+        pool.work(number);
+        pool.settings.hooks.stop();
+        let own = PLACE.with(|place| place.borrow_mut().take());
+        drop(own);
+        let waiters = pool.state.lock().gone(number);
+        for waiter in waiters {
+            let _ = waiter.unpark();
+        }
+    }
+}
+
+impl Shared {
+    fn work(self: &StdArc<Self>, number: usize) {
+        let parker = self.state.lock().parker(number);
+        let mut next = self.state.lock().seek(number);
+        loop {
+            let timeout = match next {
+                Next::Run(task, help) => {
+                    // First, for the job may take long, or wait for those behind it.
+                    self.carry_out(help);
+                    job::run(task);
+                    next = self.state.lock().seek(number);
+                    continue;
+                }
+                Next::Sleep => self.settings.keep_alive,
+                Next::Nap => NAP,
+                Next::Leave => return,
+            };
+            let how = parker.park(Some(timeout));
+            next = self.state.lock().woke(number, how);
+        }
+    }
+}
+
+/// A hook that panics must not take the thread with it: jobs count on it.
+fn start_hook(pool: &Shared) {
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| pool.settings.hooks.start())) {
+        print(payload_message(&*payload));
+        drop_payload(payload);
+    }
+}
