@@ -26,7 +26,7 @@ macro_rules! group {
     ($criterion:expr, $($operation:ident),+) => {
         $({
             let mut group = $criterion.benchmark_group(stringify!($operation));
-            for &peer in PeerId::ALL {
+            for &peer in PeerId::ON_ONE_THREAD {
                 group.bench_function(BenchmarkId::from_parameter(peer), |bencher| {
                     bencher.iter_custom(|n| {
                         with_peer!(peer, P => time::<P, _>(n, operation::$operation::<P>))

@@ -12,7 +12,9 @@ pub mod targets;
 use std::process::Command;
 use std::{env, fmt, io};
 
+use crate::go;
 use crate::peer::PeerId;
+use crate::row::Size;
 use crate::server::Service;
 
 pub use self::counts::{bless, gates, listing};
@@ -84,10 +86,24 @@ fn c_library() -> String {
     )
 }
 
-/// A command that runs this program as the server of `peer`.
-pub fn server(service: Service, peer: PeerId) -> io::Result<Command> {
-    let mut command = Command::new(env::current_exe()?);
-    command.args(["serve", service.name(), peer.name()]);
+/// A command that runs `peer` as a server, on one thread or with two workers.
+pub fn server(service: Service, peer: PeerId, workers: bool) -> io::Result<Command> {
+    let kind = if workers { "workers" } else { "thread" };
+    child(peer, &["serve", service.name(), peer.name(), kind])
+}
+
+/// A command that measures a row on `peer`, round by round as it is asked.
+pub fn measurement(row: &str, peer: PeerId, size: Size) -> io::Result<Command> {
+    child(peer, &["measure", row, peer.name(), size.name()])
+}
+
+/// This program, or for Go the one that is built of `go/`.
+fn child(peer: PeerId, arguments: &[&str]) -> io::Result<Command> {
+    let mut command = match peer {
+        PeerId::Go => go::command()?,
+        _ => Command::new(env::current_exe()?),
+    };
+    command.args(arguments);
     Ok(command)
 }
 

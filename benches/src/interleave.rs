@@ -8,7 +8,7 @@ use std::io;
 
 use crate::measure::Sample;
 use crate::peer::PeerId;
-use crate::row::{Rounds, Row};
+use crate::row::{Rounds, Row, Size};
 
 /// What a row measured: one series a peer.
 #[derive(Debug)]
@@ -39,27 +39,40 @@ impl Outcome {
     }
 }
 
-/// Runs `row` on `peers`.
+/// Runs `row` on those of `peers` whom it can be asked. What is counted and takes its time is asked of
+/// the judged one alone where it has to be quick.
 ///
 /// # Errors
 ///
 /// Whatever stops the row: a server that does not start, a tool that is missing.
-pub fn run(row: &'static Row, peers: &[PeerId], rounds: usize) -> io::Result<Outcome> {
+pub fn run(row: &'static Row, peers: &[PeerId], rounds: usize, size: Size) -> io::Result<Outcome> {
+    let peers: Vec<_> = peers
+        .iter()
+        .copied()
+        .filter(|peer| row.peers.contains(peer))
+        .filter(|&peer| peer == PeerId::JUDGED || row.rounds == Rounds::Each || size == Size::Full)
+        .collect();
     let rounds = if row.rounds == Rounds::Once {
         1
     } else {
         rounds
     };
     let mut open = Vec::with_capacity(peers.len());
-    for &peer in peers {
-        open.push((row.open)(peer)?);
+    for &peer in &peers {
+        open.push(row.open(peer, size).map_err(|error| of(peer, &error))?);
     }
     let mut series: Vec<_> = peers.iter().map(|&peer| (peer, Vec::new())).collect();
     for round in 0..rounds {
         for turn in 0..peers.len() {
             let which = (round + turn) % peers.len();
-            series[which].1.push(open[which]()?);
+            let sample = open[which]().map_err(|error| of(peers[which], &error))?;
+            series[which].1.push(sample);
         }
     }
     Ok(Outcome { row, series })
+}
+
+/// An error that says whose it is.
+fn of(peer: PeerId, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{peer}: {error}"))
 }

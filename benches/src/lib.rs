@@ -1,4 +1,4 @@
-//! Benchmarks of tenter beside its peers, on one thread each.
+//! Benchmarks of tenter beside its peers, on one thread each and with two workers each.
 //!
 //! A *peer* is a runtime behind the [`Peer`](peer::Peer) trait; an [`operation`] is written once
 //! against that trait; a [`Row`](row::Row) measures one question with it; [`interleave`] runs a row
@@ -6,11 +6,13 @@
 //! `targets.toml` and gates what repeats exactly against `counts.toml`.
 //!
 //! ```text
-//!   peer/{tenter,tokio,smol}      how each runtime spells the same thing
+//!   peer/{tenter,tokio,smol}      how each runtime spells the same thing       go
 //!        ▲
-//!   operation                     what is done n times, generic over the peer
-//!        ▲
-//!   row/*  ──▶ interleave ──▶ report ──▶ check::targets      (informs)
+//!   operation                     what is done n times, generic over the peer   │
+//!        ▲                                                                      │
+//!   row/*  ◀── child: a row in a process of its own ◀─────────────────────────────┘
+//!     │
+//!     └──────▶ interleave ──▶ report ──▶ check::targets      (informs)
 //!   bin/counted ────────────────────────▶ check::counts       (gates)
 //! ```
 #![deny(unsafe_code)]
@@ -19,12 +21,15 @@
 pub mod allocator;
 pub mod check;
 pub mod child;
+pub mod go;
 pub mod interleave;
 pub mod load;
 pub mod machine;
 pub mod measure;
 pub mod operation;
 pub mod peer;
+#[expect(unsafe_code, reason = "projects a pin to the elements of a slice")]
+pub mod pinned;
 pub mod report;
 pub mod row;
 pub mod server;

@@ -19,9 +19,20 @@ pub struct Load {
     response: usize,
 }
 
+/// What came of a number of requests.
+#[derive(Debug)]
+pub struct Answered {
+    /// From the first request to the last response.
+    pub wall: Duration,
+    /// Nanoseconds from each request to its response.
+    pub latencies: Vec<f64>,
+}
+
 #[derive(Debug)]
 struct Connection {
     stream: TcpStream,
+    /// When the request was sent that is answered next.
+    sent: Instant,
     /// Bytes of the response that have not arrived.
     missing: usize,
 }
@@ -42,7 +53,11 @@ impl Load {
             stream.set_nodelay(true)?;
             let data = epoll::EventData::new_u64(index as u64);
             epoll::add(&epoll, &stream, data, epoll::EventFlags::IN)?;
-            all.push(Connection { stream, missing: 0 });
+            all.push(Connection {
+                stream,
+                sent: Instant::now(),
+                missing: 0,
+            });
         }
         let response = exchange(&mut all[0].stream, request, end)?;
         for connection in &all {
@@ -58,7 +73,8 @@ impl Load {
 
     /// Sends `requests` requests over all connections together, and returns when the last response
     /// has arrived.
-    pub fn run(&mut self, requests: u64) -> io::Result<Duration> {
+    pub fn run(&mut self, requests: u64) -> io::Result<Answered> {
+        let mut latencies = Vec::with_capacity(requests as usize);
         let started = Instant::now();
         let mut unsent = requests;
         let mut unanswered = requests;
@@ -80,6 +96,7 @@ impl Load {
                 let connection = &mut self.connections[event.data.u64() as usize];
                 if connection.receive()? {
                     unanswered -= 1;
+                    latencies.push(connection.sent.elapsed().as_nanos() as f64);
                     if unsent > 0 {
                         connection.send(&self.request, self.response)?;
                         unsent -= 1;
@@ -87,12 +104,16 @@ impl Load {
                 }
             }
         }
-        Ok(started.elapsed())
+        Ok(Answered {
+            wall: started.elapsed(),
+            latencies,
+        })
     }
 }
 
 impl Connection {
     fn send(&mut self, request: &[u8], response: usize) -> io::Result<()> {
+        self.sent = Instant::now();
         // A request is far smaller than the socket's buffer, which is empty: it is taken whole.
         self.stream.write_all(request)?;
         self.missing = response;

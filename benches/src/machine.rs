@@ -3,7 +3,7 @@
 use std::time::Duration;
 use std::{fs, io};
 
-use rustix::process::{Resource, getrlimit, setrlimit};
+use rustix::process::{Resource, getrlimit, setpriority_process, setrlimit};
 use rustix::thread::{CpuSet, sched_setaffinity};
 use rustix::time::{ClockId, clock_gettime};
 
@@ -12,25 +12,41 @@ pub const HARNESS: Seat = Seat::Second;
 /// Where whatever stands beside it sits: servers, and the thread that wakes another.
 pub const BESIDE: Seat = Seat::First;
 
-/// One of the two processors the harness uses.
+/// Where a row with two workers sits, and the load on a server that has two.
+pub const WORKERS: Seat = Seat::Both;
+
+/// Which of the two processors the harness uses.
 #[derive(Clone, Copy, Debug)]
 pub enum Seat {
     /// Processor 0.
     First,
     /// Processor 1.
     Second,
+    /// Either.
+    Both,
 }
 
 /// Pins the calling thread, and every thread it starts from now on.
 pub fn pin(seat: Seat) {
     let mut set = CpuSet::new();
-    set.set(match seat {
-        Seat::First => 0,
-        Seat::Second => 1,
-    });
+    let processors: &[usize] = match seat {
+        Seat::First => &[0],
+        Seat::Second => &[1],
+        Seat::Both => &[0, 1],
+    };
+    for &processor in processors {
+        set.set(processor);
+    }
     // There may be one processor only, or a container that forbids it: the figures are then
     // noisier, not wrong.
     let _ = sched_setaffinity(None, &set);
+}
+
+/// Lets the calling thread go before those of other processes, or not any more. A load that has to
+/// wait for the processor measures the system's scheduler and not the server.
+pub fn hurry(hurry: bool) {
+    // Who may not do that measures with more noise.
+    let _ = setpriority_process(None, if hurry { -20 } else { 0 });
 }
 
 /// Processor time of this process since it started, user and system, all threads.

@@ -26,11 +26,15 @@ impl Stopwatch {
         }
     }
 
+    /// Processor time since it started.
+    pub fn cpu(&self) -> Duration {
+        machine::process_cpu().saturating_sub(self.cpu)
+    }
+
     /// Nanoseconds of wall time and of processor time for each of `operations`.
     pub fn stop(self, operations: u64) -> Sample {
         let wall = self.wall.elapsed();
-        let cpu = machine::process_cpu().saturating_sub(self.cpu);
-        vec![each(wall, operations), each(cpu, operations)]
+        vec![each(wall, operations), each(self.cpu(), operations)]
     }
 }
 

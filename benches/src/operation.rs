@@ -3,6 +3,8 @@
 //! Each function is called from inside a task and returns when the work is done, so the same one can
 //! be timed, counted and run under an instruction counter.
 
+pub mod workers;
+
 use std::future::{Future, poll_fn};
 use std::hint::black_box;
 use std::net::{TcpListener, TcpStream};

@@ -3,6 +3,10 @@
 //! Every peer spells the same thing in its own way and uses its own primitives ("at home"). Where a
 //! runtime has no such primitive the nearest crate of its family stands in, named in its module.
 //! All calls are generic and inlined: the trait costs nothing at run time.
+//!
+//! Each runtime comes in two kinds under one [`PeerId`]: on one thread ([`with_peer!`]) and with two
+//! workers ([`with_workers!`]); a row says which kind it asks. Go takes part as a program of its own
+//! ([`go`](crate::go)) and is behind no trait.
 
 mod smol;
 mod tenter;
@@ -15,17 +19,17 @@ use std::net::{TcpListener, TcpStream};
 use std::str::FromStr;
 use std::time::Duration;
 
-pub use self::smol::Smol;
+pub use self::smol::{Local, Pool, Smol, StaticPool};
 pub use self::tenter::Tenter;
 pub use self::tokio::Tokio;
 
-/// One runtime on one thread.
+/// How many workers the runtimes of [`with_workers!`] have.
+pub const WORKERS: usize = 2;
+
+/// One runtime.
 ///
 /// Associated functions without `self` are called from inside [`Peer::block_on`].
 pub trait Peer: Sized + 'static {
-    /// Which one it is.
-    const ID: PeerId;
-
     /// The sending half of a channel for one value.
     type Sender: Send + 'static;
     /// The receiving half of a channel for one value.
@@ -39,7 +43,7 @@ pub trait Peer: Sized + 'static {
     /// A connected socket.
     type Stream: Send + 'static;
 
-    /// A runtime on the calling thread, with timers and I/O.
+    /// A runtime with timers and I/O.
     fn new() -> Self;
     /// The same on a clock that stands still while there is work, where the runtime has one: what it
     /// does then does not depend on how fast the machine is, so that it can be counted.
@@ -108,20 +112,58 @@ pub trait Peer: Sized + 'static {
     fn http(stream: Self::Stream) -> impl Future<Output = ()> + Send;
 }
 
+/// A runtime whose tasks run on threads of their own, and which others can reach.
+pub trait Workers: Peer {
+    /// What another thread needs to spawn a task.
+    type Remote: Clone + Send + Sync + 'static;
+    /// A task that can be cancelled.
+    type Task: Send + 'static;
+
+    /// For threads that are not the runtime's.
+    fn remote(&self) -> Self::Remote;
+    /// Starts a task that nobody waits for, from any thread.
+    fn spawn_from<F>(remote: &Self::Remote, future: F)
+    where
+        F: Future<Output = ()> + Send + 'static;
+    /// Starts a task that can be cancelled.
+    fn spawn_kept<F>(future: F) -> Self::Task
+    where
+        F: Future<Output = ()> + Send + 'static;
+    /// Asks a task to end, and does not wait until it has.
+    fn cancel(task: Self::Task);
+    /// Runs `work` on a thread that may block; the future returned waits for its end.
+    fn spawn_blocking<F>(work: F) -> impl Future<Output = ()> + Send + Unpin
+    where
+        F: FnOnce() + Send + 'static;
+}
+
 /// The name of a peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PeerId {
-    /// This project.
+    /// This project: `current_thread`, or `multi_thread` with two workers.
     Tenter,
-    /// tokio, `current_thread`.
+    /// tokio: `current_thread`, or `multi_thread` with two workers.
     Tokio,
-    /// smol: `LocalExecutor` on `async-io`.
+    /// smol: `LocalExecutor`, or `Executor` run by two threads, on `async-io`.
     Smol,
+    /// The `StaticExecutor` of async-executor run by two threads, on `async-io`.
+    AsyncExecutor,
+    /// Go with `GOMAXPROCS=2`.
+    Go,
 }
 
 impl PeerId {
     /// All of them, in the order of the table.
-    pub const ALL: &[Self] = &[Self::Tenter, Self::Tokio, Self::Smol];
+    pub const ALL: &[Self] = &[
+        Self::Tenter,
+        Self::Tokio,
+        Self::Smol,
+        Self::AsyncExecutor,
+        Self::Go,
+    ];
+
+    /// Those that run on one thread.
+    pub const ON_ONE_THREAD: &[Self] = &[Self::Tenter, Self::Tokio, Self::Smol];
 
     /// The one that is judged: the first of [`PeerId::ALL`].
     pub const JUDGED: Self = Self::ALL[0];
@@ -132,6 +174,8 @@ impl PeerId {
             Self::Tenter => "tenter",
             Self::Tokio => "tokio",
             Self::Smol => "smol",
+            Self::AsyncExecutor => "async-executor",
+            Self::Go => "go",
         }
     }
 }
@@ -153,23 +197,59 @@ impl FromStr for PeerId {
     }
 }
 
-/// Evaluates an expression with a type alias for the peer that a [`PeerId`] names.
+/// Evaluates an expression with a type alias for the runtime on one thread that a [`PeerId`] names.
+///
+/// # Panics
+///
+/// For a peer that is not in [`PeerId::ON_ONE_THREAD`].
 #[macro_export]
 macro_rules! with_peer {
     ($id:expr, $Peer:ident => $body:expr) => {
         match $id {
             $crate::peer::PeerId::Tenter => {
-                type $Peer = $crate::peer::Tenter;
+                type $Peer = $crate::peer::Tenter<0>;
                 $body
             }
             $crate::peer::PeerId::Tokio => {
-                type $Peer = $crate::peer::Tokio;
+                type $Peer = $crate::peer::Tokio<0>;
                 $body
             }
             $crate::peer::PeerId::Smol => {
-                type $Peer = $crate::peer::Smol;
+                type $Peer = $crate::peer::Smol<$crate::peer::Local>;
                 $body
             }
+            other => panic!("{other} takes part with two workers alone"),
+        }
+    };
+}
+
+/// Evaluates an expression with a type alias for the runtime with two workers that a [`PeerId`]
+/// names.
+///
+/// # Panics
+///
+/// For Go, which is a program of its own.
+#[macro_export]
+macro_rules! with_workers {
+    ($id:expr, $Peer:ident => $body:expr) => {
+        match $id {
+            $crate::peer::PeerId::Tenter => {
+                type $Peer = $crate::peer::Tenter<{ $crate::peer::WORKERS }>;
+                $body
+            }
+            $crate::peer::PeerId::Tokio => {
+                type $Peer = $crate::peer::Tokio<{ $crate::peer::WORKERS }>;
+                $body
+            }
+            $crate::peer::PeerId::Smol => {
+                type $Peer = $crate::peer::Smol<$crate::peer::Pool>;
+                $body
+            }
+            $crate::peer::PeerId::AsyncExecutor => {
+                type $Peer = $crate::peer::Smol<$crate::peer::StaticPool>;
+                $body
+            }
+            other @ $crate::peer::PeerId::Go => panic!("{other} is a program of its own"),
         }
     };
 }

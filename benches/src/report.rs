@@ -60,13 +60,15 @@ pub fn markdown_head(peers: &[PeerId]) -> String {
 }
 
 /// The lines of one row for `README.md`: medians, and the ratio to the peer that is the measure.
-pub fn markdown(outcome: &Outcome, verdicts: &[Verdict]) -> String {
+pub fn markdown(outcome: &Outcome, peers: &[PeerId], verdicts: &[Verdict]) -> String {
     let mut text = String::new();
     for (index, figure) in outcome.row.figures.iter().enumerate() {
         let _ = write!(text, "| {} | {} |", outcome.row.name, figure.name);
-        for &(peer, _) in &outcome.series {
-            let values = outcome.values(peer, index).unwrap_or_default();
-            let _ = write!(text, " {} |", figure.unit.show(median(&values)));
+        for &peer in peers {
+            let shown = outcome
+                .values(peer, index)
+                .map_or("–".into(), |values| figure.unit.show(median(&values)));
+            let _ = write!(text, " {shown} |");
         }
         let ratios = outcome.ratios(MEASURE, index).unwrap_or_default();
         let finite = !ratios.is_empty() && ratios.iter().all(|ratio| ratio.is_finite());

@@ -8,12 +8,15 @@ mod memory;
 mod servers;
 mod tasks;
 mod waiting;
+mod workers;
 
 use std::fmt;
 use std::io;
 
+use crate::child::Child;
 use crate::measure::Sample;
 use crate::peer::PeerId;
+use crate::{check, machine};
 
 /// Measures one round on one peer.
 pub type Measure = Box<dyn FnMut() -> io::Result<Sample>>;
@@ -29,8 +32,120 @@ pub struct Row {
     pub figures: &'static [Figure],
     /// How often it has to be asked.
     pub rounds: Rounds,
+    /// Whom it can be asked.
+    pub peers: &'static [PeerId],
+    /// Where and how it is answered.
+    pub how: How,
+}
+
+/// Where a row is measured.
+#[derive(Clone, Copy, Debug)]
+pub enum How {
+    /// In the harness, which is pinned to one processor. Prepares it for one peer.
+    Here(fn(PeerId) -> io::Result<Measure>),
+    /// In a process for each peer, which may use both processors.
+    Child(Workload),
+    /// As `Child`, and the process is another one each round: memory that an earlier round gave back
+    /// would be used again.
+    FreshChild(Workload),
+}
+
+/// One round on a peer in this process.
+pub type Workload = fn(PeerId, Size) -> Sample;
+
+/// How much is done in a round.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Size {
+    /// Enough for a person who wants to know.
+    Full,
+    /// Enough for a check that has to be over soon.
+    Quick,
+}
+
+impl Size {
+    /// `full` operations, or a quarter of them.
+    pub fn of(self, full: u64) -> u64 {
+        match self {
+            Self::Full => full,
+            Self::Quick => full / 4,
+        }
+    }
+
+    /// Its name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Quick => "quick",
+        }
+    }
+
+    /// The size with this name.
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::Full, Self::Quick]
+            .into_iter()
+            .find(|size| size.name() == name)
+    }
+}
+
+impl Row {
+    /// The row with this name.
+    pub fn named(name: &str) -> Option<&'static Self> {
+        all().find(|row| row.name == name)
+    }
+
     /// Prepares it for one peer.
-    pub open: fn(PeerId) -> io::Result<Measure>,
+    ///
+    /// # Errors
+    ///
+    /// Whatever keeps a child from starting.
+    pub fn open(&'static self, peer: PeerId, size: Size) -> io::Result<Measure> {
+        match self.how {
+            How::Here(open) => open(peer),
+            How::Child(_) => {
+                let mut child = self.child(peer, size)?;
+                Ok(Box::new(move || self.ask(&mut child)))
+            }
+            How::FreshChild(_) => Ok(Box::new(move || {
+                let mut child = self.child(peer, size)?;
+                let sample = self.ask(&mut child)?;
+                child.finish()?;
+                Ok(sample)
+            })),
+        }
+    }
+
+    fn child(&self, peer: PeerId, size: Size) -> io::Result<Child> {
+        let command = check::measurement(self.name, peer, size)?;
+        Child::start_on(machine::WORKERS, command)
+    }
+
+    /// One round of a child.
+    fn ask(&self, child: &mut Child) -> io::Result<Sample> {
+        let sample = child.sample()?;
+        if sample.len() == self.figures.len() {
+            return Ok(sample);
+        }
+        Err(io::Error::other(format!(
+            "the child answered {} figures, not {}",
+            sample.len(),
+            self.figures.len()
+        )))
+    }
+}
+
+/// The child's side of a row: answers round after round until the parent goes.
+///
+/// # Errors
+///
+/// If there is no such row for a child, or the parent cannot be talked to.
+pub fn measure(name: &str, peer: PeerId, size: Size) -> io::Result<()> {
+    let row = Row::named(name).filter(|row| row.peers.contains(&peer));
+    let Some(How::Child(workload) | How::FreshChild(workload)) = row.map(|row| row.how) else {
+        let message = format!("no row {name:?} is measured in a child of {peer}");
+        return Err(io::Error::other(message));
+    };
+    machine::raise_file_limit();
+    crate::child::answer(|| workload(peer, size))
 }
 
 /// One figure of a row.
@@ -85,22 +200,32 @@ pub enum Rounds {
     Once,
 }
 
-/// Wall and processor time of one operation.
-const TIME: &[Figure] = &[
-    Figure {
-        name: "time",
-        unit: Unit::Nanoseconds,
-    },
-    Figure {
-        name: "cpu",
-        unit: Unit::Nanoseconds,
-    },
+impl Figure {
+    const fn of(name: &'static str, unit: Unit) -> Self {
+        Self { name, unit }
+    }
+
+    /// A time for each operation, or a delay.
+    const fn nanoseconds(name: &'static str) -> Self {
+        Self::of(name, Unit::Nanoseconds)
+    }
+}
+
+/// Median and tail of a delay, and the processor time it took.
+const DELAY: &[Figure] = &[
+    Figure::nanoseconds("p50"),
+    Figure::nanoseconds("p99"),
+    Figure::nanoseconds("cpu"),
 ];
+
+/// Wall and processor time of one operation.
+const TIME: &[Figure] = &[Figure::nanoseconds("time"), Figure::nanoseconds("cpu")];
 
 /// Every row, in the order of the table.
 pub fn all() -> impl Iterator<Item = &'static Row> {
     [tasks::ROWS, waiting::ROWS, memory::ROWS, servers::ROWS]
         .into_iter()
+        .chain(workers::ROWS)
         .flatten()
 }
 
@@ -117,7 +242,8 @@ mod tests {
         for row in all() {
             assert!(names.insert(row.name), "{} twice", row.name);
             assert!(!row.figures.is_empty(), "{} measures nothing", row.name);
+            assert!(row.peers.len() >= 2, "{} compares nothing", row.name);
+            assert_eq!(row.peers[0], PeerId::JUDGED, "{} judges nobody", row.name);
         }
-        assert!(PeerId::ALL.len() >= 2, "nothing to compare");
     }
 }

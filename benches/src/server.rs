@@ -1,4 +1,5 @@
-//! The servers under load, each in a process of its own, pinned to one processor.
+//! The servers under load, each in a process of its own: on one thread pinned to a processor, or with
+//! two workers on two.
 
 use std::convert::Infallible;
 use std::io;
@@ -11,14 +12,17 @@ use hyper::service::service_fn;
 use hyper::{Request, Response};
 
 use crate::operation::connected_pair;
+use crate::operation::workers::{Hog, Hogs};
 use crate::peer::{Peer, PeerId};
-use crate::{child, machine, with_peer};
+use crate::{child, machine, with_peer, with_workers};
 
 /// What a child process serves.
 #[derive(Clone, Copy, Debug)]
 pub enum Service {
     /// Sends back what it reads, with a buffer that is larger than a message.
     Echo,
+    /// The same beside eight tasks that compute for 100 µs and yield.
+    EchoBesideHogs,
     /// HTTP/1 keep-alive, `Hello, World!`.
     Http,
     /// Nothing: a thousand sockets that are silent and a thousand timers an hour away.
@@ -30,6 +34,7 @@ impl Service {
     pub fn name(self) -> &'static str {
         match self {
             Self::Echo => "echo",
+            Self::EchoBesideHogs => "echo-beside-hogs",
             Self::Http => "http",
             Self::Idle => "idle",
         }
@@ -37,25 +42,40 @@ impl Service {
 
     /// The service with this name.
     pub fn named(name: &str) -> Option<Self> {
-        [Self::Echo, Self::Http, Self::Idle]
+        [Self::Echo, Self::EchoBesideHogs, Self::Http, Self::Idle]
             .into_iter()
             .find(|service| service.name() == name)
     }
 }
 
 /// Runs a service in this process until standard input ends; see [`child`] for the conversation.
-pub fn run(service: Service, peer: PeerId) -> io::Result<()> {
-    machine::pin(machine::BESIDE);
+pub fn run(service: Service, peer: PeerId, workers: bool) -> io::Result<()> {
     machine::raise_file_limit();
-    with_peer!(peer, P => match service {
-        Service::Echo => serve::<P, _>(echo::<P>),
-        Service::Http => serve::<P, _>(P::http),
-        Service::Idle => idle::<P>(),
-    })
+    if workers {
+        machine::pin(machine::WORKERS);
+        with_workers!(peer, P => offer::<P>(service))
+    } else {
+        machine::pin(machine::BESIDE);
+        with_peer!(peer, P => offer::<P>(service))
+    }
 }
 
-/// Accepts connections and gives each a task.
-fn serve<P, F>(each: fn(P::Stream) -> F) -> io::Result<()>
+fn offer<P: Peer>(service: Service) -> io::Result<()> {
+    match service {
+        Service::Echo => serve::<P, _>(|| (), echo::<P>),
+        Service::EchoBesideHogs => serve::<P, _>(hogs::<P>, echo::<P>),
+        Service::Http => serve::<P, _>(|| (), P::http),
+        Service::Idle => idle::<P>(),
+    }
+}
+
+/// Starts tasks that never end.
+fn hogs<P: Peer>() {
+    Hogs::start::<P>(Hog::Computing(Duration::from_micros(100)), 8);
+}
+
+/// Accepts connections and gives each a task, after whatever has to stand beside them.
+fn serve<P, F>(beside: fn(), each: fn(P::Stream) -> F) -> io::Result<()>
 where
     P: Peer,
     F: Future<Output = ()> + Send + 'static,
@@ -64,6 +84,7 @@ where
     socket.set_nonblocking(true)?;
     child::announce(&socket.local_addr()?.to_string())?;
     P::new().block_on(async {
+        beside();
         let listener = P::listener(socket);
         loop {
             P::spawn_detached(each(P::accept(&listener).await?));

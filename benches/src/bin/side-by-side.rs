@@ -5,17 +5,18 @@ use std::process::ExitCode;
 
 use tenter_benches::check::{self, Gate, targets};
 use tenter_benches::peer::PeerId;
-use tenter_benches::row::{self, Row};
+use tenter_benches::row::{self, Row, Size};
 use tenter_benches::server::{self, Service};
-use tenter_benches::{interleave, machine, report};
+use tenter_benches::{go, interleave, machine, report};
 
 const USAGE: &str = "\
-usage: side-by-side [ROW..] [--rounds N] [--peers A,B] [--markdown | --check | --counts | --bless | --list]
+usage: side-by-side [ROW..] [--rounds N] [--peers A,B] [--quick] [--markdown | --check | --counts | --bless | --list]
 
   ROW          only rows whose name contains this
   --rounds N   rounds a row, default 9 (5 with --check), at least 1
   --peers A,B  only these peers beside the judged one, default all
   --markdown   the table as README.md wants it
+  --quick      a quarter of the operations in rows with two workers (with --check always)
   --check      all rows, then met or short for each target, then the gates: exit 1 if one fails
   --counts     the gates alone; with --peers, the counts of those peers beside them
   --bless      writes what the gates count now to counts.toml
@@ -23,10 +24,12 @@ usage: side-by-side [ROW..] [--rounds N] [--peers A,B] [--markdown | --check | -
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    // The child side: a server in a process of its own.
-    if let [word, service, peer] = arguments.as_slice() {
-        if word == "serve" {
-            return ended(serve(service, peer));
+    // The child side: a server or a row in a process of its own.
+    if let [word, what, peer, how] = arguments.as_slice() {
+        match word.as_str() {
+            "serve" => return ended(serve(what, peer, how)),
+            "measure" => return ended(measure(what, peer, how)),
+            _ => {}
         }
     }
     match Options::parse(&arguments) {
@@ -49,10 +52,18 @@ fn ended(result: io::Result<bool>) -> ExitCode {
     }
 }
 
-fn serve(service: &str, peer: &str) -> io::Result<bool> {
+fn serve(service: &str, peer: &str, kind: &str) -> io::Result<bool> {
     let service = Service::named(service)
         .ok_or_else(|| io::Error::other(format!("no service is called {service:?}")))?;
-    server::run(service, peer.parse().map_err(io::Error::other)?)?;
+    let peer = peer.parse().map_err(io::Error::other)?;
+    server::run(service, peer, kind == "workers")?;
+    Ok(true)
+}
+
+fn measure(row: &str, peer: &str, size: &str) -> io::Result<bool> {
+    let size =
+        Size::named(size).ok_or_else(|| io::Error::other(format!("no size is called {size:?}")))?;
+    row::measure(row, peer.parse().map_err(io::Error::other)?, size)?;
     Ok(true)
 }
 
@@ -72,6 +83,7 @@ struct Options {
     rounds: usize,
     /// The peers that were asked for; all of them where none was.
     beside: Option<Vec<PeerId>>,
+    size: Size,
     task: Task,
 }
 
@@ -80,6 +92,7 @@ impl Options {
         let mut wanted = Vec::new();
         let mut rounds = None;
         let mut beside = None;
+        let mut size = Size::Full;
         let mut task = Task::Table;
         let mut rest = arguments.iter().map(String::as_str).peekable();
         while let Some(argument) = rest.next() {
@@ -89,6 +102,7 @@ impl Options {
                 "--counts" => task = Task::Counts,
                 "--bless" => task = Task::Bless,
                 "--list" => task = Task::List,
+                "--quick" => size = Size::Quick,
                 "--rounds" => {
                     let given = rest.next().and_then(|n| n.parse().ok()).filter(|&n| n > 0);
                     rounds = Some(given.ok_or("--rounds takes a number from 1 on")?);
@@ -118,6 +132,11 @@ impl Options {
             rows,
             rounds,
             beside,
+            size: if task == Task::Check {
+                Size::Quick
+            } else {
+                size
+            },
             task,
         })
     }
@@ -127,7 +146,7 @@ fn run(options: &Options) -> io::Result<bool> {
     match options.task {
         Task::List => {
             for row in &options.rows {
-                println!("{:<26}{}", row.name, row.question);
+                println!("{:<28}{}", row.name, row.question);
             }
             Ok(true)
         }
@@ -161,6 +180,9 @@ fn table(options: &Options) -> io::Result<bool> {
         .clone()
         .unwrap_or_else(|| PeerId::ALL[1..].to_vec());
     peers.insert(0, PeerId::JUDGED);
+    if let Some(why) = without_go(&mut peers, &options.rows) {
+        println!("{why}");
+    }
     println!(
         "{} rounds, peers interleaved; medians; paired ratio [interval]",
         options.rounds
@@ -172,15 +194,15 @@ fn table(options: &Options) -> io::Result<bool> {
     let mut verdicts = Vec::new();
     let mut complete = true;
     for &row in &options.rows {
-        match interleave::run(row, &peers, options.rounds) {
+        match interleave::run(row, &peers, options.rounds, options.size) {
             Ok(outcome) => {
                 let found = targets::judge(&targets, &outcome);
-                let show = if markdown {
-                    report::markdown
+                let shown = if markdown {
+                    report::markdown(&outcome, &peers, &found)
                 } else {
-                    report::block
+                    report::block(&outcome, &found)
                 };
-                print!("{}", show(&outcome, &found));
+                print!("{shown}");
                 verdicts.extend(found);
             }
             Err(error) => {
@@ -192,10 +214,24 @@ fn table(options: &Options) -> io::Result<bool> {
     if !markdown {
         println!("\ntargets:");
         for verdict in &verdicts {
-            println!("  {:<26}{verdict}", verdict.row);
+            println!("  {:<28}{verdict}", verdict.row);
         }
     }
     Ok(complete)
+}
+
+/// Builds Go's program if a row asks for it, or takes Go out of the peers and says why.
+fn without_go(peers: &mut Vec<PeerId>, rows: &[&Row]) -> Option<String> {
+    let asked = |row: &&Row| row.peers.contains(&PeerId::Go);
+    if !peers.contains(&PeerId::Go) || !rows.iter().any(asked) {
+        return None;
+    }
+    let error = go::build().err()?;
+    peers.retain(|&peer| peer != PeerId::Go);
+    Some(match error.kind() {
+        io::ErrorKind::NotFound => "go is not installed: its figures are left out".into(),
+        _ => format!("go is left out: {error}"),
+    })
 }
 
 /// Counts what repeats exactly, and says whether all of it is as committed.

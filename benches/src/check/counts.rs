@@ -166,7 +166,7 @@ fn counts_of(peer: PeerId) -> Vec<Count> {
             system_calls::echo_calls(peer)
         }),
         Count::new("system_calls", "idle_10s", move || {
-            Ok(system_calls::idle_calls(peer)? as f64)
+            Ok(system_calls::idle_calls(peer, false)? as f64)
         }),
     ];
     allocations

@@ -13,7 +13,6 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use std::{env, fs, process, thread};
 
-use super::server;
 use crate::child::Child;
 use crate::peer::PeerId;
 use crate::server::Service;
@@ -48,7 +47,7 @@ fn echo_calls_once(peer: PeerId) -> io::Result<f64> {
 
 /// All system calls of an echo server in its life, with so many messages in it.
 fn converse(peer: PeerId, messages: u32) -> io::Result<u64> {
-    let server = Traced::start(&["-c"], Service::Echo, peer)?;
+    let server = Traced::start(&["-c"], super::server(Service::Echo, peer, false)?)?;
     let mut stream = TcpStream::connect(server.child.first_line())?;
     stream.set_nodelay(true)?;
     thread::sleep(REST);
@@ -64,8 +63,8 @@ fn converse(peer: PeerId, messages: u32) -> io::Result<u64> {
 
 /// System calls that a server with a thousand sockets and a thousand timers, all silent, begins in
 /// ten seconds, the first second left out.
-pub fn idle_calls(peer: PeerId) -> io::Result<u64> {
-    let server = Traced::start(&["-ttt"], Service::Idle, peer)?;
+pub fn idle_calls(peer: PeerId, workers: bool) -> io::Result<u64> {
+    let server = Traced::start(&["-ttt"], super::server(Service::Idle, peer, workers)?)?;
     let ready = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_err(io::Error::other)?;
@@ -83,12 +82,11 @@ struct Traced {
 }
 
 impl Traced {
-    fn start(options: &[&str], service: Service, peer: PeerId) -> io::Result<Self> {
+    fn start(options: &[&str], traced: Command) -> io::Result<Self> {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         // ORDERING: a number for a file name, unique whatever the order.
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let file = env::temp_dir().join(format!("tenter-strace-{}-{number}.txt", process::id()));
-        let traced = server(service, peer)?;
         let mut command = Command::new("strace");
         command.arg("-f").args(options).arg("-o").arg(&file);
         command.arg(traced.get_program()).args(traced.get_args());

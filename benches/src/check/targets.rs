@@ -6,11 +6,15 @@ use serde::Deserialize;
 
 use crate::interleave::Outcome;
 use crate::peer::PeerId;
-use crate::row::Unit;
+use crate::row::Figure;
 use crate::statistics::{Interval, median};
 
-/// A win that costs more than this many times the other's processor time is none.
+/// A win that costs more than this many times the measure's processor time is none.
 const CPU_ALLOWANCE: f64 = 1.1;
+/// Whose processor time a win may not exceed, whomever the target is against.
+const MEASURE: PeerId = PeerId::Tokio;
+/// A target that is nearer to 1 than this is judged by the whole interval and not by its middle.
+const NEAR_ONE: f64 = 0.051;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -29,7 +33,59 @@ pub struct Target {
     /// The peer whose figure divides ours; without one `at_most` is in the figure's own unit.
     pub against: Option<String>,
     /// The most that meets the target.
-    pub at_most: f64,
+    pub at_most: Option<f64>,
+    /// The least that meets the target, for a rate.
+    pub at_least: Option<f64>,
+}
+
+/// What meets a target.
+#[derive(Clone, Copy, Debug)]
+enum Asked {
+    AtMost(f64),
+    AtLeast(f64),
+}
+
+impl Target {
+    fn asked(&self) -> Option<Asked> {
+        match (self.at_most, self.at_least) {
+            (Some(most), None) => Some(Asked::AtMost(most)),
+            (None, Some(least)) => Some(Asked::AtLeast(least)),
+            _ => None,
+        }
+    }
+}
+
+impl Asked {
+    fn value(self) -> f64 {
+        match self {
+            Self::AtMost(value) | Self::AtLeast(value) => value,
+        }
+    }
+
+    fn sign(self) -> char {
+        match self {
+            Self::AtMost(_) => '≤',
+            Self::AtLeast(_) => '≥',
+        }
+    }
+
+    fn is_met_by(self, figure: f64) -> bool {
+        match self {
+            Self::AtMost(most) => figure <= most,
+            Self::AtLeast(least) => figure >= least,
+        }
+    }
+
+    /// A gain that is within the noise of one round is none: of a time or a rate for which hardly
+    /// more than parity is asked the whole interval has to be on the better side of 1.
+    fn is_met_by_ratio(self, ratio: Interval, figure: &Figure) -> bool {
+        let near_one = (self.value() - 1.0).abs() <= NEAR_ONE && figure.name != "cpu";
+        match self {
+            Self::AtMost(_) if near_one => ratio.high <= 1.0,
+            Self::AtLeast(_) if near_one => ratio.low >= 1.0,
+            _ => self.is_met_by(ratio.median),
+        }
+    }
 }
 
 /// Whether a target was met.
@@ -40,7 +96,7 @@ pub struct Verdict {
     /// The figure of that row.
     pub figure: &'static str,
     met: bool,
-    at_most: String,
+    asked: String,
     text: String,
 }
 
@@ -48,7 +104,7 @@ impl Verdict {
     /// `met` or `SHORT`, and what was asked.
     pub fn brief(&self) -> String {
         let outcome = if self.met { "met" } else { "SHORT" };
-        format!("≤ {}: {outcome}", self.at_most)
+        format!("{}: {outcome}", self.asked)
     }
 }
 
@@ -87,58 +143,62 @@ pub fn judge(targets: &[Target], outcome: &Outcome) -> Vec<Verdict> {
 
 /// None where the peer it is against did not run.
 fn verdict(target: &Target, outcome: &Outcome) -> Option<Verdict> {
-    let index = outcome
-        .row
-        .figures
-        .iter()
-        .position(|figure| figure.name == target.figure)?;
-    let figure = &outcome.row.figures[index];
-    let most = target.at_most;
-    let (met, at_most, text) = match &target.against {
+    let figures = outcome.row.figures;
+    let index = figures.iter().position(|f| f.name == target.figure)?;
+    let figure = &figures[index];
+    let asked = target.asked()?;
+    let (sign, value) = (asked.sign(), asked.value());
+    let (met, asked, text) = match &target.against {
         None => {
             let ours = median(&outcome.values(PeerId::JUDGED, index)?);
-            let (ours_shown, at_most) = (figure.unit.show(ours), figure.unit.show(most));
-            let text = format!("{} {ours_shown}, at most {at_most}", figure.name);
-            (ours <= most, at_most, text)
+            let wanted = format!("{sign} {}", figure.unit.show(value));
+            let text = format!("{} {}, {wanted}", figure.name, figure.unit.show(ours));
+            (asked.is_met_by(ours), wanted, text)
         }
         Some(name) => {
             let peer = name.parse().ok()?;
-            let ratio = Interval::of_median(&outcome.ratios(peer, index)?).median;
-            let text = format!("{} / {peer} = {ratio:.3}, at most {most:.2}", figure.name);
-            let (met, text) = match dear(outcome, figure.unit, peer) {
-                Some(cpu) => (
-                    false,
-                    format!("{text}, but processor time / {peer} = {cpu:.2}"),
-                ),
-                None => (ratio <= most, text),
+            let ratio = Interval::of_median(&outcome.ratios(peer, index)?);
+            let beside = if peer == MEASURE {
+                String::new()
+            } else {
+                format!(" of {peer}")
             };
-            (met, format!("{most:.2}"), text)
+            let wanted = format!("{sign} {value:.2}{beside}");
+            let mut text = format!("{} / {peer} = {:.3}, {wanted}", figure.name, ratio.median);
+            let dear = dear(outcome, peer);
+            if let Some((peer, cpu)) = dear {
+                text += &format!(", but processor time / {peer} = {cpu:.2}");
+            }
+            let met = asked.is_met_by_ratio(ratio, figure) && dear.is_none();
+            (met, wanted, text)
         }
     };
     Some(Verdict {
         row: outcome.row.name,
         figure: figure.name,
         met,
-        at_most,
+        asked,
         text,
     })
 }
 
-/// The ratio of processor time, if a time was bought with too much of it.
-fn dear(outcome: &Outcome, unit: Unit, peer: PeerId) -> Option<f64> {
-    let cpu = outcome
-        .row
-        .figures
-        .iter()
-        .position(|figure| figure.name == "cpu")?;
-    let ratio = median(&outcome.ratios(peer, cpu)?);
-    (unit == Unit::Nanoseconds && ratio > CPU_ALLOWANCE).then_some(ratio)
+/// The ratio of processor time to the measure's, or to `peer`'s if the measure did not run, where it
+/// was more than is allowed.
+fn dear(outcome: &Outcome, peer: PeerId) -> Option<(PeerId, f64)> {
+    let figures = outcome.row.figures;
+    let cpu = figures.iter().position(|figure| figure.name == "cpu")?;
+    let of = |peer| Some((peer, median(&outcome.ratios(peer, cpu)?)));
+    of(MEASURE)
+        .or_else(|| of(peer))
+        .filter(|(_, ratio)| *ratio > CPU_ALLOWANCE)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::load;
-    use crate::row;
+    use super::{Asked, load};
+    use crate::peer::PeerId;
+    use crate::row::{self, Figure, Unit};
+    use crate::statistics::Interval;
 
     #[test]
     fn every_target_names_a_row_and_one_of_its_figures() {
@@ -153,7 +213,38 @@ mod tests {
                 target.row,
                 target.figure
             );
-            assert!(target.at_most > 0.0);
+            let asked = target.asked();
+            assert!(
+                asked.is_some_and(|asked| asked.value() > 0.0),
+                "{} needs one of at_most and at_least",
+                target.row
+            );
+            if let Some(peer) = &target.against {
+                let peer: PeerId = peer.parse().expect("a peer");
+                assert!(row.peers.contains(&peer), "{} without {peer}", target.row);
+            }
         }
+    }
+
+    #[test]
+    fn near_one_the_whole_interval_has_to_be_better() {
+        let figure = |name| Figure {
+            name,
+            unit: Unit::Nanoseconds,
+        };
+        let interval = |low, median, high| Interval {
+            median,
+            low,
+            high,
+            coverage: 0.96,
+        };
+        let time = figure("time");
+        assert!(Asked::AtMost(1.0).is_met_by_ratio(interval(0.8, 0.9, 1.0), &time));
+        assert!(!Asked::AtMost(1.0).is_met_by_ratio(interval(0.8, 0.9, 1.01), &time));
+        assert!(Asked::AtMost(0.5).is_met_by_ratio(interval(0.4, 0.5, 1.1), &time));
+        assert!(Asked::AtLeast(1.05).is_met_by_ratio(interval(1.0, 1.02, 1.1), &time));
+        assert!(!Asked::AtLeast(1.05).is_met_by_ratio(interval(0.99, 1.2, 1.3), &time));
+        assert!(!Asked::AtLeast(2.0).is_met_by_ratio(interval(1.5, 1.9, 2.3), &time));
+        assert!(!Asked::AtMost(0.95).is_met_by_ratio(interval(0.9, 0.96, 1.0), &figure("cpu")));
     }
 }

@@ -1,58 +1,32 @@
-//! smol on one thread: a `LocalExecutor` driven by `async-io`'s `block_on`.
+//! smol: an executor of async-executor, driven by `async-io`'s `block_on`.
 //!
 //! smol has no channel for one value (futures-channel's stands in), no signal (a channel of capacity
 //! one stands in) and no timeout (a race against a timer, as its documentation shows).
 
-use std::cell::RefCell;
+mod engine;
+
 use std::future::Future;
 use std::io;
 use std::net;
-use std::rc::Rc;
 use std::time::Duration;
 
 use futures_channel::oneshot;
 use smol::channel;
 use smol::io::{AsyncReadExt, AsyncWriteExt};
 use smol::lock::Semaphore;
-use smol::{Async, LocalExecutor, Timer};
+use smol::{Async, Timer};
 use smol_hyper::rt::FuturesIo;
 
-use super::{Peer, PeerId};
+use self::engine::{Engine, Shared};
+pub use self::engine::{Local, Pool, StaticPool};
+use super::{Peer, Workers};
 use crate::server;
 
-type Executor = Rc<LocalExecutor<'static>>;
-
-thread_local! {
-    /// Where `spawn` finds the executor: smol has no ambient one that is bound to a thread.
-    static CURRENT: RefCell<Option<Executor>> = const { RefCell::new(None) };
-}
-
-/// A `LocalExecutor` of smol.
+/// One of smol's executors with what belongs to it.
 #[derive(Debug)]
-pub struct Smol(Executor);
+pub struct Smol<E>(E);
 
-impl Drop for Smol {
-    fn drop(&mut self) {
-        CURRENT.with_borrow_mut(Option::take);
-    }
-}
-
-fn spawn<F>(future: F) -> smol::Task<F::Output>
-where
-    F: Future + 'static,
-    F::Output: 'static,
-{
-    CURRENT.with_borrow(|executor| {
-        executor
-            .as_ref()
-            .expect("called inside the runtime")
-            .spawn(future)
-    })
-}
-
-impl Peer for Smol {
-    const ID: PeerId = PeerId::Smol;
-
+impl<E: Engine> Peer for Smol<E> {
     type Sender = oneshot::Sender<u64>;
     type Receiver = oneshot::Receiver<u64>;
     type Semaphore = Semaphore;
@@ -61,13 +35,11 @@ impl Peer for Smol {
     type Stream = Async<net::TcpStream>;
 
     fn new() -> Self {
-        let executor = Executor::default();
-        CURRENT.with_borrow_mut(|current| *current = Some(Rc::clone(&executor)));
-        Self(executor)
+        Self(E::start())
     }
 
     fn block_on<F: Future>(&self, future: F) -> F::Output {
-        smol::block_on(self.0.run(future))
+        self.0.block_on(future)
     }
 
     fn spawn<F>(future: F) -> impl Future<Output = F::Output> + Send + Unpin
@@ -75,14 +47,14 @@ impl Peer for Smol {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        spawn(future)
+        E::spawn(future)
     }
 
     fn spawn_detached<F>(future: F)
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        spawn(future).detach();
+        E::spawn(future).detach();
     }
 
     fn yield_now() -> impl Future<Output = ()> + Send {
@@ -163,5 +135,39 @@ impl Peer for Smol {
 
     async fn http(stream: Self::Stream) {
         server::hello(FuturesIo::new(stream)).await;
+    }
+}
+
+impl<E: Shared> Workers for Smol<E> {
+    type Remote = E::Remote;
+    type Task = smol::Task<()>;
+
+    fn remote(&self) -> Self::Remote {
+        self.0.remote()
+    }
+
+    fn spawn_from<F>(remote: &Self::Remote, future: F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        E::spawn_from(remote, future);
+    }
+
+    fn spawn_kept<F>(future: F) -> Self::Task
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        E::spawn(future)
+    }
+
+    fn cancel(task: Self::Task) {
+        drop(task);
+    }
+
+    fn spawn_blocking<F>(work: F) -> impl Future<Output = ()> + Send + Unpin
+    where
+        F: FnOnce() + Send + 'static,
+    {
+        smol::unblock(work)
     }
 }

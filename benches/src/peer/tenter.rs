@@ -1,4 +1,4 @@
-//! tenter, the `current_thread` flavour.
+//! tenter, `current_thread` and `multi_thread`.
 
 use std::future::{Future, poll_fn};
 use std::io;
@@ -11,16 +11,27 @@ use smol::io::{AsyncReadExt, AsyncWriteExt};
 use tenter::net::{TcpListener, TcpStream};
 use tenter::sync::{Notify, Semaphore, oneshot};
 
-use super::{Peer, PeerId};
+use super::{Peer, Workers};
 use crate::server;
 
-/// A `current_thread` runtime of tenter.
+/// A runtime of tenter with so many workers; with none, tasks run in `block_on`.
 #[derive(Debug)]
-pub struct Tenter(tenter::Runtime);
+pub struct Tenter<const WORKERS: usize>(tenter::Runtime);
 
-impl Peer for Tenter {
-    const ID: PeerId = PeerId::Tenter;
+/// The flavour with so many workers.
+fn flavour(_workers: usize) -> tenter::Builder {
+    tenter::Builder::current_thread()
+}
 
+/// Runs `work` on a thread that may block.
+fn spawn_blocking<F>(work: F) -> impl Future<Output = ()> + Send + Unpin
+where
+    F: FnOnce() + Send + 'static,
+{
+    smol::unblock(work)
+}
+
+impl<const WORKERS: usize> Peer for Tenter<WORKERS> {
     type Sender = oneshot::Sender<u64>;
     type Receiver = oneshot::Receiver<u64>;
     type Semaphore = Semaphore;
@@ -29,15 +40,11 @@ impl Peer for Tenter {
     type Stream = TcpStream;
 
     fn new() -> Self {
-        Self(
-            tenter::Builder::current_thread()
-                .build()
-                .expect("a runtime of tenter"),
-        )
+        Self(flavour(WORKERS).build().expect("a runtime of tenter"))
     }
 
     fn on_standing_clock() -> Self {
-        let builder = tenter::Builder::current_thread().virtual_clock();
+        let builder = flavour(WORKERS).virtual_clock();
         Self(builder.build().expect("a runtime of tenter"))
     }
 
@@ -137,5 +144,39 @@ impl Peer for Tenter {
 
     async fn http(stream: TcpStream) {
         server::hello(tenter_http::TenterIo::new(stream)).await;
+    }
+}
+
+impl<const WORKERS: usize> Workers for Tenter<WORKERS> {
+    type Remote = tenter::Handle;
+    type Task = tenter::JoinHandle<()>;
+
+    fn remote(&self) -> Self::Remote {
+        self.0.handle().clone()
+    }
+
+    fn spawn_from<F>(remote: &Self::Remote, future: F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        drop(remote.spawn(future));
+    }
+
+    fn spawn_kept<F>(future: F) -> Self::Task
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        tenter::spawn(future)
+    }
+
+    fn cancel(task: Self::Task) {
+        task.cancel();
+    }
+
+    fn spawn_blocking<F>(work: F) -> impl Future<Output = ()> + Send + Unpin
+    where
+        F: FnOnce() + Send + 'static,
+    {
+        spawn_blocking(work)
     }
 }

@@ -1,4 +1,4 @@
-//! tokio, the `current_thread` flavour, timers and I/O enabled.
+//! tokio, `current_thread` and `multi_thread`, timers and I/O enabled.
 
 use std::future::{Future, poll_fn};
 use std::io;
@@ -12,16 +12,14 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, Semaphore, oneshot};
 
-use super::{Peer, PeerId};
+use super::{Peer, Workers};
 use crate::server;
 
-/// A `current_thread` runtime of tokio.
+/// A runtime of tokio with so many workers; with none, tasks run in `block_on`.
 #[derive(Debug)]
-pub struct Tokio(tokio::runtime::Runtime);
+pub struct Tokio<const WORKERS: usize>(tokio::runtime::Runtime);
 
-impl Peer for Tokio {
-    const ID: PeerId = PeerId::Tokio;
-
+impl<const WORKERS: usize> Peer for Tokio<WORKERS> {
     type Sender = oneshot::Sender<u64>;
     type Receiver = oneshot::Receiver<u64>;
     type Semaphore = Semaphore;
@@ -30,9 +28,11 @@ impl Peer for Tokio {
     type Stream = TcpStream;
 
     fn new() -> Self {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build();
+        let mut builder = match WORKERS {
+            0 => tokio::runtime::Builder::new_current_thread(),
+            _ => tokio::runtime::Builder::new_multi_thread(),
+        };
+        let runtime = builder.worker_threads(WORKERS.max(1)).enable_all().build();
         Self(runtime.expect("a runtime of tokio"))
     }
 
@@ -132,5 +132,43 @@ impl Peer for Tokio {
 
     async fn http(stream: TcpStream) {
         server::hello(TokioIo::new(stream)).await;
+    }
+}
+
+impl<const WORKERS: usize> Workers for Tokio<WORKERS> {
+    type Remote = tokio::runtime::Handle;
+    type Task = tokio::task::JoinHandle<()>;
+
+    fn remote(&self) -> Self::Remote {
+        self.0.handle().clone()
+    }
+
+    fn spawn_from<F>(remote: &Self::Remote, future: F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        drop(remote.spawn(future));
+    }
+
+    fn spawn_kept<F>(future: F) -> Self::Task
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        tokio::spawn(future)
+    }
+
+    fn cancel(task: Self::Task) {
+        task.abort();
+    }
+
+    fn spawn_blocking<F>(work: F) -> impl Future<Output = ()> + Send + Unpin
+    where
+        F: FnOnce() + Send + 'static,
+    {
+        let mut handle = tokio::task::spawn_blocking(work);
+        poll_fn(move |cx| {
+            ready!(Pin::new(&mut handle).poll(cx)).expect("a benchmark's work does not fail");
+            std::task::Poll::Ready(())
+        })
     }
 }

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::{Figure, Rounds, Row, TIME, Unit};
+use super::{Figure, How, Rounds, Row, TIME, Unit};
 use crate::measure::{Sample, Stopwatch, in_a_task};
 use crate::peer::{Peer, PeerId};
 use crate::{check, operation, with_peer};
@@ -12,24 +12,20 @@ pub(super) const ROWS: &[Row] = &[
         name: "bytes_per_parked_task",
         question: "memory of one of 100 000 tasks that keep 16 bytes and wait for ever",
         figures: &[
-            Figure {
-                name: "resident",
-                unit: Unit::Bytes,
-            },
-            Figure {
-                name: "usable",
-                unit: Unit::Bytes,
-            },
+            Figure::of("resident", Unit::Bytes),
+            Figure::of("usable", Unit::Bytes),
         ],
         rounds: Rounds::Each,
-        open: |peer| Ok(Box::new(move || parked_bytes(peer))),
+        peers: PeerId::ON_ONE_THREAD,
+        how: How::Here(|peer| Ok(Box::new(move || parked_bytes(peer)))),
     },
     Row {
         name: "time_per_parked_task",
         question: "spawn such a task and poll it once, 100 000 of them",
         figures: TIME,
         rounds: Rounds::Each,
-        open: |peer| with_peer!(peer, P => Ok(Box::new(|| Ok(parked_time::<P>())))),
+        peers: PeerId::ON_ONE_THREAD,
+        how: How::Here(|peer| with_peer!(peer, P => Ok(Box::new(|| Ok(parked_time::<P>()))))),
     },
 ];
 

@@ -1,7 +1,8 @@
 //! Rows of nanoseconds: what a task, a channel, a permit and a timeout cost inside one runtime.
 
-use super::{Rounds, Row, TIME};
+use super::{How, Rounds, Row, TIME};
 use crate::measure::from_a_task;
+use crate::peer::PeerId;
 use crate::{operation, with_peer};
 
 /// A row that times `n` operations, called from a task of a fresh runtime.
@@ -12,11 +13,12 @@ macro_rules! timed {
             question: $question,
             figures: TIME,
             rounds: Rounds::Each,
-            open: |peer| {
+            peers: PeerId::ON_ONE_THREAD,
+        how: How::Here(|peer| {
                 with_peer!(peer, P => Ok(Box::new(|| {
                     Ok(from_a_task::<P, _>($n, operation::$operation::<P>))
                 })))
-            },
+            }),
         }
     };
 }
