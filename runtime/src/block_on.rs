@@ -25,13 +25,14 @@ use std::sync::Arc as StdArc;
 use tenter_sync::current::without_task;
 use tenter_sync::planted;
 use tenter_sync::shim::thread::ThreadId;
-use tenter_sync::shim::{Arc, local};
+use tenter_sync::shim::local;
 
-use crate::context::{self, Driving};
+use crate::context::{self, Driving, Place};
 use crate::handle::Handle;
-use crate::scheduler::current_thread::{Core, RunEnded, Scheduler, TaskScheduler, poll_parked};
+use crate::scheduler::current_thread::{Core, RunEnded, Scheduler, poll_parked};
 use crate::scheduler::parking::ThreadParker;
 use crate::scheduler::seat::{Seat, Taken};
+use crate::scheduler::shared::{Kind, SchedulerRef, TaskScheduler};
 use crate::task::cell::{Extras, Shared};
 use crate::task::{JoinError, JoinHandle, raw};
 
@@ -65,27 +66,43 @@ pub fn wait<F: Future>(at: &'static Location<'static>, future: F) -> F::Output {
     })
 }
 
-/// Runs a future on `scheduler`, driving it as soon as no other thread does.
-pub fn drive<F: Future>(
-    scheduler: &Arc<Scheduler>,
+/// Runs a future in a runtime: with many workers beside them, with one thread as that thread.
+pub fn run<F: Future>(
+    shared: &SchedulerRef,
     at: &'static Location<'static>,
     future: F,
 ) -> F::Output {
     // Before the future, so that its destructors are in the runtime too, however it ends.
-    let _entered = Entered(context::enter(Handle::new(Arc::clone(scheduler))));
+    let _entered = Entered(context::enter(Handle::new(shared.clone())));
+    match &shared.kind {
+        Kind::CurrentThread(scheduler) => drive(shared, scheduler, at, future),
+        Kind::MultiThread(scheduler) => {
+            let _drivers = scheduler.enter_drivers();
+            wait(at, future)
+        }
+    }
+}
+
+/// Runs a future on `scheduler`, driving it as soon as no other thread does.
+fn drive<F: Future>(
+    shared: &SchedulerRef,
+    scheduler: &Scheduler,
+    at: &'static Location<'static>,
+    future: F,
+) -> F::Output {
     let mut future = pin!(future);
     if let Some(core) = scheduler.seat.take() {
-        if let Some(output) = drive_core(scheduler, core, at, future.as_mut()) {
+        if let Some(output) = drive_core(shared, scheduler, core, at, future.as_mut()) {
             return output;
         }
     }
     let (parker, waker) = thread_parker();
-    let handle = Handle::new(Arc::clone(scheduler));
+    let handle = Handle::new(shared.clone());
     let _line = InLine(&scheduler.seat);
     loop {
         match scheduler.seat.take_or_join(&parker) {
             Taken::Core(core) => {
-                if let Some(output) = drive_core(scheduler, core, at, future.as_mut()) {
+                if let Some(output) = drive_core(shared, scheduler, core, at, future.as_mut()) {
                     return output;
                 }
                 continue;
@@ -124,7 +141,7 @@ impl Drop for InLine<'_> {
 
 /// Puts the core back and calls the hook, also when another hook or the deadlock report unwinds.
 struct Seated<'a> {
-    scheduler: &'a Arc<Scheduler>,
+    scheduler: &'a Scheduler,
     core: Option<Box<Core>>,
     /// Who gets the core, if it is not for anybody.
     wanted_by: Cell<Option<ThreadId>>,
@@ -144,7 +161,8 @@ impl Drop for Seated<'_> {
 
 /// `None`: the core was handed over before the future was ready.
 fn drive_core<F: Future>(
-    scheduler: &Arc<Scheduler>,
+    shared: &SchedulerRef,
+    scheduler: &Scheduler,
     core: Box<Core>,
     at: &'static Location<'static>,
     future: Pin<&mut F>,
@@ -162,13 +180,13 @@ fn drive_core<F: Future>(
     core.take_aside();
     scheduler.take_inbox(core);
     scheduler.config.hooks.start();
-    let driving = Driving::new(scheduler, core);
+    let driving = Driving::new(shared, Place::Thread(core));
     context::drive(&driving, || {
         let main = Main {
             future,
             output: None,
         };
-        run_main(&driving, main, at)
+        run_main(&driving, scheduler, core, main, at)
             .map_err(|thread| seated.wanted_by.set(Some(thread)))
             .ok()
     })
@@ -216,6 +234,8 @@ impl Future for Proxy {
 /// `Err`: this thread wants the core, and the main future is not ready.
 fn run_main<F: Future>(
     driving: &Driving<'_>,
+    scheduler: &Scheduler,
+    core: &Core,
     mut main: Main<'_, F>,
     at: &'static Location<'static>,
 ) -> Result<F::Output, ThreadId> {
@@ -233,9 +253,7 @@ fn run_main<F: Future>(
     let emptied = Emptied(Rc::clone(&link));
     // Cancelled if it is dropped before it is ready: by unwinding, or when the core is wanted.
     let mut joined = spawn_main(driving, Proxy { main: link }, at).cancel_on_drop();
-    let run = driving
-        .scheduler
-        .run_until(driving, || joined.is_finished());
+    let run = scheduler.run_until(driving, core, || joined.is_finished());
     drop(emptied);
     if let RunEnded::Wanted(thread) = run {
         return Err(thread);
@@ -260,7 +278,7 @@ fn spawn_main(
     // The proxy is not `Send`, yet any thread may end it: once another one drives, the cell in it is
     // empty, and what was done with it here came before the core was put back.
     let (task, header) = raw::allocate(proxy, scheduler, Shared, Some(Box::new(extras)), at);
-    driving.core.adopt(driving.scheduler, task);
+    driving.adopt(task);
     JoinHandle::new(header)
 }
 

@@ -1,6 +1,8 @@
 //! Settings of a runtime.
 
 use core::fmt;
+use core::num::NonZeroUsize;
+use core::time::Duration;
 use std::any::Any;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -11,6 +13,7 @@ use tenter_timer::Clock;
 use crate::hooks::Hooks;
 use crate::runtime::Runtime;
 use crate::scheduler::deterministic::Choices;
+use crate::scheduler::multi_thread::idle::WORKERS_MAX;
 use crate::task::Unobserved;
 use crate::task::error::payload_message;
 use crate::task::raw::drop_payload;
@@ -19,6 +22,8 @@ use crate::task::raw::drop_payload;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Flavor {
+    /// Many threads that take work from each other, and the real clock. The default.
+    MultiThread,
     /// One thread, the one in `Runtime::block_on`, and the real clock.
     CurrentThread,
     /// One thread, first in first out, on a virtual clock that jumps when everything is blocked.
@@ -49,7 +54,21 @@ pub struct Builder {
     virtual_clock: bool,
     hooks: Hooks,
     on_unobserved: Option<OnUnobserved>,
+    max_blocking_threads: usize,
+    thread_name: Option<String>,
+    thread_stack_size: Option<usize>,
+    thread_keep_alive: Duration,
+    shutdown_timeout: Duration,
 }
+
+/// How many threads run blocking jobs, unless [`Builder::max_blocking_threads`] says otherwise.
+const MAX_BLOCKING_THREADS: usize = 512;
+
+/// How long an idle thread for blocking jobs is kept.
+const THREAD_KEEP_ALIVE: Duration = Duration::from_secs(10);
+
+/// How long a runtime that is dropped waits for what is still running.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
 
 impl Builder {
     fn new(flavor: Flavor, seed: u64) -> Self {
@@ -61,7 +80,20 @@ impl Builder {
             virtual_clock: flavor == Flavor::Deterministic,
             hooks: Hooks::default(),
             on_unobserved: None,
+            max_blocking_threads: MAX_BLOCKING_THREADS,
+            thread_name: None,
+            thread_stack_size: None,
+            thread_keep_alive: THREAD_KEEP_ALIVE,
+            shutdown_timeout: SHUTDOWN_TIMEOUT,
         }
+    }
+
+    /// A runtime on many threads, one worker for each core that this process may use.
+    ///
+    /// The first worker is started at once, the others when there is work for them.
+    #[doc(alias = "new_multi_thread")]
+    pub fn multi_thread() -> Self {
+        Self::new(Flavor::MultiThread, 0)
     }
 
     /// A runtime on one thread: the one that calls [`Runtime::block_on`]. It also runs `!Send` tasks.
@@ -76,8 +108,10 @@ impl Builder {
         Self::new(Flavor::Deterministic, seed)
     }
 
-    /// How many threads run tasks. The single-threaded flavours have exactly one, which is also the
-    /// default; any other number is an error of [`build`](Self::build).
+    /// How many threads run tasks. Default of the multi-threaded flavour: one for each core that this
+    /// process may use. The single-threaded flavours have exactly one; any other number is an error of
+    /// [`build`](Self::build).
+    #[doc(alias = "worker_threads")]
     pub fn workers(mut self, workers: usize) -> Self {
         self.workers = Some(workers);
         self
@@ -89,8 +123,43 @@ impl Builder {
         self
     }
 
+    /// How many threads run blocking jobs at a time; the jobs beyond wait in line. Default: 512. Threads
+    /// are started when they are needed. 0 is an error of [`build`](Self::build).
+    pub fn max_blocking_threads(mut self, threads: usize) -> Self {
+        self.max_blocking_threads = threads;
+        self
+    }
+
+    /// What the names of the runtime's threads begin with: `<name>-worker-3`, `<name>-blocking-7`.
+    /// Default: the name of the runtime, or `tenter`.
+    pub fn thread_name(mut self, name: impl Into<String>) -> Self {
+        self.thread_name = Some(name.into());
+        self
+    }
+
+    /// The size of the stacks of the runtime's threads, in bytes. Default: the system's.
+    pub fn thread_stack_size(mut self, bytes: usize) -> Self {
+        self.thread_stack_size = Some(bytes);
+        self
+    }
+
+    /// How long a thread for blocking jobs is kept without a job. Default: 10 seconds.
+    pub fn thread_keep_alive(mut self, keep_alive: Duration) -> Self {
+        self.thread_keep_alive = keep_alive;
+        self
+    }
+
+    /// How long dropping the runtime waits for polls and blocking jobs that are in progress. What has not
+    /// ended then is named on standard error, and left alone. Default: 10 seconds.
+    ///
+    /// [`Runtime::shutdown_timeout`] sets it for one end, and returns what was left.
+    pub fn shutdown_timeout(mut self, timeout: Duration) -> Self {
+        self.shutdown_timeout = timeout;
+        self
+    }
+
     /// Runs on a virtual clock, which starts at zero and jumps to the next deadline when everything is
-    /// blocked. The deterministic flavour always does.
+    /// blocked. The deterministic flavour always does; the multi-threaded one cannot.
     pub fn virtual_clock(mut self) -> Self {
         self.virtual_clock = true;
         self
@@ -130,40 +199,82 @@ impl Builder {
         self
     }
 
-    /// Makes the runtime. No thread is started, and no file descriptor opened before the first socket.
+    /// Makes the runtime. No file descriptor is opened before the first socket, and no thread is started
+    /// but the first worker of the multi-threaded flavour.
     ///
     /// # Errors
     ///
-    /// `InvalidInput`, if a setting makes no sense; the message says which and what to do.
+    /// `InvalidInput`, if a setting makes no sense; the message says which and what to do. The system's
+    /// error, if it refuses the first worker.
     #[track_caller]
     pub fn build(self) -> io::Result<Runtime> {
-        if let Some(workers) = self.workers {
-            check_workers(self.flavor, workers)?;
-        }
-        Ok(Runtime::with_config(Config {
+        let workers = self.check()?;
+        let thread_name = match (self.thread_name, &self.name) {
+            (Some(name), _) => name,
+            (None, Some(name)) => name.to_string(),
+            (None, None) => "tenter".to_owned(),
+        };
+        let config = Config {
             choices: (self.flavor == Flavor::Deterministic).then(|| Choices::new(self.seed)),
             flavor: self.flavor,
             name: self.name,
             virtual_clock: self.virtual_clock,
             hooks: self.hooks,
             on_unobserved: self.on_unobserved,
-        }))
+            max_blocking_threads: self.max_blocking_threads,
+            // The system takes no name with a zero in it.
+            thread_name: thread_name.replace('\0', ""),
+            thread_stack_size: self.thread_stack_size,
+            thread_keep_alive: self.thread_keep_alive,
+            shutdown_timeout: self.shutdown_timeout,
+        };
+        Runtime::with_config(config, workers)
+    }
+
+    /// The number of workers, if all settings make sense.
+    fn check(&self) -> io::Result<usize> {
+        let wrong = |message: String| Err(io::Error::new(io::ErrorKind::InvalidInput, message));
+        if self.max_blocking_threads == 0 {
+            return wrong(
+                "Builder::max_blocking_threads(0): spawn_blocking would wait for ever; leave the \
+                 setting out for the default of 512"
+                    .to_owned(),
+            );
+        }
+        if self.flavor == Flavor::MultiThread && self.virtual_clock {
+            return wrong(
+                "Builder::virtual_clock: the MultiThread flavour runs on the real clock; use \
+                 Builder::deterministic or Builder::current_thread"
+                    .to_owned(),
+            );
+        }
+        let workers = match (self.workers, self.flavor) {
+            (Some(workers), _) => workers,
+            (None, Flavor::MultiThread) => {
+                std::thread::available_parallelism().map_or(1, NonZeroUsize::get)
+            }
+            (None, _) => 1,
+        };
+        match (workers, self.flavor) {
+            (0, _) => wrong(
+                "Builder::workers(0): a runtime needs at least one worker; leave the setting out for \
+                 the default"
+                    .to_owned(),
+            ),
+            (WORKERS_TOO_MANY.., Flavor::MultiThread) => wrong(format!(
+                "Builder::workers({workers}): there can be at most {WORKERS_MAX}; one for each core is \
+                 the default"
+            )),
+            (1, _) | (_, Flavor::MultiThread) => Ok(workers),
+            (_, flavor) => wrong(format!(
+                "Builder::workers({workers}): the {flavor:?} flavour has exactly one worker; leave \
+                 the setting out"
+            )),
+        }
     }
 }
 
-fn check_workers(flavor: Flavor, workers: usize) -> io::Result<()> {
-    let message = match workers {
-        0 => "Builder::workers(0): a runtime needs at least one worker; leave the setting out for \
-              the default"
-            .to_owned(),
-        1 => return Ok(()),
-        _ => format!(
-            "Builder::workers({workers}): the {flavor:?} flavour has exactly one worker; leave the \
-             setting out"
-        ),
-    };
-    Err(io::Error::new(io::ErrorKind::InvalidInput, message))
-}
+const WORKERS_TOO_MANY: usize = WORKERS_MAX + 1;
 
 impl fmt::Debug for Builder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -186,6 +297,12 @@ pub struct Config {
     /// What decides in a deterministic run.
     pub choices: Option<Choices>,
     on_unobserved: Option<OnUnobserved>,
+    pub max_blocking_threads: usize,
+    /// What the names of threads begin with.
+    pub thread_name: String,
+    pub thread_stack_size: Option<usize>,
+    pub thread_keep_alive: Duration,
+    pub shutdown_timeout: Duration,
 }
 
 impl Config {
@@ -224,7 +341,12 @@ impl Config {
             payload_message(&*payload)
         );
         drop_payload(payload);
-        if let Err(payload) = catch_unwind(|| eprintln!("{message}")) {
+        self.report_line(&message);
+    }
+
+    /// Tells standard error of something that the program cannot be asked about.
+    pub fn report_line(&self, line: &str) {
+        if let Err(payload) = catch_unwind(|| eprintln!("{line}")) {
             drop_payload(payload);
         }
     }

@@ -14,39 +14,69 @@ use core::panic::Location;
 use core::ptr::{self, NonNull};
 use core::task::Waker;
 
-use tenter_sync::shim::{Arc, local};
+use tenter_sync::shim::local;
 
 use crate::handle::Handle;
-use crate::scheduler::current_thread::{Core, Scheduler};
+use crate::scheduler::current_thread::Core;
+use crate::scheduler::multi_thread::Worker;
+use crate::scheduler::shared::{Bank, Scheduler, SchedulerRef};
+use crate::task::Runnable;
 use crate::task::cell::Header;
 use crate::task::raw::YieldFlag;
 use crate::task::waker::WAKER;
 
 /// The run loop that a thread is in.
 pub struct Driving<'a> {
-    pub scheduler: &'a Arc<Scheduler>,
-    pub core: &'a Core,
+    pub scheduler: &'a SchedulerRef,
+    pub place: Place<'a>,
     /// Set by the task that is polled when it yields.
     pub yielded: YieldFlag,
     /// The task that is polled.
     pub task: Cell<Option<NonNull<Header>>>,
+    /// References to the scheduler for the tasks that are spawned here.
+    pub bank: Bank,
+}
+
+/// What the thread has of its scheduler.
+#[derive(Clone, Copy)]
+pub enum Place<'a> {
+    /// The core of a single-threaded one.
+    Thread(&'a Core),
+    /// It is one of many workers.
+    Worker(&'a Worker<'a>),
 }
 
 impl<'a> Driving<'a> {
     /// A run loop that is about to begin.
-    pub fn new(scheduler: &'a Arc<Scheduler>, core: &'a Core) -> Self {
+    pub fn new(scheduler: &'a SchedulerRef, place: Place<'a>) -> Self {
         Self {
             scheduler,
-            core,
+            place,
             yielded: Cell::new(false),
             task: Cell::new(None),
+            bank: Bank::default(),
         }
     }
 
     /// The scheduler, counted.
     #[inline]
-    pub fn shared(&self) -> Arc<Scheduler> {
-        Arc::clone(self.scheduler)
+    pub fn shared(&self) -> SchedulerRef {
+        self.bank.take(self.scheduler)
+    }
+
+    /// Takes in a task that was spawned on this thread.
+    #[inline]
+    pub fn adopt(&self, task: Runnable) {
+        match self.place {
+            Place::Thread(core) => core.adopt(self.scheduler, task),
+            Place::Worker(worker) => worker.adopt(task),
+        }
+    }
+}
+
+impl Drop for Driving<'_> {
+    fn drop(&mut self) {
+        self.bank.close(self.scheduler);
     }
 }
 
@@ -131,10 +161,24 @@ pub fn block<R>(place: &'static Location<'static>, body: impl FnOnce() -> R) -> 
     body()
 }
 
-/// Where the `block_on` that this thread is in was called.
-pub fn blocked_at() -> Option<&'static Location<'static>> {
-    let driving = with_driving(|driving| driving.map(|driving| driving.core.driven_at()));
-    driving.or_else(|| CONTEXT.with(|context| context.blocking.get()))
+/// Why this thread may not block, if it may not.
+pub fn blocked_at() -> Option<Blocked> {
+    let driving = with_driving(|driving| {
+        driving.map(|driving| match driving.place {
+            Place::Thread(core) => Blocked::At(core.driven_at()),
+            Place::Worker(_) => Blocked::Worker,
+        })
+    });
+    driving.or_else(|| CONTEXT.with(|context| context.blocking.get().map(Blocked::At)))
+}
+
+/// Why a thread may not block.
+#[derive(Clone, Copy, Debug)]
+pub enum Blocked {
+    /// It is in the `block_on` that was called there.
+    At(&'static Location<'static>),
+    /// It is a worker of a runtime.
+    Worker,
 }
 
 /// Makes `handle` the one that `spawn` uses on this thread. The number is for [`leave`].
@@ -181,6 +225,6 @@ pub fn current_handle() -> Option<Handle> {
 pub fn with_local_spawner<R>(body: impl FnOnce(Option<&Driving<'_>>) -> R) -> R {
     let top = CONTEXT.with(|context| context.top.get());
     with_driving(|driving| {
-        body(driving.filter(|driving| ptr::eq(Scheduler::address(driving.scheduler), top)))
+        body(driving.filter(|driving| ptr::eq(driving.scheduler.address(), top)))
     })
 }

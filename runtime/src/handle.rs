@@ -6,13 +6,14 @@ use core::marker::PhantomData;
 use core::panic::Location;
 use core::ptr;
 
-use tenter_sync::shim::{Arc, thread};
+use tenter_sync::shim::thread;
 
 use crate::block_on;
-use crate::context::{self, Driving};
+use crate::context::{self, Driving, Place};
 use crate::metrics::RuntimeMetrics;
 use crate::runtime::NestedRuntime;
-use crate::scheduler::current_thread::{Scheduler, TaskScheduler};
+use crate::scheduler::multi_thread::Entered;
+use crate::scheduler::shared::{Kind, Scheduler, SchedulerRef, TaskScheduler};
 use crate::task::JoinHandle;
 use crate::task::cell::{Extras, Local, Shared};
 use crate::task::raw;
@@ -21,15 +22,15 @@ use crate::task::raw;
 /// runtime, not the runtime: after its end, spawned tasks are cancelled at once.
 #[derive(Clone)]
 pub struct Handle {
-    scheduler: Arc<Scheduler>,
+    scheduler: SchedulerRef,
 }
 
 impl Handle {
-    pub(crate) fn new(scheduler: Arc<Scheduler>) -> Self {
+    pub(crate) fn new(scheduler: SchedulerRef) -> Self {
         Self { scheduler }
     }
 
-    pub(crate) fn scheduler(&self) -> &Arc<Scheduler> {
+    pub(crate) fn scheduler(&self) -> &SchedulerRef {
         &self.scheduler
     }
 
@@ -96,20 +97,19 @@ impl Handle {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        let scheduler = TaskScheduler(Arc::clone(&self.scheduler));
-        let (task, header) = raw::allocate(future, scheduler, Shared, extras, spawned_at);
-        let handle = JoinHandle::new(header);
-        let remote = context::with_driving(|driving| match driving {
-            Some(driving) if ptr::eq(&**driving.scheduler, &*self.scheduler) => {
-                driving.core.adopt(driving.scheduler, task);
-                None
+        let address = self.scheduler.address();
+        context::with_driving(|driving| match driving {
+            Some(driving) if ptr::eq(driving.scheduler.address(), address) => {
+                spawn_on(driving, future, Shared, extras, spawned_at)
             }
-            _ => Some(task),
-        });
-        if let Some(task) = remote {
-            self.scheduler.spawn_remote(task);
-        }
-        handle
+            _ => {
+                let scheduler = TaskScheduler(self.scheduler.clone());
+                let (task, header) = raw::allocate(future, scheduler, Shared, extras, spawned_at);
+                let handle = JoinHandle::new(header);
+                self.scheduler.spawn_remote(task);
+                handle
+            }
+        })
     }
 
     /// Spawns on the run loop that this thread is in, without touching the count of handles first.
@@ -154,7 +154,8 @@ impl Handle {
         F::Output: 'static,
     {
         context::with_local_spawner(|driving| {
-            let Some(driving) = driving else {
+            let one_thread = |driving: &&Driving<'_>| matches!(driving.place, Place::Thread(_));
+            let Some(driving) = driving.filter(one_thread) else {
                 panic!(
                     "tenter::spawn_local was called at {spawned_at} on {}, which does not drive a \
                      single-threaded tenter runtime. Call it inside Runtime::block_on of a \
@@ -173,7 +174,8 @@ impl Handle {
     }
 
     /// Runs a future on the calling thread until it is ready. Never runs the runtime's tasks: those of a
-    /// single-threaded runtime run only in `Runtime::block_on`.
+    /// single-threaded runtime run only in `Runtime::block_on`, those of a multi-threaded one on its
+    /// workers.
     ///
     /// # Panics
     ///
@@ -200,42 +202,33 @@ impl Handle {
 
     /// Makes this the runtime that `tenter::spawn` uses on this thread, until the guard is dropped.
     ///
-    /// Timers and sockets made in the meantime belong to the process-wide background drivers, so that
-    /// they make progress whether or not somebody drives the runtime; on a virtual clock, timers are
-    /// the runtime's.
+    /// Timers and sockets made in the meantime are driven by the workers of a multi-threaded runtime.
+    /// In a single-threaded one they belong to the process-wide background drivers, so that they make
+    /// progress whether or not somebody drives the runtime; on a virtual clock, timers are the runtime's.
     #[must_use = "the guard ends the entry when it is dropped"]
     pub fn enter(&self) -> EnterGuard<'_> {
-        let timers = self
-            .scheduler
-            .config
-            .is_virtual()
-            .then(|| self.scheduler.timers.enter());
+        let entered = match &self.scheduler.kind {
+            Kind::MultiThread(scheduler) => scheduler.enter_drivers(),
+            Kind::CurrentThread(scheduler) => Entered {
+                _timers: scheduler
+                    .config
+                    .is_virtual()
+                    .then(|| scheduler.timers.enter()),
+                _io: None,
+            },
+        };
         EnterGuard {
             number: context::enter(self.clone()),
-            _timers: timers,
+            _drivers: entered,
             _lent: PhantomData,
         }
     }
 
     /// What the runtime has done so far.
     pub fn metrics(&self) -> RuntimeMetrics {
-        let scheduler = &*self.scheduler;
-        let counters = &scheduler.counters;
-        let completed = counters.completed.get();
-        let spawned = counters.spawned.get();
-        RuntimeMetrics {
-            workers: 1,
-            alive_tasks: spawned.saturating_sub(completed),
-            spawned_tasks: spawned,
-            completed_tasks: completed,
-            remote_spawns: counters.remote_spawns.get(),
-            polls: counters.polls.get(),
-            parks: counters.parks.get(),
-            armed_timers: scheduler.timers.armed(),
-            waiting_io: scheduler.io.waiting(),
-            unobserved_failures: counters.unobserved.get(),
-            leaked_tasks: counters.leaked.get(),
-            poller_failures: counters.poller_failures.get(),
+        match &self.scheduler.kind {
+            Kind::CurrentThread(scheduler) => scheduler.metrics(),
+            Kind::MultiThread(scheduler) => scheduler.metrics(),
         }
     }
 }
@@ -252,7 +245,7 @@ fn spawn_on<F: Future, O: crate::task::cell::Ownership>(
     let scheduler = TaskScheduler(driving.shared());
     let (task, header) = raw::allocate(future, scheduler, ownership, extras, spawned_at);
     let handle = JoinHandle::new(header);
-    driving.core.adopt(driving.scheduler, task);
+    driving.adopt(task);
     handle
 }
 
@@ -266,8 +259,8 @@ fn thread_name() -> String {
 impl fmt::Debug for Handle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Handle")
-            .field("flavor", &self.scheduler.config.flavor)
-            .field("name", &self.scheduler.config.name)
+            .field("flavor", &self.scheduler.config().flavor)
+            .field("name", &self.scheduler.config().name)
             .finish_non_exhaustive()
     }
 }
@@ -302,7 +295,7 @@ impl std::error::Error for NotInRuntime {}
 #[derive(Debug)]
 pub struct EnterGuard<'a> {
     number: u64,
-    _timers: Option<tenter_timer::EnterGuard>,
+    _drivers: Entered,
     /// Stays on its thread.
     _lent: PhantomData<(&'a Handle, *const ())>,
 }

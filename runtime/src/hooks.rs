@@ -25,19 +25,26 @@ impl Hooks {
         call("on_thread_start", self.on_thread_start.as_ref());
     }
 
+    /// A worker begins. Nobody is there to be told of a panic, so it is only reported.
+    pub fn start_quietly(&self) {
+        call_quietly("on_thread_start", self.on_thread_start.as_ref());
+    }
+
+    /// A worker goes to sleep.
+    #[inline]
+    pub fn park_quietly(&self) {
+        call_quietly("on_thread_park", self.on_thread_park.as_ref());
+    }
+
+    /// A worker has woken up.
+    #[inline]
+    pub fn unpark_quietly(&self) {
+        call_quietly("on_thread_unpark", self.on_thread_unpark.as_ref());
+    }
+
     /// A thread has stopped driving. Called while unwinding too, so a panic is only reported.
     pub fn stop(&self) {
-        let Some(hook) = &self.on_thread_stop else {
-            return;
-        };
-        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| hook())) {
-            let message = message("on_thread_stop", &*payload);
-            drop_payload(payload);
-            // Printing panics too, if standard error is a pipe that nobody reads any more.
-            if let Err(payload) = catch_unwind(|| eprintln!("{message}")) {
-                drop_payload(payload);
-            }
-        }
+        call_quietly("on_thread_stop", self.on_thread_stop.as_ref());
     }
 
     /// A thread goes to sleep.
@@ -57,6 +64,26 @@ impl Hooks {
 fn call(name: &str, hook: Option<&Hook>) {
     if let Some(hook) = hook {
         guarded(name, hook);
+    }
+}
+
+#[inline]
+fn call_quietly(name: &str, hook: Option<&Hook>) {
+    if let Some(hook) = hook {
+        guarded_quietly(name, hook);
+    }
+}
+
+/// Calls a hook; its panic is printed.
+#[cold]
+fn guarded_quietly(name: &str, hook: &Hook) {
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| hook())) {
+        let message = message(name, &*payload);
+        drop_payload(payload);
+        // Printing panics too, if standard error is a pipe that nobody reads any more.
+        if let Err(payload) = catch_unwind(|| eprintln!("{message}")) {
+            drop_payload(payload);
+        }
     }
 }
 

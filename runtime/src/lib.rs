@@ -150,6 +150,8 @@ pub mod model {
     //! Internals for the model checker.
     use super::{Future, JoinHandle, Location};
 
+    pub use crate::blocking::thread::while_waiting;
+    pub use crate::blocking::{Home, Pool, Settings};
     pub use crate::scheduler::inbox::Inbox;
     pub use crate::scheduler::parking::Parking;
     pub use crate::task::Unobserved;

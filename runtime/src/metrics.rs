@@ -41,6 +41,7 @@ pub struct Counters {
     pub leaked: Counter,
     pub unobserved: Counter,
     pub poller_failures: Counter,
+    pub refused_threads: Counter,
 }
 
 /// What a runtime has done so far, and what it has before it. A snapshot: the figures are read one

@@ -26,7 +26,7 @@ pub struct MainConfig {
 impl Default for MainConfig {
     fn default() -> Self {
         Self {
-            flavor: Flavor::CurrentThread,
+            flavor: Flavor::MultiThread,
             workers: None,
             name: None,
         }
@@ -59,6 +59,7 @@ impl Default for TestConfig {
 
 fn builder(flavor: Flavor, seed: u64) -> Builder {
     match flavor {
+        Flavor::MultiThread => Builder::multi_thread(),
         Flavor::CurrentThread => Builder::current_thread(),
         Flavor::Deterministic => Builder::deterministic(seed),
     }

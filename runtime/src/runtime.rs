@@ -7,12 +7,13 @@ use core::time::Duration;
 use std::io;
 
 use crate::block_on;
-use crate::builder::{Builder, Config};
-use crate::context;
+use crate::builder::{Builder, Config, Flavor};
+use crate::context::{self, Blocked};
 use crate::handle::{EnterGuard, Handle};
 use crate::metrics::RuntimeMetrics;
-use crate::scheduler::current_thread::Scheduler;
+use crate::scheduler::shared::{Kind, SchedulerRef};
 use crate::scheduler::shutdown::{self, ShutdownReport};
+use crate::scheduler::{current_thread, multi_thread};
 use crate::task::JoinHandle;
 
 /// A runtime. Dropping it ends it: every task that has not ended is cancelled and dropped.
@@ -33,11 +34,13 @@ use crate::task::JoinHandle;
 #[doc(alias = "event loop")]
 pub struct Runtime {
     handle: Handle,
+    /// Nothing is left for the drop to do.
+    ended: bool,
 }
 
 impl Runtime {
-    /// A runtime with the default settings: in this version, on the thread that calls
-    /// [`block_on`](Self::block_on).
+    /// A runtime with the default settings: many threads, one worker for each core that this process may
+    /// use.
     ///
     /// # Errors
     ///
@@ -49,19 +52,27 @@ impl Runtime {
 
     /// The settings of [`new`](Self::new), to be changed.
     pub fn builder() -> Builder {
-        Builder::current_thread()
+        Builder::multi_thread()
     }
 
-    pub(crate) fn with_config(config: Config) -> Self {
-        Self {
-            handle: Handle::new(Scheduler::new(config)),
-        }
+    pub(crate) fn with_config(config: Config, workers: usize) -> io::Result<Self> {
+        let scheduler = match config.flavor {
+            Flavor::MultiThread => multi_thread::Scheduler::start(config, workers)?,
+            Flavor::CurrentThread | Flavor::Deterministic => {
+                SchedulerRef::new(Kind::CurrentThread(current_thread::Scheduler::new(config)))
+            }
+        };
+        Ok(Self {
+            handle: Handle::new(scheduler),
+            ended: false,
+        })
     }
 
-    /// Runs a future to its end, and the runtime's tasks meanwhile.
+    /// Runs a future to its end on the calling thread. The tasks of a multi-threaded runtime run on its
+    /// workers; those of a single-threaded one run on this thread meanwhile.
     ///
     /// The future need not be `Send` and may borrow. If another thread is in `block_on` of the same
-    /// runtime, this thread runs only its own future until the other is done.
+    /// single-threaded runtime, this thread runs only its own future until the other is done.
     ///
     /// # Panics
     ///
@@ -83,10 +94,11 @@ impl Runtime {
     #[track_caller]
     pub fn try_block_on<F: Future>(&self, future: F) -> Result<F::Output, NestedRuntime> {
         let at = NestedRuntime::check("Runtime::block_on")?;
-        Ok(block_on::drive(self.handle.scheduler(), at, future))
+        Ok(block_on::run(self.handle.scheduler(), at, future))
     }
 
-    /// Spawns a task. It runs while some thread is in [`block_on`](Self::block_on).
+    /// Spawns a task. In a single-threaded runtime it runs while some thread is in
+    /// [`block_on`](Self::block_on).
     #[track_caller]
     pub fn spawn<F>(&self, future: F) -> JoinHandle<F::Output>
     where
@@ -112,22 +124,44 @@ impl Runtime {
         self.handle.metrics()
     }
 
-    /// Ends the runtime and reports what had not ended by itself. `timeout` bounds the wait for other
-    /// threads; a single-threaded runtime has none, and takes as long as the destructors of its tasks.
-    pub fn shutdown_timeout(self, timeout: Duration) -> ShutdownReport {
-        let _ = timeout;
-        shutdown::shut_down(self.handle.scheduler())
+    /// Ends the runtime and reports what had not ended by itself. `timeout` bounds the wait for polls and
+    /// blocking jobs that are in progress; what has not ended then is in
+    /// [`ShutdownReport::stuck_tasks`], and is ended when it lets go. The destructors of tasks of a
+    /// single-threaded runtime run on this thread, and take as long as they take.
+    pub fn shutdown_timeout(mut self, timeout: Duration) -> ShutdownReport {
+        self.ended = true;
+        self.end(Some(timeout))
     }
 
     /// Ends the runtime without waiting for other threads.
-    pub fn shutdown_background(self) {
-        drop(self);
+    pub fn shutdown_background(mut self) {
+        self.ended = true;
+        let _ = self.end(Some(Duration::ZERO));
+    }
+
+    fn end(&self, timeout: Option<Duration>) -> ShutdownReport {
+        let scheduler = self.handle.scheduler();
+        match &scheduler.kind {
+            Kind::CurrentThread(one) => shutdown::shut_down(scheduler, one),
+            Kind::MultiThread(many) => many.shut_down(scheduler, timeout),
+        }
     }
 }
 
 impl Drop for Runtime {
     fn drop(&mut self) {
-        let _ = shutdown::shut_down(self.handle.scheduler());
+        if self.ended {
+            return;
+        }
+        let config = self.handle.scheduler().config();
+        let report = self.end(Some(config.shutdown_timeout));
+        if !report.stuck_tasks.is_empty() {
+            config.report_line(&format!(
+                "tenter: a runtime was dropped, and after {:?} not everything had ended: {report}. What is \
+                 left ends when it lets go. Runtime::shutdown_timeout returns this as a value",
+                config.shutdown_timeout
+            ));
+        }
     }
 }
 
@@ -144,7 +178,7 @@ impl fmt::Debug for Runtime {
 pub struct NestedRuntime {
     what: &'static str,
     at: &'static Location<'static>,
-    outer: &'static Location<'static>,
+    outer: Blocked,
 }
 
 impl NestedRuntime {
@@ -163,9 +197,14 @@ impl fmt::Display for NestedRuntime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} was called at {} on a thread that runs the tasks of a runtime (since {}). It would \
-             block all of them. Use `.await` instead, or move the call to a thread of its own",
-            self.what, self.at, self.outer
+            "{} was called at {} on a thread that runs the tasks of a runtime",
+            self.what, self.at
+        )?;
+        if let Blocked::At(outer) = self.outer {
+            write!(f, " (since {outer})")?;
+        }
+        f.write_str(
+            ". It would block them. Use `.await` instead, or move the call to a thread of its own",
         )
     }
 }
@@ -197,5 +236,5 @@ pub fn run<F: Future>(main: F) -> F::Output {
     };
     let runtime = Runtime::new()
         .unwrap_or_else(|error| panic!("tenter::run at {at} could not make a runtime: {error}"));
-    block_on::drive(runtime.handle.scheduler(), at, main)
+    block_on::run(runtime.handle.scheduler(), at, main)
 }

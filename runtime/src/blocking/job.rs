@@ -12,7 +12,7 @@ use std::io;
 use tenter_sync::shim::local;
 
 use crate::handle::Handle;
-use crate::scheduler::current_thread::TaskScheduler;
+use crate::scheduler::shared::TaskScheduler;
 use crate::task::cell::Schedule;
 use crate::task::raw::{self, Ran, YieldFlag};
 use crate::task::{CancelReason, Runnable, Unobserved, cancel};
@@ -89,7 +89,7 @@ impl<H: Home> Schedule for Scheduler<H> {
 /// Runs a job on the calling thread, or ends it if it was cancelled while it was queued.
 pub fn run(task: Runnable) {
     // SAFETY: (a) a job has no owner: it is made with `cell::Shared`.
-    let ran = unsafe { task.run(&YieldFlag::new(false), |_| ()) };
+    let ran = unsafe { task.run(&YieldFlag::new(false), |_| None, |_| ()) };
     debug_assert!(
         matches!(ran, Ran::Finished),
         "a job is ready after its only poll"

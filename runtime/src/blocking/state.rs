@@ -44,16 +44,17 @@ use std::sync::Arc as StdArc;
 
 use tenter_sync::parker::{Parker, Unparked};
 use tenter_sync::planted;
+use tenter_sync::shim::size;
 use tenter_timer::{Clock, Instant};
 
 use super::report::{Metrics, RunningJob, StuckJob, thread_name};
 use crate::scheduler::run_queue::RunQueue;
 use crate::task::Runnable;
 
-/// How long the scout naps.
-pub const NAP: Duration = Duration::from_micros(200);
+/// How long the scout naps. In a model the nap is over at once.
+pub const NAP: Duration = Duration::from_micros(size(200, 0) as u64);
 /// A queue of this length is taken from at once: there is no burst to sit out.
-const SHORT: usize = 4;
+const SHORT: usize = size(4, 0);
 /// A queue that lasts for more naps than this, at the rate of the last one, is slow.
 const NAPS_MAX: u64 = 10;
 /// How long no thread is started after the system refused one while others run jobs.
@@ -399,6 +400,18 @@ impl State {
         Next::Sleep
     }
 
+    /// Part of a planted bug: whether nothing is queued, as seen before the lock is taken again.
+    pub fn is_quiet(&self) -> bool {
+        self.queue.is_empty() && !self.closed
+    }
+
+    /// Part of a planted bug: falls asleep on that word.
+    pub fn rest_blindly(&mut self, number: usize) -> Next {
+        self.seats[number].job = None;
+        self.set(number, Doing::Coming);
+        self.rest(number)
+    }
+
     fn nap(&mut self, number: usize) -> Next {
         self.set(number, Doing::Scout);
         self.scout = Some(number);
@@ -415,7 +428,8 @@ impl State {
         if left > SHORT && left as u64 <= moved * NAPS_MAX {
             return self.nap(number);
         }
-        if left == 0 || self.busy >= self.limits.max {
+        let gives_up = planted!("blocking.scout_gives_up");
+        if left == 0 || self.busy >= self.limits.max || gives_up {
             return self.rest(number);
         }
         self.take(number, moved == 0)
@@ -472,6 +486,9 @@ impl State {
     /// The job of this thread begins to wait in a `block_on`.
     pub fn begin_wait(&mut self, number: usize) -> Help {
         self.set(number, Doing::Waiting);
+        if planted!("blocking.wait_without_look") {
+            return Help::Nobody;
+        }
         self.look()
     }
 

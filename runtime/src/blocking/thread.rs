@@ -5,6 +5,8 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc as StdArc;
 
+use tenter_sync::parker::Unparked;
+use tenter_sync::planted;
 use tenter_sync::shim::{local, thread};
 
 use super::report::{print, thread_name};
@@ -151,23 +153,35 @@ impl Place {
 impl Shared {
     fn work(self: &StdArc<Self>, number: usize) {
         let parker = self.state.lock().parker(number);
-        let mut next = self.state.lock().seek(number);
+        let mut next = self.seek(number);
         loop {
             let timeout = match next {
                 Next::Run(task, help) => {
                     // First, for the job may take long, or wait for those behind it.
                     self.carry_out(help);
                     job::run(task);
-                    next = self.state.lock().seek(number);
+                    next = self.seek(number);
                     continue;
                 }
                 Next::Sleep => self.settings.keep_alive,
                 Next::Nap => NAP,
                 Next::Leave => return,
             };
-            let how = parker.park(Some(timeout));
+            let how = if timeout.is_zero() {
+                Unparked::TimedOut
+            } else {
+                parker.park(Some(timeout))
+            };
             next = self.state.lock().woke(number, how);
         }
+    }
+
+    #[inline]
+    fn seek(&self, number: usize) -> Next {
+        if planted!("blocking.rest_without_recheck") && self.state.lock().is_quiet() {
+            return self.state.lock().rest_blindly(number);
+        }
+        self.state.lock().seek(number)
     }
 }
 

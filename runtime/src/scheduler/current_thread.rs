@@ -38,7 +38,7 @@ use std::sync::Arc as StdArc;
 use tenter_io as io;
 use tenter_sync::planted;
 use tenter_sync::shim::thread::{self, ThreadId};
-use tenter_sync::shim::{Arc, size};
+use tenter_sync::shim::size;
 use tenter_timer::{Instant, Timers};
 
 use super::inbox::Inbox;
@@ -47,12 +47,13 @@ use super::owned::OwnedList;
 use super::parking::{Parking, ThreadParker};
 use super::run_queue::RunQueue;
 use super::seat::Seat;
+use super::shared;
 use crate::builder::Config;
-use crate::context::{self, Driving};
-use crate::metrics::Counters;
-use crate::task::cell::{Header, Schedule};
+use crate::context::{self, Driving, Place};
+use crate::metrics::{Counters, RuntimeMetrics};
+use crate::task::Runnable;
+use crate::task::cell::Header;
 use crate::task::raw::Ran;
-use crate::task::{Runnable, Unobserved};
 
 /// Polls between two looks at the inbox and the clock. Enough to make the clock's price vanish; few
 /// enough that a change from short polls to long ones is noticed after a handful of milliseconds.
@@ -95,25 +96,10 @@ pub enum RunEnded {
     Wanted(ThreadId),
 }
 
-/// What a task keeps of its scheduler.
-pub struct TaskScheduler(pub Arc<Scheduler>);
-
-impl Schedule for TaskScheduler {
-    #[inline]
-    fn schedule(&self, task: Runnable) {
-        self.0.schedule(task);
-    }
-
-    fn unobserved(&self, failure: &Unobserved<'_>) {
-        self.0.counters.unobserved.add_shared(1);
-        self.0.config.report_unobserved(failure);
-    }
-}
-
 impl Scheduler {
     /// A scheduler that nobody drives yet.
     #[track_caller]
-    pub fn new(config: Config) -> Arc<Self> {
+    pub fn new(config: Config) -> Self {
         let parking = Parking::new();
         let clock = config.clock();
         let timers = Timers::new(clock, parking.waker());
@@ -130,7 +116,7 @@ impl Scheduler {
             last_check: Cell::new(timers.clock().now()),
             driven_at: Cell::new(Location::caller()),
         };
-        Arc::new(Self {
+        Self {
             inbox: Inbox::new(),
             parking,
             timers,
@@ -138,20 +124,17 @@ impl Scheduler {
             config,
             counters: Counters::default(),
             seat: Seat::new(Box::new(core)),
-        })
-    }
-
-    /// The address that tells two schedulers apart.
-    pub fn address(&self) -> *const Scheduler {
-        self
+        }
     }
 
     /// Queues a task that was woken: here, if this thread drives, else in the inbox.
     #[inline]
-    fn schedule(&self, task: Runnable) {
+    pub fn schedule(&self, address: *const shared::Scheduler, task: Runnable) {
         let remote = context::with_driving(|driving| match driving {
-            Some(driving) if ptr::eq(&**driving.scheduler, self) => {
-                driving.core.enqueue(task);
+            Some(driving) if ptr::eq(driving.scheduler.address(), address) => {
+                if let Place::Thread(core) = driving.place {
+                    core.enqueue(task);
+                }
                 None
             }
             _ => Some(task),
@@ -165,20 +148,24 @@ impl Scheduler {
     }
 
     /// Takes a task in that another thread spawned, or ends it if the runtime has ended.
-    pub fn spawn_remote(&self, task: Runnable) {
+    pub fn spawn_remote(&self, shared: &shared::Scheduler, task: Runnable) {
         self.counters.remote_spawns.add_shared(1);
         match self.inbox.push(task) {
             Ok(()) => self.parking.wake_if_parked(),
-            Err(task) => refuse(self, task),
+            Err(task) => refuse(shared, task),
         }
     }
 
     /// Runs tasks until `done`, or until the core is wanted by a thread that has tasks of its own.
-    pub fn run_until(&self, driving: &Driving<'_>, done: impl Fn() -> bool) -> RunEnded {
-        let core = driving.core;
+    pub fn run_until(
+        &self,
+        driving: &Driving<'_>,
+        core: &Core,
+        done: impl Fn() -> bool,
+    ) -> RunEnded {
         let mut rounds = 0;
         loop {
-            let full = self.run_burst(driving, &done);
+            let full = self.run_burst(driving, core, &done);
             if done() {
                 return RunEnded::Done;
             }
@@ -212,13 +199,12 @@ impl Scheduler {
 
     /// Runs ready tasks, at most a burst of them. True: there may be more.
     #[inline]
-    fn run_burst(&self, driving: &Driving<'_>, done: &impl Fn() -> bool) -> bool {
-        let core = driving.core;
+    fn run_burst(&self, driving: &Driving<'_>, core: &Core, done: &impl Fn() -> bool) -> bool {
         for _ in 0..core.burst.get() {
             let Some(task) = self.next_task(core) else {
                 return false;
             };
-            self.run_task(driving, task);
+            self.run_task(driving, core, task);
             if done() {
                 return false;
             }
@@ -235,8 +221,7 @@ impl Scheduler {
     }
 
     #[inline]
-    fn run_task(&self, driving: &Driving<'_>, task: Runnable) {
-        let core = driving.core;
+    fn run_task(&self, driving: &Driving<'_>, core: &Core, task: Runnable) {
         if let Some(owner) = task.owner() {
             if owner != thread::current_id() {
                 // C2: its owner will find it when it drives next.
@@ -251,8 +236,10 @@ impl Scheduler {
             core.owned.remove(header);
             self.counters.completed.add(1);
         };
+        // It is on the list since it was taken in.
+        let enlist = |_: &Header| None;
         // SAFETY: (a) the owner, if any, is this thread.
-        let ran = unsafe { task.run(&driving.yielded, unlist) };
+        let ran = unsafe { task.run(&driving.yielded, enlist, unlist) };
         driving.task.set(outer);
         if let Ran::Requeue(task) = ran {
             core.queue.push(task);
@@ -262,7 +249,7 @@ impl Scheduler {
     /// Moves what other threads woke or spawned to the queue.
     pub fn take_inbox(&self, core: &Core) {
         for task in self.inbox.take() {
-            core.adopt_remote(self, task);
+            core.adopt_remote(&self.counters, task);
         }
     }
 
@@ -367,6 +354,26 @@ impl Scheduler {
         }
     }
 
+    /// What it has done so far.
+    pub fn metrics(&self) -> RuntimeMetrics {
+        let completed = self.counters.completed.get();
+        let spawned = self.counters.spawned.get();
+        RuntimeMetrics {
+            workers: 1,
+            alive_tasks: spawned.saturating_sub(completed),
+            spawned_tasks: spawned,
+            completed_tasks: completed,
+            remote_spawns: self.counters.remote_spawns.get(),
+            polls: self.counters.polls.get(),
+            parks: self.counters.parks.get(),
+            armed_timers: self.timers.armed(),
+            waiting_io: self.io.waiting(),
+            unobserved_failures: self.counters.unobserved.get(),
+            leaked_tasks: self.counters.leaked.get(),
+            poller_failures: self.counters.poller_failures.get(),
+        }
+    }
+
     /// Ends every task and closes everything. Only with the core, and in its context.
     pub fn close_drivers(&self) {
         self.parking.set_poller(None);
@@ -387,10 +394,10 @@ impl Core {
 
     /// Takes in a task that this thread spawned.
     #[inline]
-    pub fn adopt(&self, scheduler: &Scheduler, task: Runnable) {
-        scheduler.counters.spawned.add(1);
+    pub fn adopt(&self, scheduler: &shared::Scheduler, task: Runnable) {
+        scheduler.counters().spawned.add(1);
         if self.closing.get() {
-            scheduler.counters.completed.add(1);
+            scheduler.counters().completed.add(1);
             refuse(scheduler, task);
             return;
         }
@@ -398,10 +405,10 @@ impl Core {
         self.queue.push(task);
     }
 
-    fn adopt_remote(&self, scheduler: &Scheduler, task: Runnable) {
+    fn adopt_remote(&self, counters: &Counters, task: Runnable) {
         // A task that has never run comes through the inbox only when another thread spawned it.
         if task.header().state.load().is_fresh() {
-            scheduler.counters.spawned.add(1);
+            counters.spawned.add(1);
             self.owned.insert(task.pointer());
         }
         self.queue.push(task);

@@ -15,7 +15,7 @@ use core::cell::RefCell;
 
 use tenter_sync::shim::local;
 
-use super::current_thread::Scheduler;
+use super::shared::Scheduler;
 use crate::task::Runnable;
 use crate::task::raw;
 
@@ -46,7 +46,7 @@ pub fn refuse(scheduler: &Scheduler, task: Runnable) {
     match queue(task) {
         Turn::Wait => {}
         Turn::Leak(task) => {
-            scheduler.counters.leaked.add_shared(1);
+            scheduler.counters().leaked.add_shared(1);
             // SAFETY: the scheduler's reference is ours, and given to nobody.
             unsafe { raw::leak(task.into_raw()) };
         }

@@ -6,6 +6,8 @@
 //! | [`deterministic`] | the same loop on a virtual clock: the jump, the report, the choices |
 //! | [`inbox`] | tasks that other threads woke or spawned |
 //! | [`run_queue`], [`owned`] | tasks that are ready, and all tasks: one thread at a time |
+//! | [`multi_thread`] | many threads that take work from each other |
+//! | [`shared`] | a scheduler of whatever flavour, and the references to it |
 //! | [`late`] | tasks that come after the end |
 //! | [`seat`] | where the core is while nobody drives, and who waits for it |
 //! | [`parking`] | how the thread sleeps, and how others wake it |
@@ -17,10 +19,13 @@ pub mod deterministic;
 pub mod inbox;
 #[expect(unsafe_code, reason = "ends tasks")]
 pub mod late;
+pub mod multi_thread;
 #[expect(unsafe_code, reason = "an intrusive list of tasks")]
 pub mod owned;
 pub mod parking;
 #[expect(unsafe_code, reason = "an intrusive queue of tasks")]
 pub mod run_queue;
 pub mod seat;
+#[expect(unsafe_code, reason = "a counted pointer")]
+pub mod shared;
 pub mod shutdown;

@@ -1,7 +1,7 @@
 //! The list of all tasks of a scheduler that have not ended: how shutdown finds those that sleep.
 //!
-//! Doubly linked through the tasks; only the driving thread touches it. A task that another thread
-//! spawned is linked when it leaves the inbox.
+//! Doubly linked through the tasks; only one thread at a time touches it: the one that drives a
+//! single-threaded scheduler, or the one that holds the lock around the list of a worker.
 
 use core::cell::Cell;
 use core::ptr::NonNull;
@@ -55,6 +55,11 @@ impl OwnedList {
         Some(task)
     }
 
+    /// The newest task.
+    pub fn first(&self) -> Option<NonNull<Header>> {
+        self.head.get()
+    }
+
     /// Shows every task, newest first.
     pub fn for_each(&self, mut show: impl FnMut(&Header)) {
         let mut rest = self.head.get();
@@ -70,6 +75,6 @@ impl OwnedList {
 fn with_links<R>(task: NonNull<Header>, body: impl FnOnce(&mut Links) -> R) -> R {
     // SAFETY: the caller's task is on the list or goes there: alive by the scheduler's reference.
     let header = unsafe { task.as_ref() };
-    // SAFETY: only the driving thread touches links, and `body` does not reach another task's.
+    // SAFETY: only one thread at a time touches links, and `body` does not reach another task's.
     header.owned.with_mut(|links| body(unsafe { &mut *links }))
 }

@@ -14,6 +14,8 @@ use tenter_sync::planted;
 use tenter_sync::shim::Mutex;
 use tenter_sync::shim::atomic::{Ordering, fence};
 
+use crate::blocking::thread::while_waiting;
+
 /// What wakers, timers and the poller know of the thread.
 #[derive(Debug)]
 pub struct Parking {
@@ -118,9 +120,14 @@ impl ThreadParker {
         Arc::new(Self(Parker::new()))
     }
 
-    /// Sleeps until woken.
+    /// Sleeps until woken. On a thread of the blocking pool, another one may stand in meanwhile.
     pub fn park(&self) {
-        let _ = self.0.park(None);
+        let _ = while_waiting(|| self.0.park(None));
+    }
+
+    /// Sleeps until woken, but not longer than `timeout`.
+    pub fn park_timeout(&self, timeout: Option<Duration>) {
+        let _ = self.0.park(timeout);
     }
 
     /// Wakes the thread.

@@ -45,6 +45,18 @@ impl RunQueue {
         self.len.set(self.len.get() + 1);
     }
 
+    /// Puts the tasks of another queue at the end, in their order, and leaves that one empty.
+    pub fn append(&self, more: &RunQueue) {
+        let Some(first) = more.head.take() else {
+            return;
+        };
+        match self.tail.replace(more.tail.take()) {
+            Some(tail) => set_next(tail, Some(first)),
+            None => self.head.set(Some(first)),
+        }
+        self.len.set(self.len.get() + more.len.take());
+    }
+
     /// Takes the first task.
     #[inline]
     pub fn pop(&self) -> Option<Runnable> {

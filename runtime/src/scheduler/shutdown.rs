@@ -14,15 +14,17 @@
 
 use core::fmt;
 use core::panic::Location;
+use core::num::NonZeroU64;
 use core::ptr::NonNull;
 use std::sync::Arc as StdArc;
 
 use tenter_sync::planted;
-use tenter_sync::shim::{Arc, thread};
+use tenter_sync::shim::thread;
 
 use super::current_thread::{Core, Scheduler};
 use super::late::refuse;
-use crate::context::{self, Driving};
+use super::shared::SchedulerRef;
+use crate::context::{self, Driving, Place};
 use crate::handle::Handle;
 use crate::task::TaskId;
 use crate::task::cell::Header;
@@ -47,6 +49,8 @@ pub struct ShutdownReport {
     pub leaked: usize,
     /// The first of them (at most 64).
     pub leaked_tasks: Vec<LeftTask>,
+    /// Tasks whose poll had not ended when the time was up. They are ended when it does.
+    pub stuck_tasks: Vec<LeftTask>,
 }
 
 /// A task that had not ended when its runtime did.
@@ -64,12 +68,36 @@ pub struct LeftTask {
 impl ShutdownReport {
     /// Whether every task had ended.
     pub fn is_clean(&self) -> bool {
-        self.cancelled == 0 && self.leaked == 0
+        self.cancelled == 0 && self.leaked == 0 && self.stuck_tasks.is_empty()
     }
 
-    fn cancelled(&mut self, task: &Header) {
+    pub(crate) fn cancelled(&mut self, task: &Header) {
         self.cancelled += 1;
         note(&mut self.cancelled_tasks, task);
+    }
+
+    pub(crate) fn stuck(
+        &mut self,
+        id: u64,
+        name: Option<StdArc<str>>,
+        spawned_at: &'static Location<'static>,
+    ) {
+        if let Some(id) = NonZeroU64::new(id) {
+            self.stuck_tasks.push(LeftTask {
+                id: TaskId(id),
+                name,
+                spawned_at,
+            });
+        }
+    }
+
+    /// Adds what another thread found.
+    pub(crate) fn merge(&mut self, part: Self) {
+        self.cancelled += part.cancelled;
+        self.leaked += part.leaked;
+        let tasks = part.cancelled_tasks.into_iter();
+        let room = NAMED_MAX.saturating_sub(self.cancelled_tasks.len());
+        self.cancelled_tasks.extend(tasks.take(room));
     }
 
     fn leaked(&mut self, task: &Header) {
@@ -95,9 +123,13 @@ impl fmt::Display for ShutdownReport {
             "{} tasks cancelled, {} leaked",
             self.cancelled, self.leaked
         )?;
+        if !self.stuck_tasks.is_empty() {
+            write!(f, ", {} still in a poll", self.stuck_tasks.len())?;
+        }
         let cancelled = self.cancelled_tasks.iter().map(|task| ("cancelled", task));
         let leaked = self.leaked_tasks.iter().map(|task| ("leaked", task));
-        for (what, task) in cancelled.chain(leaked) {
+        let stuck = self.stuck_tasks.iter().map(|task| ("still in a poll", task));
+        for (what, task) in cancelled.chain(leaked).chain(stuck) {
             write!(f, "\n  {what}: task {}", task.id)?;
             if let Some(name) = &task.name {
                 write!(f, " \"{name}\"")?;
@@ -109,20 +141,21 @@ impl fmt::Display for ShutdownReport {
 }
 
 /// Ends a runtime. The second call finds nothing to do.
-pub fn shut_down(scheduler: &Arc<Scheduler>) -> ShutdownReport {
+pub fn shut_down(shared: &SchedulerRef, scheduler: &Scheduler) -> ShutdownReport {
     // 1.
     let Some(core) = scheduler.seat.take() else {
         return ShutdownReport::default();
     };
-    let entered = context::enter(Handle::new(Arc::clone(scheduler)));
-    let driving = Driving::new(scheduler, &core);
-    let report = context::drive(&driving, || end_all(scheduler, &core));
+    let entered = context::enter(Handle::new(shared.clone()));
+    let driving = Driving::new(shared, Place::Thread(&core));
+    let report = context::drive(&driving, || end_all(shared, scheduler, &core));
+    drop(driving);
     context::leave(entered);
     drop(core);
     report
 }
 
-fn end_all(scheduler: &Scheduler, core: &Core) -> ShutdownReport {
+fn end_all(shared: &SchedulerRef, scheduler: &Scheduler, core: &Core) -> ShutdownReport {
     let mut report = ShutdownReport::default();
     // 2.
     core.close();
@@ -138,7 +171,7 @@ fn end_all(scheduler: &Scheduler, core: &Core) -> ShutdownReport {
             report.cancelled(task.header());
             scheduler.counters.spawned.add(1);
             scheduler.counters.completed.add(1);
-            refuse(scheduler, task);
+            refuse(shared, task);
         }
     }
     // 4.

@@ -179,26 +179,33 @@ impl Runnable {
         unsafe { owner_of(self.0) }
     }
 
-    /// Runs the task once. `yielded` is where the poll says that it yields. `unlist` takes it off the scheduler's list if it ends here; the
-    /// scheduler's reference goes with it.
+    /// Runs the task once. `yielded` is where the poll says that it yields. `enlist` puts it on a list of
+    /// the scheduler if it goes on after its first poll, and says which one; `unlist` takes it off if it
+    /// ends here, and the scheduler's reference goes with it.
     ///
     /// # Safety
     ///
     /// (a) If the task has an owner, this is its thread.
     #[inline]
-    pub unsafe fn run(self, yielded: &YieldFlag, unlist: impl FnOnce(&Header)) -> Ran {
+    pub unsafe fn run(
+        self,
+        yielded: &YieldFlag,
+        enlist: impl FnOnce(&Header) -> Option<usize>,
+        unlist: impl FnOnce(&Header),
+    ) -> Ran {
         let task = self.0;
         // SAFETY: S1: alive until complete.
         let header = unsafe { task.as_ref() };
         header.live.touch();
-        match header.state.begin_poll() {
-            BeginPoll::Poll => {}
+        let first = match header.state.begin_poll() {
+            BeginPoll::Poll => false,
+            BeginPoll::PollFirst => true,
             BeginPoll::Discard => {
                 // SAFETY: `begin_poll` gave RUNNING and CLEANING; on the right thread by (a).
                 unsafe { cancel_and_finish(task, unlist) };
                 return Ran::Finished;
             }
-        }
+        };
         header.slot.clear_waiting_on();
         // SAFETY: (a) S1 and then S2 keep the task alive during the poll; (b) never dropped.
         let waker = unsafe { waker::lend(task) };
@@ -214,10 +221,14 @@ impl Runnable {
             unsafe { finish(task, unlist) };
             return Ran::Finished;
         }
-        match header
-            .state
-            .end_poll(header.is_shielded(), yielded.replace(false))
-        {
+        if first {
+            // While RUNNING is ours: after `end_poll` another thread may run the task, and end it.
+            if let Some(list) = enlist(header) {
+                header.state.enlist(list);
+            }
+        }
+        let yielded = yielded.replace(false);
+        match header.state.end_poll(header.is_shielded(), yielded) {
             EndPoll::Requeue => Ran::Requeue(Runnable(task)),
             EndPoll::Release => Ran::Parked,
             EndPoll::Discard => {
@@ -264,6 +275,16 @@ pub unsafe fn shut_down(task: NonNull<Header>, unlist: impl FnOnce(&Header)) {
             "a task on the list is neither complete nor running: {header:?}"
         );
     }
+}
+
+/// Ends a task that was taken from its sleep by `State::claim_idle_for_shutdown`.
+///
+/// # Safety
+///
+/// (a) The claim is the caller's, and used once; (b) the task has no owner.
+pub unsafe fn end_claimed(task: NonNull<Header>, unlist: impl FnOnce(&Header)) {
+    // SAFETY: RUNNING and CLEANING are ours; on the right thread by (b).
+    unsafe { cancel_and_finish(task, unlist) };
 }
 
 /// Ends a `!Send` task away from its owner: whoever joins it learns that it was cancelled, but the

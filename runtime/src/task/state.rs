@@ -36,6 +36,7 @@
 //! - S4: JOIN is never set again once it is clear, and JOIN_WAKER only while JOIN is set.
 //! - S5: CANCEL is never cleared: cancellation is level-triggered.
 //! - S6: the task is freed by whoever takes the count of references to zero.
+//! - S7: the number of the list is written once, and only by the holder of RUNNING.
 //!
 //! # Ordering
 //!
@@ -53,8 +54,8 @@ use tenter_sync::planted;
 use tenter_sync::shim::Guess;
 use tenter_sync::shim::atomic::{AtomicUsize, Ordering};
 
-// | 63 … 9 | 8     | 7        | 6        | 5      | 4          | 3    | 2        | 1       | 0         |
-// | refs   | FRESH | CLEANING | SHIELDED | CANCEL | JOIN_WAKER | JOIN | COMPLETE | RUNNING | SCHEDULED |
+// | 63 … 48 | 47 … 9 | 8     | 7        | 6        | 5      | 4          | 3    | 2        | 1       | 0         |
+// | list    | refs   | FRESH | CLEANING | SHIELDED | CANCEL | JOIN_WAKER | JOIN | COMPLETE | RUNNING | SCHEDULED |
 const SCHEDULED: usize = 1 << 0;
 const RUNNING: usize = 1 << 1;
 const COMPLETE: usize = 1 << 2;
@@ -67,10 +68,20 @@ const CLEANING: usize = 1 << 7;
 const FRESH: usize = 1 << 8;
 const ONE_REF: usize = 1 << 9;
 const FLAGS: usize = ONE_REF - 1;
+const REFS: usize = LIST_ONE - ONE_REF;
+/// The number of the list that the task is on, counted from one; 0 is none. Written once, by the
+/// holder of RUNNING.
+const LIST_SHIFT: u32 = usize::BITS - LIST_BITS;
+/// As many bits as numbers of workers have; half a word of 32 bits keeps enough for the references.
+const LIST_BITS: u32 = if usize::BITS == 64 { 16 } else { 8 };
+const LIST_ONE: usize = 1 << LIST_SHIFT;
 /// One reference is the scheduler's until the task is complete, the other the join handle's.
 const SPAWNED: usize = SCHEDULED | JOIN | FRESH | (2 * ONE_REF);
 /// More references than this can only come from leaking wakers without end.
-const REFS_MAX: usize = usize::MAX >> 1;
+const REFS_MAX: usize = REFS / 2;
+
+/// How many lists the word can tell apart.
+pub const LISTS_MAX: usize = (1 << LIST_BITS) - 1;
 
 /// A value of the word.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -104,6 +115,8 @@ pub enum AfterCancel {
 pub enum BeginPoll {
     /// Poll the future.
     Poll,
+    /// Poll it for the first time.
+    PollFirst,
     /// Drop the future: it was cancelled before it ever ran.
     Discard,
 }
@@ -186,6 +199,15 @@ impl Word {
         self.has(JOIN)
     }
 
+    /// The list that the task is on.
+    pub fn list(self) -> Option<usize> {
+        (self.0 >> LIST_SHIFT).checked_sub(1)
+    }
+
+    fn refs(self) -> usize {
+        (self.0 & REFS) / ONE_REF
+    }
+
     fn check(self) {
         debug_assert!(!self.has(RUNNING | COMPLETE), "S3: {self:?}");
         debug_assert!(self.has(JOIN) || !self.has(JOIN_WAKER), "S4: {self:?}");
@@ -221,6 +243,8 @@ impl Word {
         let running = (self.0 | RUNNING) & !SCHEDULED;
         if self.has(CANCEL | FRESH) {
             (Word(running | CLEANING), BeginPoll::Discard)
+        } else if self.has(FRESH) {
+            (Word(running), BeginPoll::PollFirst)
         } else {
             (Word(running), BeginPoll::Poll)
         }
@@ -281,7 +305,7 @@ impl fmt::Debug for Word {
                 write!(f, "{name} ")?;
             }
         }
-        write!(f, "refs={}", self.0 / ONE_REF)
+        write!(f, "refs={}", self.refs())
     }
 }
 
@@ -344,6 +368,16 @@ impl State {
         self.update(Word::begin_poll)
     }
 
+    /// The holder of RUNNING has put the task on a list.
+    #[inline]
+    pub fn enlist(&self, list: usize) {
+        debug_assert!(list < LISTS_MAX, "S7: {list}");
+        // ORDERING: Relaxed. Read by holders of RUNNING, to whom `end_poll` and `begin_poll` hand the
+        // word on.
+        let before = self.0.fetch_add((list + 1) << LIST_SHIFT, Ordering::Relaxed);
+        debug_assert!(Word(before).list().is_none(), "S7: on two lists");
+    }
+
     /// The poll returned `Pending`. `shielded`: a shield is in progress; `yielded`: the task asked to
     /// go to the end of the line.
     #[inline]
@@ -397,7 +431,7 @@ impl State {
             before.has(RUNNING) && !before.has_any(COMPLETE | JOIN),
             "S4: {before:?}"
         );
-        before.0 / ONE_REF == 1
+        before.refs() == 1
     }
 
     /// The runtime ends: takes the right to the future of a task that no thread runs, wherever it is
@@ -406,6 +440,20 @@ impl State {
         self.update(|word| {
             if word.has_any(COMPLETE | RUNNING) {
                 (word, false)
+            } else {
+                (Word(word.0 | RUNNING | CANCEL | CLEANING), true)
+            }
+        })
+    }
+
+    /// The runtime ends: takes the right to the future of a task that sleeps. False: somebody has it,
+    /// in a queue or in a poll, and ends it when they see that it is cancelled; or it had ended.
+    pub fn claim_idle_for_shutdown(&self) -> bool {
+        self.update(|word| {
+            if word.has(COMPLETE) {
+                (word, false)
+            } else if word.has_any(RUNNING | SCHEDULED) {
+                (Word(word.0 | CANCEL), false)
             } else {
                 (Word(word.0 | RUNNING | CANCEL | CLEANING), true)
             }
@@ -460,8 +508,8 @@ impl State {
     pub fn retain(&self) {
         // ORDERING: Relaxed. The clone comes from a reference that keeps the task alive.
         let before = self.0.fetch_add(ONE_REF, Ordering::Relaxed);
-        if before > REFS_MAX {
-            // More than 2^54 clones: the count would run over into a use after free.
+        if before & REFS > REFS_MAX {
+            // More than 2^37 clones: the count would run over into a use after free.
             std::process::abort();
         }
     }
@@ -471,8 +519,8 @@ impl State {
     pub fn release(&self) -> bool {
         // ORDERING: Release orders this thread's uses before the free; pairs with the load below.
         let before = self.0.fetch_sub(ONE_REF, Ordering::Release);
-        debug_assert!(before >= ONE_REF, "S6: released more often than retained");
-        if before / ONE_REF != 1 {
+        debug_assert!(before & REFS != 0, "S6: released more often than retained");
+        if Word(before).refs() != 1 {
             return false;
         }
         // ORDERING: Acquire pairs with the Release decrements of all others, whose uses therefore

@@ -1,0 +1,72 @@
+//! Ready tasks of a worker that wait behind its deque: those that yielded, and those for which the deque
+//! had no room.
+//!
+//! A first-in-first-out list through the tasks, under a lock that is held for a few instructions. Any
+//! worker may take from it, so a stuck owner strands nothing; and a task that yields waits here, behind
+//! all that were woken, without waking anybody.
+//!
+//! Tests: `loom-tests/tests/multi_thread.rs`.
+
+use tenter_sync::shim::Mutex;
+use tenter_sync::shim::atomic::{AtomicUsize, Ordering};
+
+use crate::scheduler::run_queue::RunQueue;
+use crate::task::Runnable;
+
+/// The list.
+#[derive(Debug, Default)]
+pub struct Backlog {
+    tasks: Mutex<RunQueue>,
+    len: AtomicUsize,
+}
+
+impl Backlog {
+    /// How many tasks there are; exact for the holder of the lock only.
+    #[inline]
+    pub fn len(&self) -> usize {
+        // ORDERING: Relaxed. A hint: the owner sees its own pushes, a thief comes again.
+        self.len.load(Ordering::Relaxed)
+    }
+
+    /// Whether there is nothing, as far as one can see without the lock.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Puts a task at the end.
+    #[inline]
+    pub fn push(&self, task: Runnable) {
+        self.change(|tasks| tasks.push(task));
+    }
+
+    /// Puts tasks at the end, in their order.
+    pub fn append(&self, more: &RunQueue) {
+        if !more.is_empty() {
+            self.change(|tasks| tasks.append(more));
+        }
+    }
+
+    /// Moves up to `limit` tasks from the front to `to`, but no more than half if they are `stolen`.
+    pub fn take(&self, limit: usize, stolen: bool, to: &RunQueue) {
+        if self.is_empty() {
+            return;
+        }
+        self.change(|tasks| {
+            let half = tasks.len().div_ceil(2);
+            let count = if stolen { limit.min(half) } else { limit };
+            for _ in 0..count {
+                let Some(task) = tasks.pop() else { break };
+                to.push(task);
+            }
+        });
+    }
+
+    #[inline]
+    fn change(&self, body: impl FnOnce(&RunQueue)) {
+        let tasks = self.tasks.lock();
+        body(&tasks);
+        // ORDERING: Relaxed. A hint; under the lock, so that it does not go back.
+        self.len.store(tasks.len(), Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,64 @@
+//! How a bounded sleeper sees whether the other workers get on.
+//!
+//! Two looks at one step of a worker's progress, a period apart, call its poll stuck.
+
+use core::time::Duration;
+
+use tenter_timer::Instant;
+
+use super::remote::Remote;
+
+/// How long a bounded sleeper sleeps. Two of them call a poll stuck, and have to fit into 10 ms.
+pub const PERIOD: Duration = Duration::from_millis(4);
+
+/// What the last look saw.
+#[derive(Debug)]
+pub struct Watch {
+    steps: Box<[u64]>,
+    looked: Option<Instant>,
+}
+
+/// What has changed since the last look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub struct Change {
+    /// Some worker has begun or ended a poll.
+    pub moved: bool,
+}
+
+impl Watch {
+    /// Nothing seen yet of `workers`.
+    pub fn new(workers: usize) -> Self {
+        Self {
+            steps: vec![0; workers].into(),
+            looked: None,
+        }
+    }
+
+    /// Whether a period has passed since the last look. Looks that come closer would call any poll stuck.
+    pub fn is_due(&self, now: Instant) -> bool {
+        self.looked
+            .is_none_or(|looked| now.duration_since(looked) >= PERIOD)
+    }
+
+    /// Looks, and shows the workers that are stuck.
+    pub fn look<'a>(
+        &mut self,
+        now: Instant,
+        remotes: impl Iterator<Item = &'a Remote>,
+        mut stuck: impl FnMut(&'a Remote),
+    ) -> Change {
+        self.looked = Some(now);
+        let mut moved = false;
+        for (seen, remote) in self.steps.iter_mut().zip(remotes) {
+            let steps = remote.progress.steps();
+            if steps != *seen {
+                moved = true;
+                *seen = steps;
+            } else if steps % 2 == 1 {
+                stuck(remote);
+            }
+        }
+        Change { moved }
+    }
+}

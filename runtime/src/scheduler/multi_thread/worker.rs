@@ -1,0 +1,476 @@
+//! The run loop of a worker.
+//!
+//! ```text
+//!   burst: LIFO slot (3 in a row) ─► deque ─► backlog
+//!      │                                         nothing left
+//!      ├─► own inbox                                 │
+//!      ├─► every 100 µs: timers, poller,             ▼
+//!      │   another inbox, some of the backlog      search: inboxes, backlogs, deques of the others
+//!      ▼                                             │ nothing
+//!   next burst ◄───────────── park (`park.rs`) ◄─────┘
+//! ```
+//!
+//! Invariants:
+//! - W1: only this thread puts tasks in its deque, its LIFO slot and its backlog.
+//! - W2: no task starves. The LIFO slot goes first at most [`LIFO_STREAK`] times in a row; after a burst
+//!   of [`BURST_MAX`] polls, or about [`CHECK_EVERY`], the inbox, timers, poller and backlog have their
+//!   turn, each with a burst of tasks; every inbox of another worker is looked at in turn, too.
+//! - W3: a task is linked in `owned` before the end of its first poll can be seen, and not at all if it
+//!   ends there, unless it has a name: most tasks never touch a list.
+//!
+//! Rejected: the end of the deque for a task that yields. Whatever a timer or a socket wakes would wait
+//! behind all that only want to go on computing.
+//!
+//! Tests: `tests/tests/multi_thread.rs`, `tests/tests/stress.rs`; `loom-tests/tests/multi_thread.rs`.
+
+use core::cell::{Cell, RefCell};
+use core::time::Duration;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use tenter_sync::shim::{MODELLED, size};
+use tenter_timer::{Instant, Timers};
+
+use super::Scheduler;
+use super::deque::{Deque, Stealer};
+use super::idle::SearchEnded;
+use super::remote::Remote;
+use super::watch::Watch;
+use crate::context::Driving;
+use crate::scheduler::inbox::Chain;
+use crate::scheduler::late::refuse;
+use crate::scheduler::run_queue::RunQueue;
+use crate::scheduler::shared::SchedulerRef;
+use crate::task::Runnable;
+use crate::task::cell::Header;
+use crate::task::raw::Ran;
+
+/// Polls between two looks at the inbox and the clock, at most.
+const BURST_MAX: u32 = size(64, 2) as u32;
+
+/// How often a busy worker looks at timers, the poller and its backlog.
+const CHECK_EVERY: Duration = Duration::from_micros(size(100, 0) as u64);
+
+/// How often in a row the LIFO slot goes before the deque.
+const LIFO_STREAK: u32 = 3;
+
+/// How many tasks are moved at a time: half a deque.
+const BATCH: usize = size(32, 1);
+
+/// How long no thread is started after the system has refused one.
+const START_AGAIN_AFTER: Duration = Duration::from_secs(1);
+
+/// What belongs to the thread of a worker alone.
+pub struct Core {
+    deque: Deque,
+    streak: Cell<u32>,
+    burst: Cell<u32>,
+    last_check: Cell<Instant>,
+    /// Wakes are collected, and the decision to wake another worker is left to the end.
+    batching: Cell<bool>,
+    /// What the batch has queued.
+    batched: Cell<usize>,
+    searching: Cell<bool>,
+    random: Cell<u64>,
+    /// Whose inbox is looked at next.
+    next_inbox: Cell<usize>,
+    pub watch: RefCell<Watch>,
+}
+
+impl Core {
+    /// For the worker `index` of so many.
+    pub fn new(index: usize, workers: usize, timers: &Timers) -> (Self, Stealer) {
+        let (deque, stealer) = Deque::new();
+        let core = Self {
+            deque,
+            streak: Cell::new(0),
+            burst: Cell::new(BURST_MAX),
+            last_check: Cell::new(timers.clock().now()),
+            batching: Cell::new(false),
+            batched: Cell::new(0),
+            searching: Cell::new(false),
+            random: Cell::new(index as u64 + 1),
+            next_inbox: Cell::new(index),
+            watch: RefCell::new(Watch::new(workers)),
+        };
+        (core, stealer)
+    }
+
+    /// How the thread begins.
+    pub fn set_searching(&self, searching: bool) {
+        self.searching.set(searching);
+    }
+
+    /// The timers have been looked at.
+    pub fn note_check(&self, now: Instant) {
+        self.last_check.set(now);
+    }
+}
+
+/// A worker on its thread.
+pub struct Worker<'a> {
+    pub shared: &'a SchedulerRef,
+    pub scheduler: &'a Scheduler,
+    pub index: usize,
+    pub remote: &'a Remote,
+    pub core: Box<Core>,
+}
+
+impl Worker<'_> {
+    /// Runs tasks until the runtime ends.
+    pub fn run(&self, driving: &Driving<'_>) {
+        let mut rounds = 0;
+        while !self.scheduler.stop.is_closing() {
+            let more = self.run_burst(driving);
+            if self.take_inbox(self.remote) {
+                self.end_search();
+            }
+            if !more && !self.has_local() {
+                if !self.search() {
+                    self.park();
+                }
+                rounds = 0;
+                continue;
+            }
+            // W2: an inbox that is filled again after every short burst keeps nobody from the timers.
+            rounds += 1;
+            if more || rounds >= self.core.burst.get() {
+                self.check();
+                rounds = 0;
+            }
+        }
+        if self.core.searching.take() {
+            let _ = self.scheduler.crew.idle.end_search();
+        }
+    }
+
+    /// Runs ready tasks, at most a burst of them. True: there may be more.
+    #[inline]
+    fn run_burst(&self, driving: &Driving<'_>) -> bool {
+        for _ in 0..self.core.burst.get() {
+            let Some(task) = self.next_task() else {
+                return false;
+            };
+            self.run_task(driving, task);
+        }
+        true
+    }
+
+    #[inline]
+    fn next_task(&self) -> Option<Runnable> {
+        let streak = self.core.streak.get();
+        if streak < LIFO_STREAK {
+            if let Some(task) = self.remote.lifo.take() {
+                self.core.streak.set(streak + 1);
+                return Some(task);
+            }
+        }
+        self.core.streak.set(0);
+        if let Some(task) = self.core.deque.pop() {
+            return Some(task);
+        }
+        if let Some(task) = self.remote.lifo.take() {
+            return Some(task);
+        }
+        if self.remote.backlog.is_empty() {
+            return None;
+        }
+        self.refill();
+        self.core.deque.pop()
+    }
+
+    /// Moves some of the backlog to the deque: as many as are run between two checks.
+    fn refill(&self) {
+        let limit = (self.core.burst.get() as usize).min(BATCH);
+        let tasks = RunQueue::default();
+        self.remote.backlog.take(limit, false, &tasks);
+        self.push_all(&tasks);
+    }
+
+    #[inline]
+    fn run_task(&self, driving: &Driving<'_>, task: Runnable) {
+        driving.task.set(Some(task.pointer()));
+        self.remote.progress.begin(task.header());
+        let enlist = |header: &Header| {
+            self.enlist(header);
+            Some(self.index)
+        };
+        let unlist = |header: &Header| self.unlist(header);
+        // SAFETY: (a) no task of this scheduler has an owner.
+        let ran = unsafe { task.run(&driving.yielded, enlist, unlist) };
+        self.remote.progress.end();
+        driving.task.set(None);
+        if let Ran::Requeue(task) = ran {
+            self.remote.backlog.push(task);
+        }
+    }
+
+    /// A task with a name is to be found by it before it has run, too. Its place is the caller's.
+    #[inline]
+    fn enlist_if_named(&self, task: &Runnable) {
+        if task.header().extras().is_some() {
+            self.enlist(task.header());
+            task.header().state.enlist(self.index);
+        }
+    }
+
+    fn enlist(&self, header: &Header) {
+        self.remote.owned.lock().insert(header.into());
+    }
+
+    #[inline]
+    pub fn unlist(&self, header: &Header) {
+        self.scheduler.crew.unlist(header);
+        self.remote.counters.completed.add(1);
+    }
+
+    /// Takes in a task that was spawned on this thread.
+    #[inline]
+    pub fn adopt(&self, task: Runnable) {
+        self.remote.counters.spawned.add(1);
+        if self.scheduler.stop.is_closing() {
+            self.remote.counters.completed.add(1);
+            refuse(self.shared, task);
+            return;
+        }
+        self.enlist_if_named(&task);
+        if self.remote.lifo.is_empty() && self.core.deque.is_empty() {
+            let displaced = self.remote.lifo.put(task);
+            debug_assert!(displaced.is_none(), "W1");
+            return;
+        }
+        self.push(task);
+        self.work_is_there();
+    }
+
+    /// Queues a task that was woken on this thread.
+    #[inline]
+    pub fn enqueue(&self, task: Runnable) {
+        if self.core.batching.get() {
+            self.core.batched.set(self.core.batched.get() + 1);
+            self.push(task);
+            return;
+        }
+        if let Some(displaced) = self.remote.lifo.put(task) {
+            self.push(displaced);
+            self.work_is_there();
+        }
+    }
+
+    #[inline]
+    fn push(&self, task: Runnable) {
+        if let Err(task) = self.core.deque.push(task) {
+            self.remote.backlog.push(task);
+        }
+    }
+
+    fn push_all(&self, tasks: &RunQueue) {
+        while let Some(task) = tasks.pop() {
+            if let Err(task) = self.core.deque.push(task) {
+                let rest = RunQueue::default();
+                rest.push(task);
+                rest.append(tasks);
+                self.remote.backlog.append(&rest);
+                return;
+            }
+        }
+    }
+
+    /// Another worker could take something from here.
+    #[inline]
+    fn work_is_there(&self) {
+        self.scheduler.wake_one(self.shared);
+    }
+
+    /// Whether this worker has something to run.
+    #[inline]
+    pub fn has_local(&self) -> bool {
+        !self.core.deque.is_empty() || !self.remote.lifo.is_empty() || !self.remote.backlog.is_empty()
+    }
+
+    /// Runs `body`, whose wakes are queued as one batch with one decision to wake another worker. A panic
+    /// of a waker, which is that of a foreign executor or a combinator, is reported.
+    pub fn batch<R>(&self, body: impl FnOnce() -> R) -> Option<R> {
+        let outer = self.core.batching.replace(true);
+        let result = match catch_unwind(AssertUnwindSafe(body)) {
+            Ok(result) => Some(result),
+            Err(payload) => {
+                self.scheduler.counters.unobserved.add_shared(1);
+                self.scheduler.config.report_waker(payload);
+                None
+            }
+        };
+        self.core.batching.set(outer);
+        if !outer && self.core.batched.replace(0) > 1 {
+            self.work_is_there();
+        }
+        result
+    }
+
+    // ----- what comes from elsewhere ------------------------------------------------------------
+
+    /// Takes everything from an inbox. True: there was something.
+    pub fn take_inbox(&self, of: &Remote) -> bool {
+        if of.inbox.is_empty() {
+            return false;
+        }
+        let count = self.take_chain(of.inbox.take());
+        if count > 1 {
+            self.work_is_there();
+        }
+        count > 0
+    }
+
+    fn take_chain(&self, chain: Chain) -> usize {
+        let tasks = RunQueue::default();
+        let mut fresh = 0;
+        for task in chain {
+            // A task that has never run comes through an inbox only when another thread spawned it.
+            if task.header().state.load().is_fresh() {
+                fresh += 1;
+                self.enlist_if_named(&task);
+            }
+            tasks.push(task);
+        }
+        let count = tasks.len();
+        self.remote.counters.spawned.add(fresh);
+        self.remote.counters.remote_spawned.add(fresh);
+        if self.remote.backlog.is_empty() {
+            self.push_all(&tasks);
+        } else {
+            self.remote.backlog.append(&tasks);
+        }
+        count
+    }
+
+    /// A busy worker's look at timers, the poller and all that waits (W2).
+    fn check(&self) {
+        let now = self.remote.timers.clock().now();
+        let since = now.duration_since(self.core.last_check.get());
+        let burst = self.core.burst.get();
+        if since < CHECK_EVERY {
+            self.core.burst.set((burst * 2).min(BURST_MAX));
+            return;
+        }
+        // The burst that fits between two looks, from the speed of the polls since the last one.
+        let share = CHECK_EVERY.as_nanos() * u128::from(burst) / since.as_nanos().max(1);
+        self.core.burst.set((share as u32).clamp(1, BURST_MAX));
+        self.core.last_check.set(now);
+        if self.remote.timers.armed() > 0 {
+            self.batch(|| self.remote.timers.fire_due(now));
+        }
+        if let Some(mut leading) = self.scheduler.lead.take() {
+            self.turn(&mut leading, Some(Duration::ZERO));
+        }
+        let other = self.core.next_inbox.get() + 1;
+        self.core.next_inbox.set(other);
+        self.take_inbox(self.scheduler.crew.remote(other));
+        if !self.remote.backlog.is_empty() {
+            self.refill();
+        }
+        self.scheduler.retry_starts(now, START_AGAIN_AFTER);
+    }
+
+    /// Waits in the poller, or only looks.
+    pub fn turn(&self, leading: &mut super::lead::Leading<'_>, timeout: Option<Duration>) {
+        let turned = self.batch(|| leading.turn(timeout));
+        if let Some(Err(_)) = turned {
+            // Every operation on a socket has been given the error; there is nothing to wait for.
+            self.remote.counters.poller_failures.add(1);
+        }
+    }
+
+    /// Looks for work among the others. True: there is some here now.
+    fn search(&self) -> bool {
+        if !self.core.searching.get() {
+            if !self.scheduler.crew.idle.begin_search() {
+                return false;
+            }
+            self.core.searching.set(true);
+        }
+        let found = self.steal();
+        if found {
+            self.end_search();
+        }
+        found
+    }
+
+    /// There is work here: searches no more.
+    pub fn end_search(&self) {
+        if !self.core.searching.take() {
+            return;
+        }
+        let idle = &self.scheduler.crew.idle;
+        if idle.end_search() == SearchEnded::Last && self.scheduler.crew.has_stealable() {
+            self.work_is_there();
+        }
+    }
+
+    /// Whether this worker is counted as searching.
+    pub fn is_searching(&self) -> bool {
+        self.core.searching.get()
+    }
+
+    /// It has been claimed, and so is searching; or it is searching no more, as it fell asleep.
+    pub fn set_searching(&self, searching: bool) {
+        self.core.searching.set(searching);
+    }
+
+    fn steal(&self) -> bool {
+        let crew = &self.scheduler.crew;
+        let first = if MODELLED { self.index } else { self.random() };
+        for victim in crew.remotes_from(first) {
+            if self.take_inbox(victim) {
+                return true;
+            }
+            if core::ptr::eq(victim, self.remote) {
+                continue;
+            }
+            let tasks = RunQueue::default();
+            victim.backlog.take(BATCH, true, &tasks);
+            let from_backlog = tasks.len() as u64;
+            self.push_all(&tasks);
+            if from_backlog > 0 || victim.stealer.steal(&self.core.deque) {
+                self.remote.counters.steals.add(1);
+                let stolen = from_backlog.max(self.core.deque.len() as u64);
+                self.remote.counters.stolen.add(stolen);
+                return true;
+            }
+        }
+        false
+    }
+
+    /// A number to begin a round with.
+    fn random(&self) -> usize {
+        // Marsaglia's xorshift, "Xorshift RNGs", 2003.
+        let mut random = self.core.random.get();
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        self.core.random.set(random);
+        (random >> 32) as usize
+    }
+
+    /// Takes what a stuck worker alone could run: the task in its LIFO slot, and its due timers.
+    pub fn rescue(&self, stuck: &Remote, now: Instant) {
+        if let Some(task) = stuck.lifo.take() {
+            self.remote.counters.rescues.add(1);
+            self.push(task);
+        }
+        if stuck.timers.armed() > 0 {
+            self.batch(|| stuck.timers.fire_due(now));
+        }
+    }
+
+    /// The next task to be ended, when the runtime ends.
+    pub fn next_to_end(&self) -> Option<Runnable> {
+        self.remote
+            .lifo
+            .take()
+            .or_else(|| self.core.deque.pop())
+            .or_else(|| {
+                let tasks = RunQueue::default();
+                self.remote.backlog.take(1, false, &tasks);
+                tasks.pop()
+            })
+    }
+}

@@ -1,0 +1,223 @@
+//! Many workers: tasks spread, steal, sleep and end.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Barrier, mpsc};
+use std::thread;
+use std::time::Duration;
+
+use tenter::sync::oneshot;
+use tenter::{Builder, Runtime};
+
+fn runtime(workers: usize) -> Runtime {
+    Builder::multi_thread()
+        .workers(workers)
+        .build()
+        .expect("the system grants the first thread")
+}
+
+#[test]
+fn tasks_from_outside_run_and_their_outputs_come_back() {
+    let runtime = runtime(2);
+    let handles: Vec<_> = (0..1_000).map(|n| runtime.spawn(async move { n })).collect();
+    let sum = runtime.block_on(async {
+        let mut sum = 0;
+        for handle in handles {
+            sum += handle.await.expect("no panic");
+        }
+        sum
+    });
+    assert_eq!(sum, 499_500);
+}
+
+#[test]
+fn tasks_from_a_task_run_on_more_than_one_worker() {
+    let runtime = runtime(2);
+    let both = Arc::new(Barrier::new(2));
+    let threads = runtime.block_on(async {
+        tenter::spawn(async move {
+            let tasks: Vec<_> = (0..2)
+                .map(|_| {
+                    let both = Arc::clone(&both);
+                    tenter::spawn(async move {
+                        both.wait();
+                        thread::current().id()
+                    })
+                })
+                .collect();
+            let mut threads = HashSet::new();
+            for task in tasks {
+                threads.insert(task.await.expect("no panic"));
+            }
+            threads
+        })
+        .await
+        .expect("no panic")
+    });
+    assert_eq!(threads.len(), 2);
+}
+
+#[test]
+fn ten_thousand_detached_tasks_all_run() {
+    let runtime = runtime(2);
+    let left = Arc::new(AtomicUsize::new(10_000));
+    let (done, wait) = oneshot();
+    let done = Arc::new(std::sync::Mutex::new(Some(done)));
+    runtime.block_on(async {
+        let _ = tenter::spawn(async move {
+            for _ in 0..10_000 {
+                let (left, done) = (Arc::clone(&left), Arc::clone(&done));
+                let _ = tenter::spawn(async move {
+                    if left.fetch_sub(1, Ordering::AcqRel) == 1 {
+                        let done = done.lock().expect("not poisoned").take();
+                        let _ = done.expect("only the last one").send(());
+                    }
+                });
+            }
+        });
+        wait.await.expect("sent");
+    });
+    let metrics = runtime.metrics();
+    assert_eq!(metrics.spawned_tasks, 10_001);
+}
+
+#[test]
+fn a_wake_from_a_thread_reaches_sleeping_workers() {
+    let runtime = runtime(2);
+    for round in 0..200 {
+        let (sender, receiver) = oneshot();
+        let task = runtime.spawn(async move { receiver.await.expect("sent") });
+        let other = thread::spawn(move || sender.send(round).expect("somebody waits"));
+        assert_eq!(runtime.block_on(task).expect("no panic"), round);
+        other.join().expect("no panic");
+    }
+}
+
+#[test]
+fn timers_fire_on_workers_and_in_block_on() {
+    let runtime = runtime(2);
+    runtime.block_on(async {
+        let tasks: Vec<_> = (1..20)
+            .map(|n| {
+                tenter::spawn(async move {
+                    tenter::time::sleep(Duration::from_micros(n * 100)).await;
+                    n
+                })
+            })
+            .collect();
+        for (task, n) in tasks.into_iter().zip(1..) {
+            assert_eq!(task.await.expect("no panic"), n);
+        }
+        tenter::time::sleep(Duration::from_millis(1)).await;
+    });
+}
+
+#[test]
+fn sockets_work_between_tasks() {
+    use tenter::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tenter::net::{TcpListener, TcpStream};
+    let runtime = runtime(2);
+    runtime.block_on(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("bound");
+        let address = listener.local_addr().expect("bound");
+        let server = tenter::spawn(async move {
+            let (mut stream, _) = listener.accept().await.expect("accepted");
+            let mut buffer = [0; 4];
+            for _ in 0..100 {
+                stream.read_exact(&mut buffer).await.expect("read");
+                stream.write_all(&buffer).await.expect("written");
+            }
+        });
+        let mut stream = TcpStream::connect(address).await.expect("connected");
+        for n in 0..100_u32 {
+            stream.write_all(&n.to_le_bytes()).await.expect("written");
+            let mut buffer = [0; 4];
+            stream.read_exact(&mut buffer).await.expect("read");
+            assert_eq!(u32::from_le_bytes(buffer), n);
+        }
+        server.await.expect("no panic");
+    });
+}
+
+#[test]
+fn yielding_tasks_all_get_their_turn() {
+    let runtime = runtime(2);
+    runtime.block_on(async {
+        let tasks: Vec<_> = (0..200)
+            .map(|_| {
+                tenter::spawn(async {
+                    for _ in 0..100 {
+                        tenter::task::yield_now().await;
+                    }
+                })
+            })
+            .collect();
+        for task in tasks {
+            task.await.expect("no panic");
+        }
+    });
+}
+
+#[test]
+fn the_end_cancels_what_sleeps_what_is_queued_and_what_yields() {
+    let runtime = runtime(2);
+    let dropped = Arc::new(AtomicUsize::new(0));
+    struct Count(Arc<AtomicUsize>);
+    impl Drop for Count {
+        fn drop(&mut self) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+    for n in 0..300 {
+        let count = Count(Arc::clone(&dropped));
+        let _ = runtime.spawn(async move {
+            let _count = count;
+            match n % 3 {
+                0 => std::future::pending().await,
+                1 => loop {
+                    tenter::task::yield_now().await;
+                },
+                _ => tenter::time::sleep(Duration::from_secs(3_600)).await,
+            }
+        });
+    }
+    let report = runtime.shutdown_timeout(Duration::from_secs(60));
+    assert_eq!(dropped.load(Ordering::Relaxed), 300);
+    assert_eq!(report.cancelled, 300);
+    assert!(report.stuck_tasks.is_empty());
+}
+
+#[test]
+fn the_end_names_a_poll_that_is_stuck_and_ends_the_rest() {
+    let runtime = runtime(2);
+    let (entered, wait) = mpsc::channel();
+    let (release, released) = mpsc::channel::<()>();
+    let stuck = runtime.block_on(async {
+        tenter::task::Builder::new().name("the stuck one").spawn(async move {
+            entered.send(()).expect("somebody waits");
+            let _ = released.recv();
+        })
+    });
+    wait.recv().expect("it runs");
+    let other = runtime.spawn(async { std::future::pending::<()>().await });
+    let report = runtime.shutdown_timeout(Duration::from_millis(20));
+    assert_eq!(report.stuck_tasks.len(), 1);
+    assert_eq!(report.stuck_tasks[0].name.as_deref(), Some("the stuck one"));
+    assert_eq!(report.stuck_tasks[0].id, stuck.id());
+    assert!(other.is_finished(), "a sleeping task ends although another poll is stuck");
+    release.send(()).expect("it waits");
+}
+
+#[test]
+fn a_runtime_may_be_dropped_inside_its_own_task() {
+    let runtime = runtime(2);
+    let handle = runtime.handle().clone();
+    let task = handle.spawn(async move { drop(runtime) });
+    let (done, wait) = mpsc::channel();
+    thread::spawn(move || {
+        let outside = Builder::current_thread().build().expect("built");
+        done.send(outside.block_on(task)).expect("somebody waits");
+    });
+    let _ended = wait.recv_timeout(Duration::from_secs(20)).expect("it ends");
+}
