@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use tenter_timer::Clock;
 
+use crate::blocking;
 use crate::hooks::Hooks;
 use crate::runtime::Runtime;
 use crate::scheduler::deterministic::Choices;
@@ -310,6 +311,19 @@ impl Config {
     #[inline]
     pub fn is_virtual(&self) -> bool {
         self.virtual_clock
+    }
+
+    /// The settings of the threads for jobs that block.
+    pub fn pool_settings(&self) -> blocking::Settings {
+        blocking::Settings {
+            max_threads: self.max_blocking_threads,
+            eager_threads: std::thread::available_parallelism().map_or(1, NonZeroUsize::get),
+            keep_alive: self.thread_keep_alive,
+            thread_name: self.thread_name.clone(),
+            stack_size: self.thread_stack_size,
+            hooks: self.hooks.clone(),
+            ..blocking::Settings::default()
+        }
     }
 
     /// A clock for the runtime.

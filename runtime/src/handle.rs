@@ -112,6 +112,42 @@ impl Handle {
         })
     }
 
+    /// Runs a function that blocks on a thread of its own kind, so that no task waits for it.
+    ///
+    /// The job is queued at the call. Cancelled before a thread takes it, it never runs; once it runs,
+    /// nothing ends it but itself. At most [`Builder::max_blocking_threads`](crate::Builder) jobs run at
+    /// a time, and one more for each that waits in a `block_on`.
+    ///
+    /// # Errors
+    ///
+    /// The handle's output is an `Err` if the function panics; if the job is cancelled, by its handle or
+    /// because the runtime ends; and if the system refuses the only thread that could run it.
+    #[track_caller]
+    #[doc(alias = "to_thread")]
+    #[doc(alias = "run_in_executor")]
+    pub fn spawn_blocking<F, R>(&self, function: F) -> JoinHandle<R>
+    where
+        F: FnOnce() -> R + Send + 'static,
+        R: Send + 'static,
+    {
+        self.spawn_blocking_with(function, None, Location::caller())
+    }
+
+    pub(crate) fn spawn_blocking_with<F, R>(
+        &self,
+        function: F,
+        extras: Option<Box<Extras>>,
+        spawned_at: &'static Location<'static>,
+    ) -> JoinHandle<R>
+    where
+        F: FnOnce() -> R + Send + 'static,
+        R: Send + 'static,
+    {
+        self.scheduler
+            .blocking
+            .spawn(function, self.clone(), extras, spawned_at)
+    }
+
     /// Spawns on the run loop that this thread is in, without touching the count of handles first.
     #[inline]
     pub(crate) fn spawn_current<F>(

@@ -16,10 +16,23 @@
 //!
 //! # Fairness
 //!
-//! Tasks run in the order in which they became ready, and a task that yields goes behind all that are
-//! ready. After at most 64 polls, and about every 100 microseconds if polls are slow, tasks that other
-//! threads woke, due timers and sockets are looked at. A task that never has to wait is made to yield
-//! by its budget of 128 operations a poll.
+//! On one thread, tasks run in the order in which they became ready, and a task that yields goes behind
+//! all that are ready. After at most 64 polls, and about every 100 microseconds if polls are slow, tasks
+//! that other threads woke, due timers and sockets are looked at. A task that never has to wait is made
+//! to yield by its budget of 128 operations a poll.
+//!
+//! On many workers, each has a queue, and takes from the others' when it has nothing to do:
+//!
+//! - A task that is woken by the one that runs comes next, but at most three times in a row; then the
+//!   queue has its turn.
+//! - A task that yields, or is woken during its own poll, goes behind all that are ready, on the same
+//!   worker. As many of these as fit into 100 microseconds get their turn after at most 64 polls, or the
+//!   first poll that ends after 100 microseconds, whatever else is woken.
+//! - At the same moments a busy worker looks at what other threads woke for it, at its due timers, at
+//!   sockets if no other worker does, and at what other threads woke for one of the other workers.
+//! - A poll that does not end keeps nothing but its own task: as long as another worker has nothing to
+//!   do, that one takes over sockets, due timers and every queue of the stuck worker within about 10
+//!   milliseconds.
 #![deny(unsafe_code)]
 
 #[doc(inline)]
@@ -86,7 +99,8 @@ use core::panic::Location;
 /// Spawns a task on the runtime that this thread is in.
 ///
 /// The task runs concurrently with the caller, whether or not its handle is awaited; dropping the
-/// handle detaches it. Its place in the line is behind the tasks that are ready.
+/// handle detaches it. On one thread its place in the line is behind the tasks that are ready; on many
+/// workers, see [Fairness](crate#fairness).
 ///
 /// # Panics
 ///
@@ -111,6 +125,36 @@ where
     handle::Handle::spawn_current(future, Location::caller(), "tenter::spawn")
 }
 
+/// Runs a function that blocks on a thread of its own kind, so that no task waits for it.
+///
+/// [`Handle::spawn_blocking`] says more.
+///
+/// # Panics
+///
+/// Outside a runtime. The message says what to do.
+///
+/// # Examples
+///
+/// ```
+/// tenter::run(async {
+///     let sum = tenter::spawn_blocking(|| (1..=1_000_u64).sum::<u64>());
+///     assert_eq!(sum.await.expect("no panic"), 500_500);
+/// });
+/// ```
+#[track_caller]
+#[doc(alias = "to_thread")]
+pub fn spawn_blocking<F, R>(function: F) -> JoinHandle<R>
+where
+    F: FnOnce() -> R + Send + 'static,
+    R: Send + 'static,
+{
+    Handle::current_for("tenter::spawn_blocking").spawn_blocking_with(
+        function,
+        None,
+        Location::caller(),
+    )
+}
+
 /// Spawns a task that need not be `Send` on the single-threaded runtime that this thread drives.
 ///
 /// The task belongs to this thread: it is polled and dropped only in `Runtime::block_on` here. If the
@@ -126,7 +170,9 @@ where
 /// ```
 /// use std::rc::Rc;
 ///
-/// tenter::run(async {
+/// # fn main() -> std::io::Result<()> {
+/// let runtime = tenter::Builder::current_thread().build()?;
+/// runtime.block_on(async {
 ///     let shared = Rc::new(1);
 ///     let task = tenter::spawn_local({
 ///         let shared = Rc::clone(&shared);
@@ -134,6 +180,8 @@ where
 ///     });
 ///     assert_eq!(task.await.expect("the task does not panic"), 2);
 /// });
+/// # Ok(())
+/// # }
 /// ```
 #[track_caller]
 pub fn spawn_local<F>(future: F) -> JoinHandle<F::Output>

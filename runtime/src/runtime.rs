@@ -6,6 +6,8 @@ use core::panic::Location;
 use core::time::Duration;
 use std::io;
 
+use tenter_timer::Clock;
+
 use crate::block_on;
 use crate::builder::{Builder, Config, Flavor};
 use crate::context::{self, Blocked};
@@ -108,6 +110,17 @@ impl Runtime {
         self.handle.spawn_with(future, None, Location::caller())
     }
 
+    /// [`Handle::spawn_blocking`].
+    #[track_caller]
+    pub fn spawn_blocking<F, R>(&self, function: F) -> JoinHandle<R>
+    where
+        F: FnOnce() -> R + Send + 'static,
+        R: Send + 'static,
+    {
+        self.handle
+            .spawn_blocking_with(function, None, Location::caller())
+    }
+
     /// A handle, to be cloned.
     pub fn handle(&self) -> &Handle {
         &self.handle
@@ -128,6 +141,8 @@ impl Runtime {
     /// blocking jobs that are in progress; what has not ended then is in
     /// [`ShutdownReport::stuck_tasks`], and is ended when it lets go. The destructors of tasks of a
     /// single-threaded runtime run on this thread, and take as long as they take.
+    ///
+    /// On one of the runtime's own workers it does not wait, for it would wait for itself.
     pub fn shutdown_timeout(mut self, timeout: Duration) -> ShutdownReport {
         self.ended = true;
         self.end(Some(timeout))
@@ -141,10 +156,24 @@ impl Runtime {
 
     fn end(&self, timeout: Option<Duration>) -> ShutdownReport {
         let scheduler = self.handle.scheduler();
-        match &scheduler.kind {
+        let clock = Clock::real();
+        let deadline = timeout.map(|timeout| clock.now() + timeout);
+        // First, so that no job begins that would have to be waited for.
+        scheduler.blocking.close();
+        let mut report = match &scheduler.kind {
             Kind::CurrentThread(one) => shutdown::shut_down(scheduler, one),
             Kind::MultiThread(many) => many.shut_down(scheduler, timeout),
+        };
+        let left = if multi_thread::is_worker_of(scheduler) {
+            // A job may wait for this very task.
+            Some(Duration::ZERO)
+        } else {
+            deadline.map(|deadline| deadline.duration_since(clock.now()))
+        };
+        for job in scheduler.blocking.shut_down(left) {
+            report.stuck_job(&job);
         }
+        report
     }
 }
 

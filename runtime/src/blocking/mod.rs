@@ -13,6 +13,7 @@
 //! |---|---|
 //! | `state.rs` | who sleeps, who runs, who watches: every decision, under one lock |
 //! | `thread.rs` | what a thread of the pool does, and what it does with a decision |
+//! | `patience.rs` | how long it looks for a call before it sleeps |
 //! | `job.rs` | a function as a task, and how a job ends that cannot run |
 //! | `report.rs` | what the pool counts and tells |
 //!
@@ -42,6 +43,7 @@ use crate::task::raw;
 
 #[expect(unsafe_code, reason = "runs and ends tasks")]
 pub mod job;
+mod patience;
 pub mod report;
 pub mod state;
 pub mod thread;

@@ -10,6 +10,7 @@ use tenter_sync::planted;
 use tenter_sync::shim::{local, thread};
 
 use super::report::{print, thread_name};
+use super::patience::Patience;
 use super::state::{Help, NAP, Next, Refused};
 use super::{Shared, job};
 use crate::task::error::payload_message;
@@ -153,9 +154,10 @@ impl Place {
 impl Shared {
     fn work(self: &StdArc<Self>, number: usize) {
         let parker = self.state.lock().parker(number);
+        let mut patience = Patience::default();
         let mut next = self.seek(number);
         loop {
-            let timeout = match next {
+            let how = match next {
                 Next::Run(task, help) => {
                     // First, for the job may take long, or wait for those behind it.
                     self.carry_out(help);
@@ -163,14 +165,10 @@ impl Shared {
                     next = self.seek(number);
                     continue;
                 }
-                Next::Sleep => self.settings.keep_alive,
-                Next::Nap => NAP,
+                Next::Sleep => patience.sleep(&parker, self.settings.keep_alive),
+                Next::Nap if NAP.is_zero() => Unparked::TimedOut,
+                Next::Nap => parker.park(Some(NAP)),
                 Next::Leave => return,
-            };
-            let how = if timeout.is_zero() {
-                Unparked::TimedOut
-            } else {
-                parker.park(Some(timeout))
             };
             next = self.state.lock().woke(number, how);
         }

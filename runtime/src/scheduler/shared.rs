@@ -29,6 +29,7 @@ use tenter_sync::shim::atomic::{AtomicUsize, Ordering};
 use tenter_sync::shim::{Live, size};
 
 use super::{current_thread, multi_thread};
+use crate::blocking::Pool;
 use crate::builder::Config;
 use crate::context;
 use crate::metrics::Counters;
@@ -42,6 +43,8 @@ const BATCH: usize = size(1_024, 2);
 pub struct Scheduler {
     refs: AtomicUsize,
     pub kind: Kind,
+    /// The threads for jobs that block: none before the first job.
+    pub blocking: Pool,
     live: Live,
 }
 
@@ -55,13 +58,19 @@ pub enum Kind {
     MultiThread(multi_thread::Scheduler),
 }
 
-impl Scheduler {
-    /// Its settings.
-    pub fn config(&self) -> &Config {
-        match &self.kind {
+impl Kind {
+    fn config(&self) -> &Config {
+        match self {
             Kind::CurrentThread(scheduler) => &scheduler.config,
             Kind::MultiThread(scheduler) => &scheduler.config,
         }
+    }
+}
+
+impl Scheduler {
+    /// Its settings.
+    pub fn config(&self) -> &Config {
+        self.kind.config()
     }
 
     /// The counts of all threads that are not its workers.
@@ -96,9 +105,11 @@ const _: () = {
 impl SchedulerRef {
     /// The first reference to a new scheduler.
     pub fn new(kind: Kind) -> Self {
+        let blocking = Pool::new(kind.config().pool_settings());
         let scheduler = Box::new(Scheduler {
             refs: AtomicUsize::new(1),
             kind,
+            blocking,
             live: Live::new(),
         });
         Self(NonNull::from(Box::leak(scheduler)))

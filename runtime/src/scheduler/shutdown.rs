@@ -24,6 +24,7 @@ use tenter_sync::shim::thread;
 use super::current_thread::{Core, Scheduler};
 use super::late::refuse;
 use super::shared::SchedulerRef;
+use crate::blocking::StuckJob;
 use crate::context::{self, Driving, Place};
 use crate::handle::Handle;
 use crate::task::TaskId;
@@ -49,7 +50,8 @@ pub struct ShutdownReport {
     pub leaked: usize,
     /// The first of them (at most 64).
     pub leaked_tasks: Vec<LeftTask>,
-    /// Tasks whose poll had not ended when the time was up. They are ended when it does.
+    /// Tasks whose poll had not ended when the time was up, and blocking jobs that still ran. A task is
+    /// ended when its poll ends.
     pub stuck_tasks: Vec<LeftTask>,
 }
 
@@ -89,6 +91,14 @@ impl ShutdownReport {
                 spawned_at,
             });
         }
+    }
+
+    pub(crate) fn stuck_job(&mut self, job: &StuckJob) {
+        self.stuck_tasks.push(LeftTask {
+            id: job.id,
+            name: job.name.clone(),
+            spawned_at: job.spawned_at,
+        });
     }
 
     /// Adds what another thread found.

@@ -76,4 +76,22 @@ impl Builder {
     {
         Handle::spawn_local_with(future, self.into_extras(), Location::caller())
     }
+
+    /// [`tenter::spawn_blocking`](crate::spawn_blocking) with these settings.
+    ///
+    /// # Panics
+    ///
+    /// Outside a runtime, as `spawn_blocking` does.
+    #[track_caller]
+    pub fn spawn_blocking<F, R>(self, function: F) -> JoinHandle<R>
+    where
+        F: FnOnce() -> R + Send + 'static,
+        R: Send + 'static,
+    {
+        Handle::current_for("tenter::task::Builder::spawn_blocking").spawn_blocking_with(
+            function,
+            self.into_extras(),
+            Location::caller(),
+        )
+    }
 }
