@@ -217,6 +217,15 @@ impl Parker {
         )
     }
 
+    /// Whether a token is there: the next park will not sleep.
+    ///
+    /// A hint for the owner, who may look for a while before it goes to sleep; the park acquires.
+    #[inline]
+    pub fn has_token(&self) -> bool {
+        // ORDERING: Relaxed. Only a hint.
+        self.futex.word().load(Ordering::Relaxed) == NOTIFIED
+    }
+
     /// The futex underneath, so that a test can end a sleep early.
     #[doc(hidden)]
     pub fn futex(&self) -> &Futex {

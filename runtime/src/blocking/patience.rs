@@ -18,12 +18,12 @@ use tenter_timer::{Clock, Instant};
 
 /// A sleep that was shorter than this, its wake-up included, might have been spared.
 const SHORT: Duration = Duration::from_micros(60);
-/// How long a thread looks: about as long as it takes to wake whoever has joined the last job.
-const LOOK: Duration = Duration::from_micros(15);
+/// How long a thread looks: somewhat longer than it takes to wake whoever has joined the last job.
+const LOOK: Duration = Duration::from_micros(25);
 /// Looks between two looks at the clock.
 const LOOKS: u32 = 16;
 /// The most turns without looking.
-const DOUBT_MAX: u32 = 256;
+const DOUBT_MAX: u32 = 64;
 
 /// What a thread has learnt from its last sleeps.
 #[derive(Debug, Default)]
