@@ -17,7 +17,7 @@ use crate::peer::{Peer, PeerId};
 use crate::{child, machine, with_peer, with_workers};
 
 /// What a child process serves.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Service {
     /// Sends back what it reads, with a buffer that is larger than a message.
     Echo,

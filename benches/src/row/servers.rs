@@ -5,7 +5,7 @@ use std::io;
 use super::{Figure, How, Measure, Rounds, Row, Unit};
 use crate::child::Child;
 use crate::load::{HTTP_REQUEST, Load, http_length};
-use crate::measure::each;
+use crate::measure::{Sample, each};
 use crate::peer::PeerId;
 use crate::server::Service;
 use crate::statistics::quantile;
@@ -27,7 +27,7 @@ pub(super) const ROWS: &[Row] = &[
         figures: SERVED,
         rounds: Rounds::Each,
         peers: PeerId::ON_ONE_THREAD,
-        how: How::Here(|peer| echo(peer, 64, 60_000)),
+        how: How::Here(|peer| echo(peer, &const { Requests::echo(64, 60_000) })),
     },
     Row {
         name: "echo_1",
@@ -35,7 +35,7 @@ pub(super) const ROWS: &[Row] = &[
         figures: SERVED,
         rounds: Rounds::Each,
         peers: PeerId::ON_ONE_THREAD,
-        how: How::Here(|peer| echo(peer, 1, 8_000)),
+        how: How::Here(|peer| echo(peer, &const { Requests::echo(1, 8_000) })),
     },
     Row {
         name: "http_hello",
@@ -59,12 +59,13 @@ pub(super) const ROWS: &[Row] = &[
     },
 ];
 
-fn echo(peer: PeerId, connections: usize, requests: u64) -> io::Result<Measure> {
-    Served::on_a_thread(Service::Echo, peer).load(connections, requests, &[7; 64], |_| Some(64))
+fn echo(peer: PeerId, load: &'static Requests) -> io::Result<Measure> {
+    Served::on_a_thread(Service::Echo, peer).load(load)
 }
 
 fn http(peer: PeerId) -> io::Result<Measure> {
-    Served::on_a_thread(Service::Http, peer).load(64, 40_000, HTTP_REQUEST, http_length)
+    const LOAD: Requests = Requests::http(40_000);
+    Served::on_a_thread(Service::Http, peer).load(&LOAD)
 }
 
 /// A service, who gives it, and what is asked about it.
@@ -100,37 +101,99 @@ impl Served {
         Self { tail: true, ..self }
     }
 
-    /// The server and its connections live as long as the row; each round sends `requests`.
-    pub(super) fn load(
-        self,
-        connections: usize,
-        requests: u64,
-        request: &[u8],
-        length: fn(&[u8]) -> Option<usize>,
-    ) -> io::Result<Measure> {
-        let (beside, seat) = if self.workers {
-            (machine::WORKERS, machine::WORKERS)
+    /// The server and its connections live as long as the row; each round sends `requests`. A server
+    /// that is busy by itself lives for a round alone, lest it be in the way of the others.
+    pub(super) fn load(self, load: &'static Requests) -> io::Result<Measure> {
+        if self.service == Service::EchoBesideHogs {
+            return Ok(Box::new(move || Loaded::start(self, load)?.round()));
+        }
+        let mut loaded = Loaded::start(self, load)?;
+        Ok(Box::new(move || loaded.round()))
+    }
+}
+
+/// A load.
+#[derive(Debug)]
+pub(super) struct Requests {
+    pub(super) connections: usize,
+    /// How many a round.
+    pub(super) number: u64,
+    pub(super) request: &'static [u8],
+    /// The length of a response of which this much is known.
+    pub(super) length: fn(&[u8]) -> Option<usize>,
+}
+
+impl Requests {
+    /// Messages of 64 bytes.
+    pub(super) const fn echo(connections: usize, number: u64) -> Self {
+        Self {
+            connections,
+            number,
+            request: &[7; 64],
+            length: |_| Some(64),
+        }
+    }
+
+    pub(super) const fn http(number: u64) -> Self {
+        Self {
+            connections: 64,
+            number,
+            request: HTTP_REQUEST,
+            length: http_length,
+        }
+    }
+}
+
+/// A server that runs and its load.
+struct Loaded {
+    served: Served,
+    requests: u64,
+    server: Child,
+    load: Load,
+}
+
+impl Loaded {
+    /// Starts both, and warms them up.
+    fn start(served: Served, requests: &Requests) -> io::Result<Self> {
+        let command = check::server(served.service, served.peer, served.workers)?;
+        let beside = if served.workers {
+            machine::WORKERS
         } else {
-            (machine::BESIDE, machine::HARNESS)
+            machine::BESIDE
         };
-        let command = check::server(self.service, self.peer, self.workers)?;
-        let mut server = Child::start_on(beside, command)?;
-        let mut load = Load::connect(server.first_line(), connections, request, length)?;
-        load.run(requests / 10)?;
-        Ok(Box::new(move || {
-            machine::pin(seat);
-            machine::hurry(self.workers);
-            let before = server.cpu()?;
-            let answered = load.run(requests)?;
-            let cpu = server.cpu()? - before;
-            machine::hurry(false);
-            machine::pin(machine::HARNESS);
-            let mut sample = vec![requests as f64 / answered.wall.as_secs_f64()];
-            if self.tail {
-                sample.push(quantile(&answered.latencies, 0.99));
-            }
-            sample.push(each(cpu, requests));
-            Ok(sample)
-        }))
+        let server = Child::start_on(beside, command)?;
+        let load = Load::connect(
+            server.first_line(),
+            requests.connections,
+            requests.request,
+            requests.length,
+        )?;
+        let mut loaded = Self {
+            served,
+            requests: requests.number,
+            server,
+            load,
+        };
+        loaded.load.run(requests.number / 10)?;
+        Ok(loaded)
+    }
+
+    /// With workers the load may use both processors as well, and goes before whatever else runs.
+    fn round(&mut self) -> io::Result<Sample> {
+        if self.served.workers {
+            machine::pin(machine::WORKERS);
+            machine::hurry(true);
+        }
+        let before = self.server.cpu()?;
+        let answered = self.load.run(self.requests)?;
+        let cpu = self.server.cpu()? - before;
+        machine::hurry(false);
+        machine::pin(machine::HARNESS);
+        let mut sample = vec![self.requests as f64 / answered.wall.as_secs_f64()];
+        if self.served.tail {
+            sample.push(quantile(&answered.latencies, 0.99));
+        }
+        sample.push(each(cpu, self.requests));
+        Ok(sample)
     }
 }

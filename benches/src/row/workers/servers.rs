@@ -4,9 +4,8 @@ use std::io;
 
 use super::{Figure, How, Measure, RUNTIMES, RUNTIMES_AND_GO, Rounds, Row, Unit};
 use crate::check;
-use crate::load::{HTTP_REQUEST, http_length};
 use crate::peer::PeerId;
-use crate::row::servers::{IDLE, SERVED, Served};
+use crate::row::servers::{IDLE, Requests, SERVED, Served};
 use crate::server::Service;
 
 pub(in crate::row) const ROWS: &[Row] = &[
@@ -53,16 +52,18 @@ pub(in crate::row) const ROWS: &[Row] = &[
 ];
 
 fn echo(peer: PeerId) -> io::Result<Measure> {
-    let served = Served::by_workers(Service::Echo, peer);
-    served.load(64, 40_000, &[7; 64], |_| Some(64))
+    const LOAD: Requests = Requests::echo(64, 40_000);
+    Served::by_workers(Service::Echo, peer).load(&LOAD)
 }
 
 fn http(peer: PeerId) -> io::Result<Measure> {
-    let served = Served::by_workers(Service::Http, peer);
-    served.load(64, 30_000, HTTP_REQUEST, http_length)
+    const LOAD: Requests = Requests::http(30_000);
+    Served::by_workers(Service::Http, peer).load(&LOAD)
 }
 
 fn hogs_echo(peer: PeerId) -> io::Result<Measure> {
-    let served = Served::by_workers(Service::EchoBesideHogs, peer);
-    served.with_tail().load(4, 3_000, &[7; 64], |_| Some(64))
+    const LOAD: Requests = Requests::echo(4, 4_000);
+    Served::by_workers(Service::EchoBesideHogs, peer)
+        .with_tail()
+        .load(&LOAD)
 }
