@@ -26,7 +26,7 @@ fn task() -> Runnable {
 
 fn run(task: Runnable) {
     // SAFETY: these tasks have no owner.
-    let ran = unsafe { task.run(&YieldFlag::new(false), |_| ()) };
+    let ran = unsafe { task.run(&YieldFlag::new(false), |_| None, |_| ()) };
     assert!(matches!(ran, Ran::Finished));
 }
 

@@ -55,7 +55,7 @@ fn run_ready(toy: &Toy) -> bool {
         let next = toy.ready.lock().pop();
         let Some(task) = next else { return finished };
         // SAFETY: these tasks have no owner.
-        match unsafe { task.run(&YieldFlag::new(false), |_| ()) } {
+        match unsafe { task.run(&YieldFlag::new(false), |_| None, |_| ()) } {
             Ran::Requeue(task) => toy.ready.lock().push(task),
             Ran::Parked => {}
             Ran::Finished => finished = true,

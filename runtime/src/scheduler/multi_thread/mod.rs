@@ -21,7 +21,8 @@
 pub mod backlog;
 pub mod deque;
 #[cfg(tenter_loom)]
-mod deque_model;
+#[expect(unsafe_code, reason = "a task pointer in an atomic")]
+pub mod deque_model;
 pub mod idle;
 pub mod lead;
 #[expect(unsafe_code, reason = "a task pointer in an atomic")]
