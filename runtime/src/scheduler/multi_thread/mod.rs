@@ -47,7 +47,7 @@ use tenter_io as io;
 use tenter_sync::planted;
 use tenter_sync::shim::atomic::{Ordering, fence};
 use tenter_sync::shim::diagnostic::AtomicU64;
-use tenter_sync::shim::{CachePadded, local, thread};
+use tenter_sync::shim::{CachePadded, MODELLED, local, thread};
 use tenter_timer::{Clock, Instant};
 
 use self::idle::{Claim, Idle, Nudge};
@@ -97,6 +97,10 @@ local! {
 
 /// A number of this thread.
 fn sticky() -> usize {
+    if MODELLED {
+        // A schedule has to be repeatable, and addresses are not.
+        return 0;
+    }
     // The address is as good as a number: it differs from thread to thread.
     STICKY
         .try_with(|here| core::ptr::from_ref(here).addr() >> 12)
