@@ -3,7 +3,7 @@
 //! | | `flavor` | `workers` | `name` | `seed` | `timeout` | `crate` |
 //! |---|---|---|---|---|---|---|
 //! | main | yes | yes | yes | | | yes |
-//! | test | yes | | | yes | yes | yes |
+//! | test | yes | yes | | yes | yes | yes |
 //!
 //! A wrong argument is noted and left at its default, so that the rest is still read.
 //!
@@ -28,10 +28,18 @@ impl Kind {
         }
     }
 
+    /// The scheduler, when the arguments leave it out.
+    pub(crate) fn default_flavor(self) -> Flavor {
+        match self {
+            Kind::Main => Flavor::MultiThread,
+            Kind::Test => Flavor::Deterministic,
+        }
+    }
+
     fn expected(self) -> &'static [&'static str] {
         match self {
             Kind::Main => &["flavor", "workers", "name", "crate"],
-            Kind::Test => &["flavor", "seed", "timeout", "crate"],
+            Kind::Test => &["flavor", "workers", "seed", "timeout", "crate"],
         }
     }
 }
@@ -39,6 +47,7 @@ impl Kind {
 /// The scheduler that was asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Flavor {
+    MultiThread,
     CurrentThread,
     Deterministic,
 }
@@ -177,7 +186,6 @@ fn refuse_name(kind: Kind, name: &str) -> Option<String> {
         (Kind::Test, "schedules") => {
             "remove it: in this version a test runs the one schedule that `seed` chooses".into()
         }
-        (Kind::Test, "workers") => "remove it: both flavors of a test have one thread".into(),
         (Kind::Test, "name") => "remove it: a test goes by its path".into(),
         (Kind::Main, "seed" | "schedules") => {
             "only `#[tenter::test]` has a deterministic scheduler".into()
@@ -196,7 +204,7 @@ fn refuse_name(kind: Kind, name: &str) -> Option<String> {
 fn example(name: &str) -> &'static str {
     match name {
         "flavor" => "flavor = \"current_thread\"",
-        "workers" => "workers = 1",
+        "workers" => "workers = 2",
         "name" => "name = \"api\"",
         "seed" => "seed = 7",
         "timeout" => "timeout = \"5s\"",
@@ -239,22 +247,19 @@ impl<S: Copy> Argument<'_, S> {
 
 fn flavor(kind: Kind, text: &str) -> Result<Flavor, String> {
     match (kind, text) {
+        (_, "multi_thread") => Ok(Flavor::MultiThread),
         (_, "current_thread") => Ok(Flavor::CurrentThread),
         (Kind::Test, "deterministic") => Ok(Flavor::Deterministic),
         (Kind::Main, "deterministic") => {
             Err("flavor \"deterministic\" has a virtual clock and is \
-             for `#[tenter::test]`: write \"current_thread\""
+             for `#[tenter::test]`: write \"multi_thread\" or \"current_thread\""
                 .into())
         }
-        (Kind::Main, "multi_thread") => Err("flavor \"multi_thread\" is not available in this \
-             version of tenter: write \"current_thread\""
-            .into()),
-        (Kind::Test, "multi_thread") => Err("flavor \"multi_thread\" is not available in this \
-             version of tenter: write \"deterministic\" or \"current_thread\""
-            .into()),
-        (Kind::Main, _) => Err(format!("no flavor `{text}`: write \"current_thread\"")),
+        (Kind::Main, _) => Err(format!(
+            "no flavor `{text}`: write \"multi_thread\" or \"current_thread\""
+        )),
         (Kind::Test, _) => Err(format!(
-            "no flavor `{text}`: write \"deterministic\" or \"current_thread\""
+            "no flavor `{text}`: write \"deterministic\", \"multi_thread\" or \"current_thread\""
         )),
     }
 }
@@ -271,19 +276,38 @@ fn check_together<S: Copy>(
             problems.over(argument.value, message);
         }
     };
-    if kind == Kind::Main && args.workers.is_some_and(|count| count > 1) {
-        refuse(
-            "workers",
-            "flavor \"current_thread\", the only one for programs in this version, has exactly \
-             one worker: write 1, or remove `workers`",
-        );
+    // What was written but could not be read has been refused already.
+    let flavor_is_unknown = args.flavor.is_none() && given.iter().any(|a| a.name == "flavor");
+    let flavor = args.flavor.unwrap_or(kind.default_flavor());
+    if !flavor_is_unknown && args.workers.is_some_and(|count| count > 1) {
+        match flavor {
+            Flavor::MultiThread => {}
+            Flavor::CurrentThread => refuse(
+                "workers",
+                "flavor \"current_thread\" has exactly one worker: write 1, or \
+                 flavor = \"multi_thread\"",
+            ),
+            Flavor::Deterministic => refuse(
+                "workers",
+                "flavor \"deterministic\", the default of a test, has exactly one worker: write 1, \
+                 or flavor = \"multi_thread\"",
+            ),
+        }
     }
-    if args.flavor == Some(Flavor::CurrentThread) && args.seed.is_some() {
-        refuse(
-            "seed",
-            "flavor \"current_thread\" makes no choice that a seed could decide: remove `seed`, \
-             or write flavor = \"deterministic\"",
-        );
+    if !flavor_is_unknown && args.seed.is_some() {
+        match flavor {
+            Flavor::Deterministic => {}
+            Flavor::CurrentThread => refuse(
+                "seed",
+                "flavor \"current_thread\" makes no choice that a seed could decide: remove \
+                 `seed`, or write flavor = \"deterministic\"",
+            ),
+            Flavor::MultiThread => refuse(
+                "seed",
+                "flavor \"multi_thread\" runs as the system lets its threads run, which no seed \
+                 decides: remove `seed`, or write flavor = \"deterministic\"",
+            ),
+        }
     }
 }
 
@@ -307,12 +331,12 @@ mod tests {
 
     #[test]
     fn every_argument_is_read_and_a_trailing_comma_is_allowed() {
-        let source = "flavor = \"current_thread\", workers = 1, name = \"api\", crate = a::b,";
+        let source = "flavor = \"multi_thread\", workers = 3, name = \"api\", crate = a::b,";
         let (args, problems) = read_text(Kind::Main, source);
         assert_eq!(problems, []);
         assert_eq!(
             (args.flavor, args.workers),
-            (Some(Flavor::CurrentThread), Some(1))
+            (Some(Flavor::MultiThread), Some(3))
         );
         assert_eq!(args.name.unwrap().shown(), "\"api\"");
         assert_eq!(args.root.unwrap().len(), 4);
@@ -327,6 +351,18 @@ mod tests {
             (Some(Flavor::Deterministic), Some(16))
         );
         assert_eq!(args.timeout_nanos, Some(120_000_000_000));
+
+        for source in [
+            "flavor = \"multi_thread\", workers = 2",
+            "flavor = \"current_thread\", workers = 1",
+            "workers = 1",
+        ] {
+            let (args, problems) = read_text(Kind::Test, source);
+            assert_eq!(problems, [], "{source}");
+            assert!(args.workers.is_some(), "{source}");
+        }
+        let (args, problems) = read_text(Kind::Main, "workers = 8");
+        assert_eq!((problems, args.workers), (vec![], Some(8)));
 
         let (args, problems) = read_text(Kind::Test, "");
         assert_eq!(problems, []);
@@ -357,19 +393,38 @@ mod tests {
                 "the one schedule that `seed` chooses",
             ),
             (Kind::Main, "workers = 0", 10, "may not be 0"),
-            (Kind::Main, "workers = 2", 10, "exactly one worker"),
-            (Kind::Main, "workers", 0, "needs a value: workers = 1"),
+            (
+                Kind::Main,
+                "workers = 2, flavor = \"current_thread\"",
+                10,
+                "exactly one worker",
+            ),
+            (Kind::Test, "workers = 2", 10, "flavor = \"multi_thread\""),
+            (
+                Kind::Test,
+                "flavor = \"current_thread\", workers = 2",
+                37,
+                "exactly one worker",
+            ),
+            (
+                Kind::Test,
+                "flavor = \"multi_thread\", seed = 7",
+                32,
+                "no seed decides",
+            ),
+            // One mistake, one report: the flavor may have been meant to have two.
+            (
+                Kind::Test,
+                "flavor = \"mutli_thread\", workers = 2, seed = 7",
+                9,
+                "no flavor",
+            ),
+            (Kind::Main, "workers", 0, "needs a value: workers = 2"),
             (Kind::Main, "workers(3)", 7, "after `=`"),
             (Kind::Main, "workers =", 8, "after `=`"),
             (Kind::Main, "workers = \"two\"", 10, "takes an integer"),
             (Kind::Main, "workers = -1", 10, "takes an integer"),
             (Kind::Main, "flavor = 7", 9, "takes a string"),
-            (
-                Kind::Main,
-                "flavor = \"multi_thread\"",
-                9,
-                "not available in this version",
-            ),
             (
                 Kind::Main,
                 "flavor = \"deterministic\"",
@@ -381,7 +436,7 @@ mod tests {
                 Kind::Test,
                 "flavor = \"fast\"",
                 9,
-                "\"deterministic\" or \"current_thread\"",
+                "\"deterministic\", \"multi_thread\" or \"current_thread\"",
             ),
             (Kind::Main, "name = \"\"", 7, "may not be empty"),
             (Kind::Main, "name = \"a\\0\"", 7, "NUL"),

@@ -37,9 +37,10 @@ fn working(kind: Kind, args: &Args<Span>, trees: &[TokenTree], parts: &Function)
         Kind::Main => (MAIN, ""),
         Kind::Test => (TEST, "#[::core::prelude::v1::test]"),
     };
-    let flavor = match (kind, args.flavor) {
-        (_, Some(Flavor::CurrentThread)) | (Kind::Main, _) => "CurrentThread",
-        (Kind::Test, _) => "Deterministic",
+    let flavor = match args.flavor.unwrap_or(kind.default_flavor()) {
+        Flavor::MultiThread => "MultiThread",
+        Flavor::CurrentThread => "CurrentThread",
+        Flavor::Deterministic => "Deterministic",
     };
     let root = match &args.root {
         Some(path) => path.iter().map(to_tree).collect(),
@@ -83,6 +84,7 @@ const TEST: &str = "{
     ROOT::__private::run_test(
         ROOT::__private::TestConfig {
             flavor: ROOT::__private::Flavor::FLAVOR,
+            workers: WORKERS,
             seed: SEED,
             timeout: TIMEOUT,
             name: ::core::concat!(::core::module_path!(), \"::\", ::core::stringify!(NAME)),

@@ -43,8 +43,8 @@ mod value;
 ///
 /// | argument | value | meaning, default |
 /// |---|---|---|
-/// | `flavor` | `"current_thread"` | the scheduler; in this version there is one for programs, which is the default |
-/// | `workers` | integer, 1 or more | worker threads; the flavor `current_thread` has exactly one |
+/// | `flavor` | `"multi_thread"` or `"current_thread"` | the scheduler; default `"multi_thread"` |
+/// | `workers` | integer, 1 or more | worker threads; default one for each core that the process may use; the flavor `current_thread` has exactly one |
 /// | `name` | string | names the runtime's threads; default `"tenter"` |
 /// | `crate` | path | where the crate `tenter` is found, for those who re-export it; default `::tenter` |
 ///
@@ -90,7 +90,8 @@ pub fn main(args: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// | argument | value | meaning, default |
 /// |---|---|---|
-/// | `flavor` | `"deterministic"` or `"current_thread"` | the scheduler; default `"deterministic"` |
+/// | `flavor` | `"deterministic"`, `"multi_thread"` or `"current_thread"` | the scheduler; default `"deterministic"` |
+/// | `workers` | integer, 1 or more | worker threads of `multi_thread`, default one for each core; the other flavors have exactly one |
 /// | `seed` | integer, 64 bits | of every choice of the deterministic scheduler; default 0 |
 /// | `timeout` | string such as `"250ms"`, `"5s"`, `"2m"` | fails the test when the runtime's clock has passed it; default none |
 /// | `crate` | path | where the crate `tenter` is found; default `::tenter` |

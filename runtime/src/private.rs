@@ -38,6 +38,8 @@ impl Default for MainConfig {
 pub struct TestConfig {
     /// `flavor = ".."`
     pub flavor: Flavor,
+    /// `workers = n`
+    pub workers: Option<usize>,
     /// `seed = n`
     pub seed: u64,
     /// `timeout = ".."`, on the clock of the runtime.
@@ -50,6 +52,7 @@ impl Default for TestConfig {
     fn default() -> Self {
         Self {
             flavor: Flavor::Deterministic,
+            workers: None,
             seed: 0,
             timeout: None,
             name: "test",
@@ -57,11 +60,15 @@ impl Default for TestConfig {
     }
 }
 
-fn builder(flavor: Flavor, seed: u64) -> Builder {
-    match flavor {
+fn builder(flavor: Flavor, workers: Option<usize>, seed: u64) -> Builder {
+    let settings = match flavor {
         Flavor::MultiThread => Builder::multi_thread(),
         Flavor::CurrentThread => Builder::current_thread(),
         Flavor::Deterministic => Builder::deterministic(seed),
+    };
+    match workers {
+        Some(workers) => settings.workers(workers),
+        None => settings,
     }
 }
 
@@ -75,10 +82,7 @@ fn build(builder: Builder, attribute: &str) -> Runtime {
 /// Runs the body of a `#[tenter::main]`.
 #[track_caller]
 pub fn run_main<F: Future>(config: MainConfig, main: F) -> F::Output {
-    let mut settings = builder(config.flavor, 0);
-    if let Some(workers) = config.workers {
-        settings = settings.workers(workers);
-    }
+    let mut settings = builder(config.flavor, config.workers, 0);
     if let Some(name) = config.name {
         settings = settings.name(name);
     }
@@ -92,10 +96,8 @@ pub fn run_main<F: Future>(config: MainConfig, main: F) -> F::Output {
 /// If the test takes longer than its timeout.
 #[track_caller]
 pub fn run_test<F: Future>(config: TestConfig, test: F) -> F::Output {
-    let runtime = build(
-        builder(config.flavor, config.seed).name(config.name),
-        "test",
-    );
+    let settings = builder(config.flavor, config.workers, config.seed).name(config.name);
+    let runtime = build(settings, "test");
     let Some(timeout) = config.timeout else {
         return runtime.block_on(test);
     };

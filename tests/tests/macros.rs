@@ -22,6 +22,37 @@ fn a_main_function_returns_what_its_body_returns() {
     assert_eq!(answer(), Ok(42));
 }
 
+/// Goal: a program has many workers unless it says otherwise, and as many as it says.
+/// Method: ask the runtime from inside.
+#[test]
+fn a_main_function_runs_on_many_workers() {
+    #[tenter::main(workers = 3)]
+    async fn three() -> usize {
+        tenter::spawn(async { tenter::Handle::current().metrics().workers })
+            .await
+            .expect("no panic")
+    }
+    #[tenter::main(flavor = "multi_thread")]
+    async fn default() -> usize {
+        tenter::Handle::current().metrics().workers
+    }
+    assert_eq!(three(), 3);
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    assert_eq!(default(), cores);
+}
+
+/// Goal: a test may run on many workers, on the real clock.
+/// Method: two tasks that wait for each other on their threads need two.
+#[tenter::test(flavor = "multi_thread", workers = 2, timeout = "2m")]
+async fn a_test_may_run_on_many_workers() {
+    let both = std::sync::Arc::new(std::sync::Barrier::new(2));
+    let meet = |both: std::sync::Arc<std::sync::Barrier>| async move { both.wait().is_leader() };
+    let one = tenter::spawn(meet(std::sync::Arc::clone(&both)));
+    let other = tenter::spawn(meet(both));
+    let leaders = (one.await.expect("no panic"), other.await.expect("no panic"));
+    assert!(leaders.0 != leaders.1);
+}
+
 /// Goal: a test is deterministic by default: its clock is virtual.
 /// Method: let an hour pass; only a virtual clock is exact to the nanosecond.
 #[tenter::test]

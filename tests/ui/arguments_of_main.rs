@@ -9,14 +9,14 @@ async fn misspelt() {}
 #[tenter::main(workers = 0)] //~ ERROR `workers` may not be 0, nobody would run the tasks: write 1, or remove it
 async fn no_workers() {}
 
-#[tenter::main(workers = 4)] //~ ERROR has exactly one worker: write 1, or remove `workers`
+#[tenter::main(flavor = "current_thread", workers = 4)] //~ ERROR has exactly one worker: write 1, or flavor = "multi_thread"
 async fn too_many_workers() {}
 
-#[tenter::main(workers = "4")] //~ ERROR `workers` takes an integer from 0 to 2^64 - 1: workers = 1
+#[tenter::main(workers = "4")] //~ ERROR `workers` takes an integer from 0 to 2^64 - 1: workers = 2
 async fn wrong_literal() {}
 
-#[tenter::main(flavor = "multi_thread")] //~ ERROR flavor "multi_thread" is not available in this version of tenter: write "current_thread"
-async fn later_flavor() {}
+#[tenter::main(flavor = "fast")] //~ ERROR no flavor `fast`: write "multi_thread" or "current_thread"
+async fn no_such_flavor() {}
 
 #[tenter::main(flavor = "deterministic")] //~ ERROR is for `#[tenter::test]`
 async fn flavor_of_a_test() {}
@@ -34,7 +34,7 @@ async fn twice() {}
     seed = 7, //~ ERROR only `#[tenter::test]` has a deterministic scheduler
     name = "", //~ ERROR `name` may not be empty: write one, or remove it
     crate = "tenter", //~ ERROR `crate` takes a path: crate = my_crate::tenter
-    workers, //~ ERROR `workers` needs a value: workers = 1
+    workers, //~ ERROR `workers` needs a value: workers = 2
 )]
 async fn several() {}
 

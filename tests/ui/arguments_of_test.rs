@@ -6,7 +6,7 @@ async fn tokio_name() {}
 #[tenter::test(schedules = 1000)] //~ ERROR the one schedule that `seed` chooses
 async fn later() {}
 
-#[tenter::test(workers = 2)] //~ ERROR both flavors of a test have one thread
+#[tenter::test(workers = 2)] //~ ERROR the default of a test, has exactly one worker: write 1, or flavor = "multi_thread"
 async fn workers() {}
 
 #[tenter::test(seed = -1)] //~ ERROR `seed` takes an integer from 0 to 2^64 - 1: seed = 7
@@ -15,8 +15,11 @@ async fn negative() {}
 #[tenter::test(seed = 7, flavor = "current_thread")] //~ ERROR makes no choice that a seed could decide
 async fn seed_of_nothing() {}
 
-#[tenter::test(flavor = "multi_thread")] //~ ERROR write "deterministic" or "current_thread"
-async fn later_flavor() {}
+#[tenter::test(flavor = "multi_thread", seed = 7)] //~ ERROR which no seed decides
+async fn seed_of_many_threads() {}
+
+#[tenter::test(flavor = "fast")] //~ ERROR no flavor `fast`: write "deterministic", "multi_thread" or "current_thread"
+async fn no_such_flavor() {}
 
 #[tenter::test(timeout = 5)] //~ ERROR `timeout` takes a string: timeout = "5s"
 async fn no_unit() {}

@@ -30,6 +30,9 @@ async fn panics() {
     panic!("on purpose");
 }
 
+#[tenter::test(flavor = "multi_thread", workers = 2, timeout = "1m")]
+async fn two_workers() {}
+
 #[tenter::test(flavor = "current_thread",)]
 #[cfg(any())]
 async fn left_out() {
