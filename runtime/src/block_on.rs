@@ -277,7 +277,14 @@ fn spawn_main(
     let scheduler = TaskScheduler(driving.shared());
     // The proxy is not `Send`, yet any thread may end it: once another one drives, the cell in it is
     // empty, and what was done with it here came before the core was put back.
-    let (task, header) = raw::allocate(proxy, scheduler, Shared, Some(Box::new(extras)), at);
+    let (task, header) = raw::allocate(
+        proxy,
+        scheduler,
+        Shared,
+        Some(Box::new(extras)),
+        at,
+        &driving.source(),
+    );
     driving.adopt(task);
     JoinHandle::new(header)
 }

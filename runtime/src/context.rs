@@ -14,6 +14,7 @@ use core::panic::Location;
 use core::ptr::{self, NonNull};
 use core::task::Waker;
 
+use tenter_sync::shim::alloc::Layout;
 use tenter_sync::shim::local;
 
 use crate::handle::Handle;
@@ -22,6 +23,7 @@ use crate::scheduler::multi_thread::Worker;
 use crate::scheduler::shared::{Bank, Scheduler, SchedulerRef};
 use crate::task::Runnable;
 use crate::task::cell::Header;
+use crate::task::memory::{Magazine, Source};
 use crate::task::raw::YieldFlag;
 use crate::task::waker::WAKER;
 
@@ -35,6 +37,8 @@ pub struct Driving<'a> {
     pub task: Cell<Option<NonNull<Header>>>,
     /// References to the scheduler for the tasks that are spawned here.
     pub bank: Bank,
+    /// Memory for them.
+    magazine: Magazine,
 }
 
 /// What the thread has of its scheduler.
@@ -55,7 +59,25 @@ impl<'a> Driving<'a> {
             yielded: Cell::new(false),
             task: Cell::new(None),
             bank: Bank::default(),
+            magazine: Magazine::default(),
         }
+    }
+
+    /// Where tasks that are spawned here get their memory.
+    #[inline]
+    pub fn source(&self) -> Source<'_> {
+        Source::Magazine(&self.magazine, &self.scheduler.depot)
+    }
+
+    /// Takes the memory of a task back.
+    ///
+    /// # Safety
+    ///
+    /// As [`Magazine::free`].
+    #[inline]
+    pub unsafe fn free(&self, block: *mut u8, layout: Layout, class: Option<usize>) {
+        // SAFETY: the caller's.
+        unsafe { self.magazine.free(&self.scheduler.depot, block, layout, class) };
     }
 
     /// The scheduler, counted.
@@ -76,6 +98,7 @@ impl<'a> Driving<'a> {
 
 impl Drop for Driving<'_> {
     fn drop(&mut self) {
+        self.magazine.empty(&self.scheduler.depot);
         self.bank.close(self.scheduler);
     }
 }

@@ -16,6 +16,7 @@ use crate::scheduler::multi_thread::Entered;
 use crate::scheduler::shared::{Kind, Scheduler, SchedulerRef, TaskScheduler};
 use crate::task::JoinHandle;
 use crate::task::cell::{Extras, Local, Shared};
+use crate::task::memory::Source;
 use crate::task::raw;
 
 /// A handle of a runtime. Cheap to clone, usable from any thread, and it keeps the memory of the
@@ -104,7 +105,9 @@ impl Handle {
             }
             _ => {
                 let scheduler = TaskScheduler(self.scheduler.clone());
-                let (task, header) = raw::allocate(future, scheduler, Shared, extras, spawned_at);
+                let source = Source::Depot(&self.scheduler.depot);
+                let (task, header) =
+                    raw::allocate(future, scheduler, Shared, extras, spawned_at, &source);
                 let handle = JoinHandle::new(header);
                 self.scheduler.spawn_remote(task);
                 handle
@@ -279,7 +282,9 @@ fn spawn_on<F: Future, O: crate::task::cell::Ownership>(
     spawned_at: &'static Location<'static>,
 ) -> JoinHandle<F::Output> {
     let scheduler = TaskScheduler(driving.shared());
-    let (task, header) = raw::allocate(future, scheduler, ownership, extras, spawned_at);
+    let source = driving.source();
+    let (task, header) =
+        raw::allocate(future, scheduler, ownership, extras, spawned_at, &source);
     let handle = JoinHandle::new(header);
     driving.adopt(task);
     handle

@@ -212,6 +212,7 @@ pub mod model {
     pub use crate::scheduler::parking::Parking;
     pub use crate::task::Unobserved;
     pub use crate::task::cell::{Header, Schedule, Shared};
+    use crate::task::memory::Source;
     pub use crate::task::raw::{Ran, Runnable, YieldFlag, allocate, shut_down};
 
     /// A task on a scheduler of the model's own.
@@ -220,7 +221,8 @@ pub mod model {
         future: F,
         scheduler: S,
     ) -> (Runnable, JoinHandle<F::Output>) {
-        let (task, header) = allocate(future, scheduler, Shared, None, Location::caller());
+        let source = &Source::System;
+        let (task, header) = allocate(future, scheduler, Shared, None, Location::caller(), source);
         (task, JoinHandle::new(header))
     }
 }

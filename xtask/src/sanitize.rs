@@ -44,7 +44,7 @@ pub fn tsan(rest: &[String]) -> Outcome {
 pub fn asan(rest: &[String]) -> Outcome {
     let sanitizer = Sanitizer {
         name: "asan",
-        flags: "-Zsanitizer=address",
+        flags: "-Zsanitizer=address --cfg tenter_unpooled",
         options: ("ASAN_OPTIONS", "detect_stack_use_after_return=1".to_owned()),
         canary: "use_after_free.rs",
         report: "AddressSanitizer: heap-use-after-free",

@@ -39,6 +39,7 @@ use tenter_timer::Clock;
 use crate::hooks::Hooks;
 use crate::task::JoinHandle;
 use crate::task::cell::{Extras, Shared as AnyThread};
+use crate::task::memory::Source;
 use crate::task::raw;
 
 #[expect(unsafe_code, reason = "runs and ends tasks")]
@@ -149,7 +150,14 @@ impl Pool {
     {
         let scheduler = job::Scheduler(home.clone());
         let future = job::Job::new(function, home);
-        let (task, header) = raw::allocate(future, scheduler, AnyThread, extras, spawned_at);
+        let (task, header) = raw::allocate(
+            future,
+            scheduler,
+            AnyThread,
+            extras,
+            spawned_at,
+            &Source::System,
+        );
         let handle = JoinHandle::new(header);
         let submitted = self.0.state.lock().submit(task);
         match submitted {
@@ -185,7 +193,7 @@ impl Pool {
         for waiter in begun {
             let _ = waiter.unpark();
         }
-        while !self.0.state.lock().has_ended() {
+        while !self.0.state.lock().has_ended(own) {
             let left = deadline.map(|deadline| deadline.duration_since(clock.now()));
             if left == Some(Duration::ZERO) {
                 break;

@@ -65,7 +65,11 @@ impl Patience {
     }
 
     fn looked(&mut self, seen: bool) {
-        self.doubt = if seen { 0 } else { (self.doubt * 2 + 1).min(DOUBT_MAX) };
+        self.doubt = if seen {
+            0
+        } else {
+            (self.doubt * 2 + 1).min(DOUBT_MAX)
+        };
         self.skip = self.doubt;
     }
 

@@ -127,6 +127,8 @@ pub struct State {
     started: u64,
     refused: u64,
     ended_unrun: u64,
+    /// Whether it was said that the system refuses threads.
+    refusal_told: bool,
     /// Whether it was said that the waiting jobs have used up the spare threads.
     exhaustion_told: bool,
 }
@@ -177,11 +179,15 @@ pub enum Next {
 /// What is to be done when the system refused a thread.
 #[must_use]
 #[derive(Debug)]
-pub enum Refused {
-    /// The jobs stay queued. True: it is the first time, say so.
-    Stay(Help, bool),
+pub struct Refused {
     /// No thread will ever run these: end them.
-    End(RunQueue),
+    pub jobs: RunQueue,
+    /// The others stay queued; carry out.
+    pub help: Help,
+    /// Whether to say so: once is enough.
+    pub tell: bool,
+    /// To be unparked.
+    pub waiters: Vec<StdArc<Parker>>,
 }
 
 /// What a pool that was closed leaves to do.
@@ -219,6 +225,7 @@ impl State {
             started: 0,
             refused: 0,
             ended_unrun: 0,
+            refusal_told: false,
             exhaustion_told: false,
         }
     }
@@ -362,10 +369,13 @@ impl State {
             Doing::Idle if how == Unparked::Notified => Next::Sleep,
             Doing::Idle => {
                 let index = self.idle.iter().position(|idle| *idle == number);
-                self.idle.remove(index.expect("P2: an Idle thread is on the stack"));
+                self.idle
+                    .remove(index.expect("P2: an Idle thread is on the stack"));
                 self.leave(number)
             }
-            Doing::Coming if how == Unparked::TimedOut && planted!("blocking.expires_though_called") => {
+            Doing::Coming
+                if how == Unparked::TimedOut && planted!("blocking.expires_though_called") =>
+            {
                 self.leave(number)
             }
             // Called, perhaps at the moment when the time was over: the call counts.
@@ -473,14 +483,26 @@ impl State {
         }
         self.started -= 1;
         self.refused += 1;
-        let first = self.refused == 1;
+        let mut refused = Refused {
+            jobs: RunQueue::default(),
+            help: Help::Nobody,
+            tell: false,
+            waiters: if planted!("blocking.refusal_wakes_nobody") {
+                Vec::new()
+            } else {
+                self.if_ended()
+            },
+        };
         // Nobody but jobs that wait, perhaps for these.
         if self.threads() == self.waiting && !planted!("blocking.refusal_orphans") {
             self.ended_unrun += self.queue.len() as u64;
-            return Refused::End(core::mem::take(&mut self.queue));
+            refused.jobs = core::mem::take(&mut self.queue);
+        } else {
+            self.held_back_until = Some(Clock::real().now() + HOLD_BACK);
+            refused.help = self.look();
+            refused.tell = !core::mem::replace(&mut self.refusal_told, true);
         }
-        self.held_back_until = Some(Clock::real().now() + HOLD_BACK);
-        Refused::Stay(self.look(), first)
+        refused
     }
 
     /// The job of this thread begins to wait in a `block_on`.
@@ -525,13 +547,16 @@ impl State {
         self.if_ended()
     }
 
-    /// Whether only threads are left that wait for the end themselves.
-    pub fn has_ended(&self) -> bool {
-        self.closed && self.seats.len() - self.free.len() <= self.waiting_for_end
+    /// Whether every thread is gone; for one that waits on thread `own`, all but those that wait too.
+    pub fn has_ended(&self, own: Option<usize>) -> bool {
+        let not_waited_for = own.map_or(0, |_| self.waiting_for_end);
+        self.closed && self.seats.len() - self.free.len() <= not_waited_for
     }
 
+    /// Whom to unpark, after fewer threads are left or more of them wait for the end.
     fn if_ended(&self) -> Vec<StdArc<Parker>> {
-        if self.has_ended() {
+        let few = self.seats.len() - self.free.len() <= self.waiting_for_end;
+        if self.closed && few {
             self.waiters.clone()
         } else {
             Vec::new()
@@ -541,7 +566,8 @@ impl State {
     /// Somebody waits no longer.
     pub fn end_wait_for_end(&mut self, own: Option<usize>, parker: &StdArc<Parker>) {
         self.waiting_for_end -= usize::from(own.is_some());
-        self.waiters.retain(|waiter| !StdArc::ptr_eq(waiter, parker));
+        self.waiters
+            .retain(|waiter| !StdArc::ptr_eq(waiter, parker));
     }
 
     /// The jobs that run, but for that of thread `own`.
@@ -574,7 +600,10 @@ impl State {
 
     /// Where the idle threads sleep.
     pub fn sleepers(&self) -> Vec<StdArc<Parker>> {
-        self.idle.iter().map(|number| self.parker(*number)).collect()
+        self.idle
+            .iter()
+            .map(|number| self.parker(*number))
+            .collect()
     }
 }
 

@@ -9,9 +9,9 @@ use tenter_sync::parker::Unparked;
 use tenter_sync::planted;
 use tenter_sync::shim::{local, thread};
 
-use super::report::{print, thread_name};
 use super::patience::Patience;
-use super::state::{Help, NAP, Next, Refused};
+use super::report::{print, thread_name};
+use super::state::{Help, NAP, Next};
 use super::{Shared, job};
 use crate::task::error::payload_message;
 use crate::task::raw::drop_payload;
@@ -88,10 +88,7 @@ impl Shared {
             let Err(error) = self.start(number) else {
                 return;
             };
-            match self.refuse(number, &error) {
-                Some(next) => help = next,
-                None => return,
-            }
+            help = self.refuse(number, &error);
         }
     }
 
@@ -109,28 +106,24 @@ impl Shared {
         thread::spawn_named_with_stack(&name, stack_size, move || place.live()).map(drop)
     }
 
-    fn refuse(&self, number: usize, error: &io::Error) -> Option<Help> {
+    fn refuse(&self, number: usize, error: &io::Error) -> Help {
         let refused = self.state.lock().start_refused(number);
-        match refused {
-            Refused::Stay(help, first) => {
-                if first {
-                    print(&format!(
-                        "the system refused to start thread \"{}\" ({error}); its jobs wait for the \
-                         other threads of the pool, and the next attempt is made in 10 ms at the \
-                         earliest. Raise the limit on threads, or lower max_blocking_threads. This is \
-                         said once; the metrics count refusals",
-                        thread_name(&self.settings.thread_name, number)
-                    ));
-                }
-                Some(help)
-            }
-            Refused::End(jobs) => {
-                while let Some(task) = jobs.pop() {
-                    job::end_refused(task, error);
-                }
-                None
-            }
+        if refused.tell {
+            print(&format!(
+                "the system refused to start thread \"{}\" ({error}); its jobs wait for the other \
+                 threads of the pool, and the next attempt is made in 10 ms at the earliest. Raise the \
+                 limit on threads, or lower max_blocking_threads. This is said once; the metrics count \
+                 refusals",
+                thread_name(&self.settings.thread_name, number)
+            ));
         }
+        while let Some(task) = refused.jobs.pop() {
+            job::end_refused(task, error);
+        }
+        for waiter in refused.waiters {
+            let _ = waiter.unpark();
+        }
+        refused.help
     }
 }
 

@@ -34,6 +34,7 @@ use crate::builder::Config;
 use crate::context;
 use crate::metrics::Counters;
 use crate::task::cell::Schedule;
+use crate::task::memory::Depot;
 use crate::task::{Runnable, Unobserved};
 
 /// How many references a bank counts at a time.
@@ -45,6 +46,8 @@ pub struct Scheduler {
     pub kind: Kind,
     /// The threads for jobs that block: none before the first job.
     pub blocking: Pool,
+    /// Memory that tasks have left behind.
+    pub depot: Depot,
     live: Live,
 }
 
@@ -110,6 +113,7 @@ impl SchedulerRef {
             refs: AtomicUsize::new(1),
             kind,
             blocking,
+            depot: Depot::new(),
             live: Live::new(),
         });
         Self(NonNull::from(Box::leak(scheduler)))

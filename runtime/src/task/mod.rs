@@ -23,6 +23,8 @@ pub(crate) mod id;
     reason = "a counted task pointer, and the cell of the joiner"
 )]
 pub(crate) mod join;
+#[expect(unsafe_code, reason = "lists through free blocks")]
+pub(crate) mod memory;
 #[expect(
     unsafe_code,
     reason = "type-erased task pointers; the contracts are on the vtable"

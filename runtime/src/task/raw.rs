@@ -28,12 +28,15 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use tenter_sync::budget;
 use tenter_sync::current::with_task;
-use tenter_sync::shim::alloc::{Layout, alloc, dealloc, handle_alloc_error};
+use tenter_sync::shim::alloc::{Layout, handle_alloc_error};
 use tenter_sync::shim::thread::ThreadId;
+
+use crate::context;
 
 use super::cell::{Cell, Extras, Header, Ownership, Schedule, Stage, Taken};
 use super::error::{JoinError, Unobserved, UnobservedKind};
 use super::id;
+use super::memory::{self, Source};
 use super::state::{BeginPoll, EndPoll, Finish};
 use super::waker;
 
@@ -98,11 +101,13 @@ pub fn allocate<F: Future, S: Schedule, O: Ownership>(
     ownership: O,
     extras: Option<Box<Extras>>,
     spawned_at: &'static Location<'static>,
+    source: &Source<'_>,
 ) -> (Runnable, NonNull<Header>) {
     let vtable: &'static Vtable = const { &TableOf::<F, S, O>::TABLE };
     let layout = const { Layout::new::<Cell<F, S, O>>() };
-    // SAFETY: the layout is not empty, for a cell has a header.
-    let memory = unsafe { alloc(layout) }.cast::<Cell<F, S, O>>();
+    let class = const { memory::class_of(Layout::new::<Cell<F, S, O>>()) };
+    // SAFETY: (a) the class is that of the layout, which is not empty, for a cell has a header.
+    let memory = unsafe { source.allocate(layout, class) }.cast::<Cell<F, S, O>>();
     let Some(cell) = NonNull::new(memory) else {
         handle_alloc_error(layout)
     };
@@ -586,8 +591,14 @@ unsafe fn free<F: Future, S: Schedule, O: Ownership>(task: NonNull<Header>) {
     // SAFETY: the last reference by (b). The stage was consumed before that: the scheduler's reference
     // outlives the future, and the join handle's the output, so no user code runs here.
     unsafe { ptr::drop_in_place(cell) };
-    // SAFETY: allocated in `allocate` with this layout, for these types by (a).
-    unsafe { dealloc(cell.cast(), Layout::new::<Cell<F, S, O>>()) };
+    let layout = const { Layout::new::<Cell<F, S, O>>() };
+    let class = const { memory::class_of(Layout::new::<Cell<F, S, O>>()) };
+    context::with_driving(|driving| match driving {
+        // SAFETY: allocated in `allocate` for this layout, for these types by (a).
+        Some(driving) => unsafe { driving.free(cell.cast(), layout, class) },
+        // SAFETY: as above.
+        None => unsafe { memory::free(cell.cast(), layout, class) },
+    });
 }
 
 /// # Safety

@@ -108,7 +108,13 @@ impl Driven {
     /// P2, and P1 as far as it can be read off the state.
     fn check(&self) {
         let state = &self.state;
-        let number_of = |doing| state.seats.iter().filter(|seat| seat.doing == doing).count();
+        let number_of = |doing| {
+            state
+                .seats
+                .iter()
+                .filter(|seat| seat.doing == doing)
+                .count()
+        };
         assert_eq!(state.coming, number_of(Doing::Coming));
         assert_eq!(state.busy, number_of(Doing::Busy));
         assert_eq!(state.waiting, number_of(Doing::Waiting));
@@ -190,7 +196,11 @@ fn a_long_queue_that_moves_is_watched_by_one_thread() {
     for _ in 0..10 {
         assert_eq!(pool.finish(0), Told::Run(Called::Nobody));
     }
-    assert_eq!(pool.woke(2, Unparked::TimedOut), Told::Nap, "10 of 48 in a nap is quick");
+    assert_eq!(
+        pool.woke(2, Unparked::TimedOut),
+        Told::Nap,
+        "10 of 48 in a nap is quick"
+    );
     assert_eq!(pool.finish(1), Told::Run(Called::Nobody));
     assert_eq!(
         pool.woke(2, Unparked::TimedOut),
@@ -209,7 +219,10 @@ fn a_queue_that_stands_still_gets_one_thread_after_the_other() {
     assert_eq!(pool.begin(0), Told::Run(Called::Start(1)));
     assert_eq!(pool.begin(1), Told::Run(Called::Start(2)));
     assert_eq!(pool.begin(2), Told::Nap);
-    assert_eq!(pool.woke(2, Unparked::TimedOut), Told::Run(Called::Start(3)));
+    assert_eq!(
+        pool.woke(2, Unparked::TimedOut),
+        Told::Run(Called::Start(3))
+    );
     for number in 3..20 {
         assert_eq!(pool.begin(number), Told::Run(Called::Start(number + 1)));
     }
@@ -258,7 +271,11 @@ fn spare_threads_are_used_up_once_and_aloud() {
     for number in 0..3 {
         assert_eq!(pool.begin(number), Told::Run(Called::Nobody));
         assert_eq!(pool.submit(), Called::Nobody);
-        let expected = if number < 2 { Called::Start(number + 1) } else { Called::Exhausted };
+        let expected = if number < 2 {
+            Called::Start(number + 1)
+        } else {
+            Called::Exhausted
+        };
         assert_eq!(called(&pool.state.begin_wait(number)), expected);
         pool.check();
     }
@@ -271,12 +288,14 @@ fn a_refusal_beside_a_running_job_leaves_the_queue_and_is_retried_later() {
     assert_eq!(pool.submit(), Called::Start(0));
     assert_eq!(pool.begin(0), Told::Run(Called::Nobody));
     assert_eq!(pool.submit(), Called::Start(1));
-    assert!(matches!(pool.state.start_refused(1), Refused::Stay(Help::Nobody, true)));
+    let refused = pool.state.start_refused(1);
+    assert!(refused.jobs.is_empty() && refused.tell);
+    assert_eq!(called(&refused.help), Called::Nobody);
     pool.check();
     assert_eq!(pool.submit(), Called::Nobody, "held back");
     pool.state.held_back_until = Some(Clock::real().now());
     assert_eq!(pool.submit(), Called::Start(1));
-    assert!(matches!(pool.state.start_refused(1), Refused::Stay(Help::Nobody, false)));
+    assert!(!pool.state.start_refused(1).tell, "once is enough");
     assert_eq!(pool.finish(0), Told::Run(Called::Nobody));
 }
 
@@ -285,24 +304,53 @@ fn a_refusal_where_nobody_is_left_to_run_them_ends_the_jobs() {
     let mut pool = Driven::new(1, 1);
     assert_eq!(pool.submit(), Called::Start(0));
     assert_eq!(pool.submit(), Called::Nobody);
-    let Refused::End(jobs) = pool.state.start_refused(0) else {
-        panic!("no thread is left");
-    };
-    assert_eq!(jobs.len(), 2);
-    while let Some(task) = jobs.pop() {
-        crate::blocking::job::end(task);
-    }
+    assert_eq!(end_jobs(pool.state.start_refused(0)), 2);
     pool.check();
     // A thread that only waits, perhaps for the job, will not run it either.
     assert_eq!(pool.submit(), Called::Start(0));
     assert_eq!(pool.begin(0), Told::Run(Called::Nobody));
     assert_eq!(pool.submit(), Called::Nobody);
     assert_eq!(called(&pool.state.begin_wait(0)), Called::Start(1));
-    let Refused::End(jobs) = pool.state.start_refused(1) else {
-        panic!("only a waiting job is left");
-    };
-    crate::blocking::job::end(jobs.pop().expect("one was queued"));
+    assert_eq!(end_jobs(pool.state.start_refused(1)), 1);
     pool.state.end_wait(0);
+    pool.check();
+}
+
+fn end_jobs(refused: Refused) -> usize {
+    let mut ended = 0;
+    while let Some(task) = refused.jobs.pop() {
+        crate::blocking::job::end(task);
+        ended += 1;
+    }
+    ended
+}
+
+#[test]
+fn a_refusal_after_the_close_wakes_who_waits_for_the_end() {
+    let mut pool = Driven::new(1, 1);
+    assert_eq!(pool.submit(), Called::Start(0));
+    let jobs = pool.state.close().jobs;
+    crate::blocking::job::end(jobs.pop().expect("one was queued"));
+    let parker = StdArc::new(Parker::new());
+    assert!(pool.state.begin_wait_for_end(None, &parker).is_empty());
+    assert_eq!(pool.state.start_refused(0).waiters.len(), 1);
+    assert!(pool.state.has_ended(None));
+}
+
+#[test]
+fn jobs_that_wait_for_the_end_are_not_waited_for_by_each_other() {
+    let mut pool = Driven::new(2, 2);
+    for number in 0..2 {
+        assert_eq!(pool.submit(), Called::Start(number));
+        assert_eq!(pool.begin(number), Told::Run(Called::Nobody));
+    }
+    let _ = pool.state.close();
+    let parker = StdArc::new(Parker::new());
+    assert!(pool.state.begin_wait_for_end(Some(0), &parker).is_empty());
+    assert!(!pool.state.has_ended(Some(0)));
+    assert_eq!(pool.state.begin_wait_for_end(Some(1), &parker).len(), 2);
+    assert!(pool.state.has_ended(Some(0)) && pool.state.has_ended(Some(1)));
+    assert!(!pool.state.has_ended(None), "others wait for both");
 }
 
 #[test]
@@ -319,8 +367,8 @@ fn closing_calls_every_sleeper_and_the_last_to_go_wakes_who_waits() {
     assert!(pool.state.begin_wait_for_end(None, &parker).is_empty());
     assert_eq!(pool.woke(0, Unparked::Notified), Told::Leave);
     assert!(pool.state.gone(0).is_empty());
-    assert!(!pool.state.has_ended());
+    assert!(!pool.state.has_ended(None));
     assert_eq!(pool.finish(1), Told::Leave);
     assert_eq!(pool.state.gone(1).len(), 1);
-    assert!(pool.state.has_ended());
+    assert!(pool.state.has_ended(None));
 }

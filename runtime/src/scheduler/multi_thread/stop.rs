@@ -225,7 +225,12 @@ impl Worker<'_> {
             while let Some(task) = self.next_to_end() {
                 self.end(task, report);
             }
-            if !self.take_inbox(self.remote) {
+            // Those of a stuck worker, too: it keeps nothing but the task in its poll.
+            let mut found = false;
+            for remote in self.scheduler.crew.remotes() {
+                found |= self.take_everything(remote);
+            }
+            if !found {
                 return;
             }
         }

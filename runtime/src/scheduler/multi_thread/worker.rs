@@ -461,6 +461,23 @@ impl Worker<'_> {
         }
     }
 
+    /// Takes from all queues of a worker, when the runtime ends. True: there was something.
+    pub fn take_everything(&self, of: &Remote) -> bool {
+        let mut found = self.take_inbox(of);
+        if let Some(task) = of.lifo.take() {
+            self.remote.backlog.push(task);
+            found = true;
+        }
+        if core::ptr::eq(of, self.remote) {
+            return found;
+        }
+        let tasks = RunQueue::default();
+        of.backlog.take(usize::MAX, false, &tasks);
+        found |= !tasks.is_empty();
+        self.remote.backlog.append(&tasks);
+        found | (self.core.deque.is_empty() && of.stealer.steal(&self.core.deque))
+    }
+
     /// The next task to be ended, when the runtime ends.
     pub fn next_to_end(&self) -> Option<Runnable> {
         self.remote
