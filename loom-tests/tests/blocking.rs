@@ -42,7 +42,10 @@ fn spawn<R: Send + 'static>(
 fn shut_down(pool: &Pool) {
     assert!(pool.shut_down(None).is_empty());
     let metrics = pool.metrics();
-    assert_eq!((metrics.threads, metrics.queued, metrics.running), (0, 0, 0));
+    assert_eq!(
+        (metrics.threads, metrics.queued, metrics.running),
+        (0, 0, 0)
+    );
 }
 
 /// Threads that wait for each other.
@@ -128,10 +131,12 @@ fn close_vs_spawn() {
         let captured = census.track(7);
         let other = {
             let pool = Arc::clone(&pool);
-            thread::spawn(move || match block_on(spawn(&pool, move || *captured.get())) {
-                Ok(output) => assert_eq!(output, 7),
-                Err(error) => assert!(error.is_cancelled()),
-            })
+            thread::spawn(
+                move || match block_on(spawn(&pool, move || *captured.get())) {
+                    Ok(output) => assert_eq!(output, 7),
+                    Err(error) => assert!(error.is_cancelled()),
+                },
+            )
         };
         shut_down(&pool);
         other.join().unwrap();
@@ -180,8 +185,30 @@ fn thread_refused() {
             thread::spawn(move || spawn_and_join(&pool))
         };
         let ran = spawn_and_join(&pool) + other.join().unwrap();
-        assert!(ran < 2, "the first thread was refused, and there was no other");
+        assert!(
+            ran < 2,
+            "the first thread was refused, and there was no other"
+        );
         shut_down(&pool);
+    });
+}
+
+/// Goal: whoever waits for the end of the pool is told when a thread that was about to be started never
+/// comes.
+#[test]
+fn refused_vs_close() {
+    check("blocking::refused_vs_close", || {
+        let refuse = || Some(io::Error::from(io::ErrorKind::WouldBlock));
+        let pool = Arc::new(Pool::new(Settings {
+            refuse: Some(StdArc::new(refuse)),
+            ..Settings::default()
+        }));
+        let other = {
+            let pool = Arc::clone(&pool);
+            thread::spawn(move || block_on(spawn(&pool, || ())).expect_err("no thread"))
+        };
+        shut_down(&pool);
+        assert!(other.join().unwrap().is_cancelled());
     });
 }
 

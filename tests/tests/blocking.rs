@@ -183,7 +183,9 @@ fn a_job_that_runs_is_not_interrupted_by_a_cancellation() {
 #[test]
 fn large_outputs_come_back_whole() {
     let bench = Bench::with_threads(1);
-    let output = bench.join(bench.spawn(|| [7_u8; 64 * 1024])).expect("it runs");
+    let output = bench
+        .join(bench.spawn(|| [7_u8; 64 * 1024]))
+        .expect("it runs");
     assert!(output.iter().all(|byte| *byte == 7));
 }
 
@@ -407,7 +409,10 @@ fn shutting_down_ends_queued_jobs_waits_for_running_ones_and_names_the_stuck() {
         line.contains("blocking.rs") && line.contains("tenter-blocking-0"),
         "{line}"
     );
-    assert!(dropped.load(Ordering::Relaxed), "the queued one was dropped");
+    assert!(
+        dropped.load(Ordering::Relaxed),
+        "the queued one was dropped"
+    );
     let error = bench.join(queued).expect_err("it never ran");
     assert_eq!(
         error.reason().map(|reason| reason.kind()),
@@ -542,6 +547,133 @@ fn a_panic_of_a_captured_value_while_a_job_is_ended_stays_with_the_job() {
         .join(spawned.expect("spawn does not unwind"))
         .expect_err("it never ran");
     assert!(error.is_panic(), "{error}");
+}
+
+#[test]
+fn no_job_is_lost_while_threads_come_go_and_are_refused() {
+    const SPAWNERS: usize = 4;
+    const JOBS: usize = 500;
+    let asked = AtomicUsize::new(0);
+    let bench = Arc::new(Bench::new(Settings {
+        max_threads: 3,
+        keep_alive: Duration::from_nanos(1),
+        refuse: Some(Arc::new(move || {
+            let refused = asked.fetch_add(1, Ordering::Relaxed) % 3 == 0;
+            refused.then(|| io::Error::from_raw_os_error(11))
+        })),
+        ..Settings::default()
+    }));
+    let spawners: Vec<_> = (0..SPAWNERS)
+        .map(|_| {
+            let bench = Arc::clone(&bench);
+            thread::spawn(move || {
+                let mut ended = 0;
+                for number in 0..JOBS {
+                    let inner = Arc::clone(&bench);
+                    let job = bench.spawn(move || {
+                        if number % 5 == 0 {
+                            let job = inner.spawn(|| ());
+                            let _ = inner.home().block_on(job);
+                        }
+                    });
+                    match bench.join(job) {
+                        Ok(()) => {}
+                        Err(error) => assert_eq!(
+                            error.reason().map(|reason| reason.kind()),
+                            Some(CancelKind::NoThread)
+                        ),
+                    }
+                    ended += 1;
+                }
+                ended
+            })
+        })
+        .collect();
+    let ended: usize = spawners
+        .into_iter()
+        .map(|spawner| spawner.join().expect("no panic"))
+        .sum();
+    assert_eq!(ended, SPAWNERS * JOBS);
+    bench.until("the threads expire", |metrics| metrics.threads == 0);
+}
+
+/// The threads of a runtime call its hooks, and have the stack and the name that it sets.
+#[test]
+fn the_settings_of_a_runtime_are_those_of_its_pool() {
+    let started = Arc::new(AtomicUsize::new(0));
+    let stopped = Arc::new(AtomicUsize::new(0));
+    let (start, stop) = (Arc::clone(&started), Arc::clone(&stopped));
+    let count = |counter: Arc<AtomicUsize>| {
+        move || {
+            let this = thread::current();
+            if this
+                .name()
+                .is_some_and(|name| name.starts_with("deep-blocking-"))
+            {
+                counter.fetch_add(1, Ordering::SeqCst);
+            }
+        }
+    };
+    let runtime = tenter::Builder::current_thread()
+        .thread_name("deep")
+        .thread_stack_size(32 * 1024 * 1024)
+        .on_thread_start(count(start))
+        .on_thread_stop(count(stop))
+        .build()
+        .expect("a runtime");
+    /// More than the system's default stack would hold.
+    fn deep(levels: usize) -> usize {
+        let frame = std::hint::black_box([1_u8; 16 * 1024]);
+        if levels == 0 {
+            return 0;
+        }
+        deep(levels - 1) + usize::from(frame[levels % frame.len()])
+    }
+    let job = runtime.spawn_blocking(|| deep(1_000));
+    assert_eq!(runtime.block_on(job).expect("it runs"), 1_000);
+    assert_eq!(started.load(Ordering::SeqCst), 1);
+    drop(runtime);
+    assert_eq!(stopped.load(Ordering::SeqCst), 1, "the end waits for them");
+}
+
+#[test]
+fn jobs_that_wait_for_jobs_end_in_every_flavour() {
+    for builder in [
+        tenter::Builder::multi_thread().workers(2),
+        tenter::Builder::current_thread(),
+    ] {
+        let runtime = builder.max_blocking_threads(1).build().expect("a runtime");
+        let output = runtime.block_on(async {
+            let outer = tenter::spawn_blocking(|| {
+                let inner = tenter::spawn_blocking(|| 6);
+                Handle::current().block_on(inner).expect("it runs") + 1
+            });
+            outer.await.expect("it runs")
+        });
+        assert_eq!(output, 7);
+    }
+}
+
+#[test]
+fn a_runtime_that_ends_names_the_jobs_that_go_on() {
+    let runtime = tenter::Builder::current_thread()
+        .build()
+        .expect("a runtime");
+    let (open, wait) = gate();
+    let (running, runs) = mpsc::channel();
+    let job = runtime.spawn_blocking(move || {
+        running.send(()).expect("the test waits");
+        wait();
+        7
+    });
+    runs.recv_timeout(FOR_EVER).expect("it runs");
+    let handle = runtime.handle().clone();
+    let report = runtime.shutdown_timeout(Duration::from_millis(1));
+    assert_eq!(report.stuck_tasks.len(), 1, "{report}");
+    assert!(!report.is_clean());
+    assert!(report.to_string().contains("blocking.rs"), "{report}");
+    open.send(()).expect("the job waits");
+    assert_eq!(handle.block_on(job).expect("it runs to its end"), 7);
 }
 
 struct SetOnDrop(Arc<AtomicBool>);

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::task::cell::{Schedule, Shared};
+use crate::task::memory::Source;
 use crate::task::{JoinHandle, Unobserved, raw};
 
 struct Nowhere;
@@ -66,7 +67,7 @@ impl Driven {
 
     fn submit(&mut self) -> Called {
         let place = core::panic::Location::caller();
-        let (task, header) = raw::allocate(async {}, Nowhere, Shared, None, place);
+        let (task, header) = raw::allocate(async {}, Nowhere, Shared, None, place, &Source::System);
         self.handles.push(JoinHandle::new(header));
         match self.state.submit(task) {
             Submitted::Queued(help) => called(&help),
