@@ -5,8 +5,9 @@
 //! worker may take from it, so a stuck owner strands nothing; and a task that yields waits here, behind
 //! all that were woken, without waking anybody.
 //!
-//! Tests: `loom-tests/tests/multi_thread.rs`.
+//! Tests: `loom-tests/tests/deque.rs`.
 
+use tenter_sync::planted;
 use tenter_sync::shim::Mutex;
 use tenter_sync::shim::atomic::{AtomicUsize, Ordering};
 
@@ -66,7 +67,12 @@ impl Backlog {
     fn change(&self, body: impl FnOnce(&RunQueue)) {
         let tasks = self.tasks.lock();
         body(&tasks);
+        let left = if planted!("deque.backlog_forgets_the_rest") {
+            0
+        } else {
+            tasks.len()
+        };
         // ORDERING: Relaxed. A hint; under the lock, so that it does not go back.
-        self.len.store(tasks.len(), Ordering::Relaxed);
+        self.len.store(left, Ordering::Relaxed);
     }
 }

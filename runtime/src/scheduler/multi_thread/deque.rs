@@ -4,8 +4,9 @@
 //! the front. It holds at most [`CAPACITY`] tasks, which is what crossbeam's smallest buffer holds: so it
 //! never grows, and no push allocates. What does not fit goes to the backlog.
 //!
-//! Tests: `loom-tests/tests/multi_thread.rs`, `tests/tests/stress.rs`.
+//! Tests: `loom-tests/tests/deque.rs`, `tests/tests/stress.rs`.
 
+use tenter_sync::planted;
 use tenter_sync::shim::size;
 
 use crate::task::Runnable;
@@ -38,7 +39,7 @@ impl Deque {
     /// Puts a task at the back. `Err` gives it back: there is no room.
     #[inline]
     pub fn push(&self, task: Runnable) -> Result<(), Runnable> {
-        if self.0.len() >= CAPACITY {
+        if self.0.len() >= CAPACITY && !planted!("deque.no_look_for_room") {
             return Err(task);
         }
         self.0.push(task);

@@ -4,10 +4,11 @@
 //! is stuck in a poll: a task that was woken by the one that now runs finds its data in the cache of this
 //! core, and nowhere else.
 //!
-//! Tests: `loom-tests/tests/multi_thread.rs`.
+//! Tests: `loom-tests/tests/deque.rs`.
 
 use core::ptr::{self, NonNull};
 
+use tenter_sync::planted;
 use tenter_sync::shim::atomic::{AtomicPtr, Ordering};
 
 use crate::task::Runnable;
@@ -28,14 +29,19 @@ impl LifoSlot {
     #[inline]
     pub fn put(&self, task: Runnable) -> Option<Runnable> {
         let new = task.into_raw().as_ptr();
+        let publish = if planted!("deque.lifo_relaxed_put") {
+            Ordering::Relaxed
+        } else {
+            Ordering::Release
+        };
         // ORDERING: Relaxed. Only the owner makes it non-null, so null stays null.
         if self.0.load(Ordering::Relaxed).is_null() {
             // ORDERING: Release publishes the task to the Acquire of a thief in `take`.
-            self.0.store(new, Ordering::Release);
+            self.0.store(new, publish);
             return None;
         }
         // ORDERING: Release as above; what comes out was put in by this very thread.
-        runnable(self.0.swap(new, Ordering::Release))
+        runnable(self.0.swap(new, publish))
     }
 
     /// Takes the task out. For the owner, and for a thief.
