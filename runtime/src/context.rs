@@ -140,6 +140,19 @@ pub fn drive<R>(driving: &Driving<'_>, body: impl FnOnce() -> R) -> R {
     body()
 }
 
+/// Runs `body` as if this thread were in no run loop: what it spawns and wakes goes where other threads
+/// leave it, and it may block.
+pub fn undriven<R>(body: impl FnOnce() -> R) -> R {
+    struct Restore(*const Driving<'static>);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            CONTEXT.with(|context| context.driving.set(self.0));
+        }
+    }
+    let _restore = Restore(CONTEXT.with(|context| context.driving.replace(ptr::null())));
+    body()
+}
+
 /// Shows the run loop that this thread is in.
 #[inline]
 pub fn with_driving<R>(body: impl FnOnce(Option<&Driving<'_>>) -> R) -> R {

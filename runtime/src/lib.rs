@@ -155,6 +155,40 @@ where
     )
 }
 
+/// Calls a function that blocks, in the middle of a task.
+///
+/// On a worker of a multi-threaded runtime, whatever else the worker had to do is left to the others, and
+/// one more worker may run meanwhile, so that no task but the caller's waits. For this at most 256 threads
+/// stand in at a time. The function may call [`Handle::block_on`]. Anywhere else, also on the thread of a
+/// single-threaded runtime, where all tasks do wait, this is a plain call.
+///
+/// What blocks for long is better off in [`spawn_blocking`], which the caller can await.
+///
+/// # Cancel safety
+///
+/// The function runs to its end: cancellation comes at the task's next suspension.
+///
+/// # Examples
+///
+/// ```
+/// tenter::run(async {
+///     let read = tenter::spawn(async { tenter::block_in_place(|| std::fs::read_to_string("Cargo.toml")) });
+///     assert!(read.await.expect("no panic").is_ok());
+/// });
+/// ```
+pub fn block_in_place<R>(function: impl FnOnce() -> R) -> R {
+    let mut function = Some(function);
+    let blocked = context::with_driving(|driving| match driving?.place {
+        context::Place::Worker(worker) => Some(worker.while_blocked(function.take()?)),
+        context::Place::Thread(_) => None,
+    });
+    match (blocked, function) {
+        (Some(output), _) => output,
+        (None, Some(function)) => function(),
+        (None, None) => unreachable!("the function was called, and its output is above"),
+    }
+}
+
 /// Spawns a task that need not be `Send` on the single-threaded runtime that this thread drives.
 ///
 /// The task belongs to this thread: it is polled and dropped only in `Runtime::block_on` here. If the

@@ -221,3 +221,66 @@ fn a_runtime_may_be_dropped_inside_its_own_task() {
     });
     let _ended = wait.recv_timeout(Duration::from_secs(20)).expect("it ends");
 }
+
+#[test]
+fn a_task_that_blocks_in_place_keeps_nobody_even_on_the_only_worker() {
+    let runtime = runtime(1);
+    let sum = runtime.block_on(async {
+        tenter::spawn(async {
+            let mut sum = 0;
+            for n in 0..50 {
+                let (sender, receiver) = mpsc::channel();
+                let task = tenter::spawn(async move { sender.send(n).expect("somebody waits") });
+                // The value comes from a task that was queued on this very worker.
+                sum += tenter::block_in_place(|| receiver.recv()).expect("sent");
+                task.await.expect("no panic");
+            }
+            sum
+        })
+        .await
+        .expect("no panic")
+    });
+    assert_eq!(sum, 1_225);
+}
+
+#[test]
+fn block_on_is_allowed_where_a_task_blocks_in_place() {
+    let runtime = runtime(1);
+    let handle = runtime.handle().clone();
+    let output = runtime.block_on(async {
+        tenter::spawn(async move {
+            tenter::block_in_place(|| handle.block_on(async { tenter::spawn(async { 7 }).await }))
+        })
+        .await
+    });
+    assert_eq!(output.expect("no panic").expect("no panic"), 7);
+}
+
+#[test]
+fn many_tasks_may_block_in_place_at_once() {
+    let runtime = runtime(2);
+    let all = Arc::new(Barrier::new(20));
+    runtime.block_on(async {
+        let tasks: Vec<_> = (0..20)
+            .map(|_| {
+                let all = Arc::clone(&all);
+                tenter::spawn(async move {
+                    tenter::block_in_place(|| all.wait());
+                })
+            })
+            .collect();
+        for task in tasks {
+            task.await.expect("no panic");
+        }
+    });
+    assert_eq!(runtime.metrics().workers, 2);
+}
+
+#[test]
+fn a_panic_in_a_blocking_section_is_the_tasks() {
+    let runtime = runtime(1);
+    let task = runtime.spawn(async { tenter::block_in_place(|| panic!("in place")) });
+    let error = runtime.block_on(task).expect_err("it panicked");
+    assert!(error.is_panic());
+    assert_eq!(runtime.block_on(runtime.spawn(async { 1 })).expect("no panic"), 1);
+}

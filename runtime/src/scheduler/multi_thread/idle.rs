@@ -34,8 +34,9 @@
 //!   untrue, by waking or by leaving, appoints another one and wakes it ([`Nudge`]).
 //!
 //! Invariants:
-//! - D2: the number of sleepers in the word is the length of `asleep` plus the threads that can still be
-//!   started: a worker without a thread is asleep.
+//! - D2: the number in the upper half of the word is how many workers may be woken or started: so many
+//!   that as many are active as there are to be, beside those that are blocked on purpose. A worker without
+//!   a thread is asleep.
 //! - D3: a worker that is claimed is counted as searching by whoever claims it.
 //!
 //! Rejected: a set of bits without a lock. A worker that wakes by itself has to be told from one that is
@@ -56,11 +57,12 @@ const SEARCHING: u32 = 1;
 const ASLEEP: u32 = 1 << 16;
 
 /// The most workers that the word can count.
-pub const WORKERS_MAX: usize = (1 << 15) - 1;
+pub const WORKERS_MAX: usize = (1 << 14) - 1;
 
 /// See the module's first lines.
 pub struct Idle {
     word: AtomicU32,
+    /// How many are to be active at most.
     workers: u32,
     line: Mutex<Line>,
 }
@@ -74,6 +76,10 @@ struct Line {
     leader: Option<Leader>,
     /// The workers from this one on have no thread yet.
     started: u16,
+    /// How many may have one: more than are to be active, for those that stand in for blocked ones.
+    slots: u16,
+    /// How many have said that they block.
+    blocked: u16,
     /// No threads are started for a while, because the system refused one.
     held_back: bool,
 }
@@ -135,8 +141,9 @@ pub enum SearchEnded {
 }
 
 impl Idle {
-    /// All asleep but the first one, which has a thread and is active.
-    pub fn new(workers: usize) -> Self {
+    /// All asleep but the first one, which has a thread and is active. With `spares` that can stand in for
+    /// blocked ones.
+    pub fn new(workers: usize, spares: usize) -> Self {
         assert!((1..=WORKERS_MAX).contains(&workers), "{workers} workers");
         Self {
             word: AtomicU32::new((workers as u32 - 1) * ASLEEP),
@@ -146,16 +153,32 @@ impl Idle {
                 guard: None,
                 leader: None,
                 started: 1,
+                slots: (workers + spares).min(WORKERS_MAX) as u16,
+                blocked: 0,
                 held_back: false,
             }),
         }
     }
 
-    /// How many workers are neither asleep nor without a thread.
-    pub fn active(&self) -> u32 {
-        // ORDERING: Relaxed. A bounded sleeper asks again after a period.
-        self.workers
-            .saturating_sub(self.word.load(Ordering::Relaxed) / ASLEEP)
+    /// Whether a worker is neither asleep, nor without a thread, nor blocked on purpose.
+    pub fn is_any_active(&self) -> bool {
+        let line = self.line.lock();
+        line.active() > u32::from(line.blocked)
+    }
+
+    /// A worker is about to block, and has left nothing that only it could run: another one may be active
+    /// in its place.
+    pub fn block(&self) {
+        let mut line = self.line.lock();
+        line.blocked += 1;
+        self.count(&line);
+    }
+
+    /// It blocks no more.
+    pub fn unblock(&self) {
+        let mut line = self.line.lock();
+        line.blocked -= 1;
+        self.count(&line);
     }
 
     /// How many workers search.
@@ -311,7 +334,7 @@ impl Idle {
 
     /// D2, under the lock: only its holders change the upper half.
     fn count(&self, line: &Line) {
-        let asleep = line.asleep.len() as u32 + line.startable(self.workers);
+        let asleep = line.claimable(self.workers);
         let before = self.word.guess() / ASLEEP;
         let change = asleep.wrapping_sub(before).wrapping_mul(ASLEEP);
         // ORDERING: Relaxed. Ordered before W3 by the fence W2, in `park`; elsewhere it only falls.
@@ -320,12 +343,24 @@ impl Idle {
 }
 
 impl Line {
+    fn active(&self) -> u32 {
+        u32::from(self.started) - self.asleep.len() as u32
+    }
+
     fn startable(&self, workers: u32) -> u32 {
+        let wanted = (workers + u32::from(self.blocked)).min(u32::from(self.slots));
         if self.held_back {
             0
         } else {
-            workers - u32::from(self.started)
+            wanted.saturating_sub(u32::from(self.started))
         }
+    }
+
+    /// D2.
+    fn claimable(&self, workers: u32) -> u32 {
+        let wanted = workers + u32::from(self.blocked);
+        let there = self.asleep.len() as u32 + self.startable(workers);
+        wanted.saturating_sub(self.active()).min(there)
     }
 
     fn is_leader(&self, worker: u16) -> bool {
@@ -433,9 +468,9 @@ impl Line {
 impl fmt::Debug for Idle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Idle")
-            .field("active", &self.active())
+            .field("line", &self.line.try_lock().as_deref())
             .field("searching", &self.searching())
-            .finish_non_exhaustive()
+            .finish()
     }
 }
 
@@ -444,7 +479,7 @@ mod tests {
     use super::*;
 
     fn all_started(workers: usize) -> Idle {
-        let idle = Idle::new(workers);
+        let idle = Idle::new(workers, 0);
         idle.line.lock().started = workers as u16;
         idle.count(&idle.line.lock());
         idle
@@ -452,7 +487,7 @@ mod tests {
 
     #[test]
     fn threads_are_started_when_nobody_sleeps_and_the_first_claim_brings_a_guard() {
-        let idle = Idle::new(3);
+        let idle = Idle::new(3, 0);
         assert_eq!(idle.park(0, false, false), Sleep::Bounded);
         assert_eq!(
             idle.claim(),
@@ -467,7 +502,7 @@ mod tests {
         );
         assert_eq!(idle.look(1), Sleep::Claimed);
         assert_eq!(idle.leave(1, true), Left::Claimed);
-        assert_eq!(idle.active(), 3);
+        assert_eq!(idle.line.lock().active(), 3);
     }
 
     #[test]
@@ -522,7 +557,7 @@ mod tests {
 
     #[test]
     fn a_refused_thread_is_not_counted_asleep_until_it_is_tried_again() {
-        let idle = Idle::new(2);
+        let idle = Idle::new(2, 0);
         let Claim::Worker(Nudge::Start(1), None) = idle.claim() else {
             panic!("the second worker has no thread");
         };
@@ -531,5 +566,24 @@ mod tests {
         assert_eq!(idle.searching(), 0);
         idle.retry_starts();
         assert_eq!(idle.claim(), Claim::Worker(Nudge::Start(1), None));
+    }
+
+    #[test]
+    fn a_spare_stands_in_for_a_blocked_worker_and_sleeps_when_it_is_back() {
+        let idle = Idle::new(1, 1);
+        assert_eq!(idle.claim(), Claim::Nobody, "one is active, which is enough");
+        idle.block();
+        assert!(!idle.is_any_active());
+        assert_eq!(idle.claim(), Claim::Worker(Nudge::Start(1), None));
+        assert_eq!(idle.end_search(), SearchEnded::Last);
+        assert_eq!(idle.claim(), Claim::Nobody);
+        idle.unblock();
+        let _ = idle.park(1, false, false);
+        assert_eq!(idle.claim(), Claim::Nobody, "the first one is active again");
+        let _ = idle.park(0, false, false);
+        let claimed = idle.claim();
+        assert!(matches!(claimed, Claim::Worker(Nudge::Wake(_), _)), "{claimed:?}");
+        assert_eq!(idle.end_search(), SearchEnded::Last);
+        assert_eq!(idle.claim(), Claim::Nobody);
     }
 }

@@ -18,6 +18,7 @@ pub struct Counts {
     pub stolen: Counter,
     pub parks: Counter,
     pub rescues: Counter,
+    pub blocks: Counter,
     pub poller_failures: Counter,
 }
 

@@ -40,14 +40,14 @@ pub mod worker;
 use core::time::Duration;
 use std::io as std_io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc as StdArc;
+use std::sync::{Arc as StdArc, OnceLock};
 use std::task::{Wake, Waker};
 
 use tenter_io as io;
 use tenter_sync::planted;
-use tenter_sync::shim::atomic::{Ordering, fence};
+use tenter_sync::shim::atomic::{AtomicUsize, Ordering, fence};
 use tenter_sync::shim::diagnostic::AtomicU64;
-use tenter_sync::shim::{CachePadded, MODELLED, local, thread};
+use tenter_sync::shim::{CachePadded, MODELLED, local, size, thread};
 use tenter_timer::{Clock, Instant};
 
 use self::idle::{Claim, Idle, Nudge};
@@ -79,8 +79,16 @@ pub struct Scheduler {
 /// The workers, apart from the scheduler: the poller's waker needs them, and must not keep the scheduler.
 pub struct Crew {
     pub idle: Idle,
-    remotes: Box<[CachePadded<Remote>]>,
+    /// Made when its thread is about to be started; then it stays.
+    remotes: Box<[OnceLock<Box<CachePadded<Remote>>>]>,
+    /// How many of them are made: the first ones.
+    made: AtomicUsize,
+    workers: usize,
 }
+
+/// How many workers can stand in for others that block on purpose. Their threads are started when they are
+/// needed.
+const SPARES: usize = size(256, 1);
 
 /// The drivers that a thread has entered.
 #[derive(Debug)]
@@ -108,25 +116,47 @@ fn sticky() -> usize {
 }
 
 impl Crew {
-    /// How many workers there are, with a thread or without.
+    fn new(workers: usize) -> Self {
+        Self {
+            idle: Idle::new(workers, SPARES),
+            remotes: (0..workers + SPARES).map(|_| OnceLock::new()).collect(),
+            made: AtomicUsize::new(0),
+            workers,
+        }
+    }
+
+    /// Makes the worker `index`, if it is not there yet.
+    fn make(&self, index: usize, poller: &io::Handle) {
+        self.remotes[index].get_or_init(|| {
+            let remote = Remote::new(Clock::real(), index, poller.clone());
+            Box::new(CachePadded::new(remote))
+        });
+        // ORDERING: Release pairs with the Acquire in `len`: the worker is visible.
+        self.made.fetch_max(index + 1, Ordering::Release);
+    }
+
+    /// How many workers there are; some may be without a thread.
     pub fn len(&self) -> usize {
-        self.remotes.len()
+        // ORDERING: Acquire pairs with the Release in `make`.
+        self.made.load(Ordering::Acquire)
     }
 
     /// The worker with a number, which is taken modulo the number of workers.
     pub fn remote(&self, index: usize) -> &Remote {
-        &self.remotes[index % self.remotes.len()]
+        let remote = self.remotes[index % self.len()].get();
+        remote.expect("workers are made in order, and counted afterwards")
     }
 
     /// All workers.
     pub fn remotes(&self) -> impl Iterator<Item = &Remote> {
-        self.remotes.iter().map(|remote| &**remote)
+        let made = self.remotes[..self.len()].iter();
+        made.filter_map(|remote| remote.get().map(|remote| &***remote))
     }
 
     /// All workers, beginning anywhere.
     pub fn remotes_from(&self, first: usize) -> impl Iterator<Item = &Remote> {
-        let first = first % self.remotes.len();
-        self.remotes().skip(first).chain(self.remotes().take(first))
+        let len = self.len();
+        (first..first + len).map(move |index| self.remote(index % len))
     }
 
     /// Whether some queue holds a task that any worker may take.
@@ -138,7 +168,7 @@ impl Crew {
     #[inline]
     pub fn unlist(&self, header: &Header) {
         if let Some(list) = header.state.load().list() {
-            self.remotes[list].owned.lock().remove(header);
+            self.remote(list).owned.lock().remove(header);
         }
     }
 }
@@ -151,7 +181,7 @@ impl Wake for Crew {
 
     fn wake_by_ref(self: &StdArc<Self>) {
         if let Some(worker) = self.idle.any_sleeper() {
-            self.remotes[worker].parking.interrupt();
+            self.remote(worker).parking.interrupt();
         }
     }
 }
@@ -159,18 +189,8 @@ impl Wake for Crew {
 impl Scheduler {
     /// A scheduler with its first worker running.
     pub fn start(config: Config, workers: usize) -> std_io::Result<SchedulerRef> {
-        let clock = Clock::real();
-        let remotes: Box<[_]> = (0..workers)
-            .map(|index| CachePadded::new(Remote::new(clock.clone(), index, workers)))
-            .collect();
-        let crew = StdArc::new(Crew {
-            idle: Idle::new(workers),
-            remotes,
-        });
+        let crew = StdArc::new(Crew::new(workers));
         let driver = io::Driver::new(Waker::from(StdArc::clone(&crew)));
-        for remote in crew.remotes() {
-            remote.parking.set_poller(Some(driver.handle().clone()));
-        }
         let shared = SchedulerRef::new(Kind::MultiThread(Self {
             config,
             counters: Counters::default(),
@@ -180,7 +200,7 @@ impl Scheduler {
             refused_at: AtomicU64::new(0),
         }));
         if let Some(scheduler) = shared.multi_thread() {
-            if let Err(error) = scheduler.start_worker(&shared, 0) {
+            if let Err(error) = scheduler.start_worker(&shared, 0, false) {
                 scheduler.close_drivers();
                 return Err(error);
             }
@@ -196,9 +216,9 @@ impl Scheduler {
         }
     }
 
-    /// The worker that this thread leaves its work with: one that has a thread.
+    /// The worker that this thread leaves its work with.
     fn sticky_worker(&self) -> &Remote {
-        self.crew.remote(sticky() % self.crew.idle.started())
+        self.crew.remote(sticky())
     }
 
     /// Queues a task that was woken: here, if this thread is a worker, else in an inbox.
@@ -227,8 +247,7 @@ impl Scheduler {
     }
 
     fn submit(&self, shared: &SchedulerRef, task: Runnable) -> Result<(), Runnable> {
-        let index = sticky() % self.crew.len();
-        self.crew.remote(index).inbox.push(task)?;
+        self.sticky_worker().inbox.push(task)?;
         if !planted!("idle.no_fence_after_push") {
             // I2, pairs with W2 and E2 in `idle.rs`.
             fence(Ordering::SeqCst);
@@ -283,8 +302,7 @@ impl Scheduler {
 
     /// True: the system refused the thread.
     fn start_or_report(&self, shared: &SchedulerRef, worker: usize, claimed: bool) -> bool {
-        self.crew.remote(worker).set_claimed(claimed);
-        let Err(error) = self.start_worker(shared, worker) else {
+        let Err(error) = self.start_worker(shared, worker, claimed) else {
             return false;
         };
         self.crew.idle.refused(claimed);
@@ -311,12 +329,18 @@ impl Scheduler {
         }
     }
 
-    fn start_worker(&self, shared: &SchedulerRef, index: usize) -> std_io::Result<()> {
+    fn start_worker(
+        &self,
+        shared: &SchedulerRef,
+        index: usize,
+        claimed: bool,
+    ) -> std_io::Result<()> {
         self.stop.start(|| {
+            self.crew.make(index, self.lead.handle());
             let shared = shared.clone();
             let name = format!("{}-worker-{index}", self.config.thread_name);
             thread::spawn_named_with_stack(&name, self.config.thread_stack_size, move || {
-                main(&shared, index);
+                main(&shared, index, claimed);
             })
         })
     }
@@ -324,7 +348,7 @@ impl Scheduler {
     /// What it has done so far.
     pub fn metrics(&self) -> RuntimeMetrics {
         let mut metrics = RuntimeMetrics {
-            workers: self.crew.len(),
+            workers: self.crew.workers,
             spawned_tasks: self.counters.spawned.get(),
             completed_tasks: self.counters.completed.get(),
             waiting_io: self.lead.handle().waiting(),
@@ -348,7 +372,7 @@ impl Scheduler {
 }
 
 /// The thread of a worker.
-fn main(shared: &SchedulerRef, index: usize) {
+fn main(shared: &SchedulerRef, index: usize, claimed: bool) {
     let Some(scheduler) = shared.multi_thread() else {
         return;
     };
@@ -356,7 +380,7 @@ fn main(shared: &SchedulerRef, index: usize) {
     let Some(core) = remote.core.lock().take() else {
         return;
     };
-    core.set_searching(remote.is_claimed());
+    core.set_searching(claimed);
     let entered = context::enter(Handle::new(shared.clone()));
     let timers = remote.timers.enter();
     let io = scheduler.lead.handle().enter();

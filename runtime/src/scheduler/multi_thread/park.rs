@@ -130,7 +130,7 @@ impl Worker<'_> {
         }
         let change = watch.look(now, crew.remotes(), |stuck| self.rescue(stuck, now));
         drop(watch);
-        if !change.moved && crew.idle.active() == 0 {
+        if !change.moved && !crew.idle.is_any_active() {
             crew.idle.resign(self.index);
         }
         !self.has_local() && !self.is_work_unattended()

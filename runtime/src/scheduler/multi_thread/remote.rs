@@ -5,8 +5,8 @@ use core::ptr;
 
 use std::sync::Arc as StdArc;
 
+use tenter_io as io;
 use tenter_sync::shim::Mutex;
-use tenter_sync::shim::atomic::AtomicBool;
 use tenter_sync::shim::diagnostic::{AtomicU64, AtomicUsize, Ordering};
 use tenter_timer::{Clock, Timers};
 
@@ -35,16 +35,15 @@ pub struct Remote {
     pub counters: WorkerCounters,
     /// What its thread takes along, until it is started.
     pub core: Mutex<Option<Box<Core>>>,
-    /// Whether the thread that is being started was claimed, and so is searching.
-    claimed: AtomicBool,
 }
 
 impl Remote {
-    /// The worker `index` of so many, without a thread.
-    pub fn new(clock: Clock, index: usize, workers: usize) -> Self {
+    /// The worker `index`, without a thread.
+    pub fn new(clock: Clock, index: usize, poller: io::Handle) -> Self {
         let parking = Parking::new();
+        parking.set_poller(Some(poller));
         let timers = Timers::new(clock, parking.waker());
-        let (core, stealer) = Core::new(index, workers, &timers);
+        let (core, stealer) = Core::new(index, &timers);
         Self {
             lifo: LifoSlot::default(),
             stealer,
@@ -56,20 +55,7 @@ impl Remote {
             progress: Progress::default(),
             counters: WorkerCounters::default(),
             core: Mutex::new(Some(Box::new(core))),
-            claimed: AtomicBool::new(false),
         }
-    }
-
-    /// Notes how the thread begins that is about to be started.
-    pub fn set_claimed(&self, claimed: bool) {
-        // ORDERING: Relaxed. The start of the thread orders it.
-        self.claimed.store(claimed, Ordering::Relaxed);
-    }
-
-    /// How it begins.
-    pub fn is_claimed(&self) -> bool {
-        // ORDERING: Relaxed. As above.
-        self.claimed.load(Ordering::Relaxed)
     }
 
     /// Whether there is a task that any worker may take.

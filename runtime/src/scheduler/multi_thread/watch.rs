@@ -14,7 +14,7 @@ pub const PERIOD: Duration = Duration::from_millis(4);
 /// What the last look saw.
 #[derive(Debug)]
 pub struct Watch {
-    steps: Box<[u64]>,
+    steps: Vec<u64>,
     looked: Option<Instant>,
 }
 
@@ -27,10 +27,10 @@ pub struct Change {
 }
 
 impl Watch {
-    /// Nothing seen yet of `workers`.
-    pub fn new(workers: usize) -> Self {
+    /// Nothing seen yet.
+    pub fn new() -> Self {
         Self {
-            steps: vec![0; workers].into(),
+            steps: Vec::new(),
             looked: None,
         }
     }
@@ -50,7 +50,11 @@ impl Watch {
     ) -> Change {
         self.looked = Some(now);
         let mut moved = false;
-        for (seen, remote) in self.steps.iter_mut().zip(remotes) {
+        for (index, remote) in remotes.enumerate() {
+            if index == self.steps.len() {
+                self.steps.push(0);
+            }
+            let seen = &mut self.steps[index];
             let steps = remote.progress.steps();
             if steps != *seen {
                 moved = true;

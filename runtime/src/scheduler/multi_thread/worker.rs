@@ -32,10 +32,10 @@ use tenter_timer::{Instant, Timers};
 
 use super::Scheduler;
 use super::deque::{Deque, Stealer};
-use super::idle::SearchEnded;
+use super::idle::{Idle, SearchEnded};
 use super::remote::Remote;
 use super::watch::Watch;
-use crate::context::Driving;
+use crate::context::{self, Driving};
 use crate::scheduler::inbox::Chain;
 use crate::scheduler::late::refuse;
 use crate::scheduler::run_queue::RunQueue;
@@ -77,8 +77,8 @@ pub struct Core {
 }
 
 impl Core {
-    /// For the worker `index` of so many.
-    pub fn new(index: usize, workers: usize, timers: &Timers) -> (Self, Stealer) {
+    /// For the worker `index`.
+    pub fn new(index: usize, timers: &Timers) -> (Self, Stealer) {
         let (deque, stealer) = Deque::new();
         let core = Self {
             deque,
@@ -90,7 +90,7 @@ impl Core {
             searching: Cell::new(false),
             random: Cell::new(index as u64 + 1),
             next_inbox: Cell::new(index),
-            watch: RefCell::new(Watch::new(workers)),
+            watch: RefCell::new(Watch::new()),
         };
         (core, stealer)
     }
@@ -448,6 +448,27 @@ impl Worker<'_> {
         random ^= random << 17;
         self.core.random.set(random);
         (random >> 32) as usize
+    }
+
+    /// Calls `body`, which blocks. Nothing waits for it but the task that called: the others run what is
+    /// queued here, and one more worker may be active meanwhile.
+    pub fn while_blocked<R>(&self, body: impl FnOnce() -> R) -> R {
+        struct Unblock<'a>(&'a Idle);
+        impl Drop for Unblock<'_> {
+            fn drop(&mut self) {
+                self.0.unblock();
+            }
+        }
+        if let Some(task) = self.remote.lifo.take() {
+            self.push(task);
+        }
+        let idle = &self.scheduler.crew.idle;
+        idle.block();
+        let _unblock = Unblock(idle);
+        self.remote.counters.blocks.add(1);
+        // Whether there is work now or not: what comes later may be a timer, or a socket.
+        self.work_is_there();
+        context::undriven(body)
     }
 
     /// Takes what a stuck worker alone could run: the task in its LIFO slot, and its due timers.
