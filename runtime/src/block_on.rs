@@ -24,8 +24,8 @@ use std::sync::Arc as StdArc;
 
 use tenter_sync::current::without_task;
 use tenter_sync::planted;
-use tenter_sync::shim::thread::ThreadId;
 use tenter_sync::shim::local;
+use tenter_sync::shim::thread::ThreadId;
 
 use crate::context::{self, Driving, Place};
 use crate::handle::Handle;

@@ -77,7 +77,10 @@ impl<'a> Driving<'a> {
     #[inline]
     pub unsafe fn free(&self, block: *mut u8, layout: Layout, class: Option<usize>) {
         // SAFETY: the caller's.
-        unsafe { self.magazine.free(&self.scheduler.depot, block, layout, class) };
+        unsafe {
+            self.magazine
+                .free(&self.scheduler.depot, block, layout, class)
+        };
     }
 
     /// The scheduler, counted.

@@ -265,10 +265,16 @@ impl Handle {
 
     /// What the runtime has done so far.
     pub fn metrics(&self) -> RuntimeMetrics {
-        match &self.scheduler.kind {
+        let blocking = self.scheduler.blocking.metrics();
+        let mut metrics = match &self.scheduler.kind {
             Kind::CurrentThread(scheduler) => scheduler.metrics(),
             Kind::MultiThread(scheduler) => scheduler.metrics(),
-        }
+        };
+        metrics.refused_threads += blocking.refused_threads;
+        metrics.blocking_threads = blocking.threads;
+        metrics.idle_blocking_threads = blocking.idle_threads;
+        metrics.queued_blocking_jobs = blocking.queued;
+        metrics
     }
 }
 
@@ -283,8 +289,7 @@ fn spawn_on<F: Future, O: crate::task::cell::Ownership>(
 ) -> JoinHandle<F::Output> {
     let scheduler = TaskScheduler(driving.shared());
     let source = driving.source();
-    let (task, header) =
-        raw::allocate(future, scheduler, ownership, extras, spawned_at, &source);
+    let (task, header) = raw::allocate(future, scheduler, ownership, extras, spawned_at, &source);
     let handle = JoinHandle::new(header);
     driving.adopt(task);
     handle

@@ -63,7 +63,8 @@ pub mod signal;
 
 pub use crate::builder::{Builder, Flavor};
 pub use crate::handle::{EnterGuard, Handle, NotInRuntime};
-pub use crate::metrics::RuntimeMetrics;
+pub use crate::histogram::Histogram;
+pub use crate::metrics::{RuntimeMetrics, WorkerMetrics};
 pub use crate::runtime::{NestedRuntime, Runtime, run};
 pub use crate::scheduler::shutdown::{LeftTask, ShutdownReport};
 pub use crate::task::{
@@ -88,6 +89,7 @@ mod builder;
 )]
 mod context;
 mod handle;
+mod histogram;
 mod hooks;
 mod metrics;
 mod runtime;
@@ -237,13 +239,11 @@ pub mod model {
     pub use crate::scheduler::inbox::Inbox;
     pub use crate::scheduler::multi_thread::backlog::Backlog;
     pub use crate::scheduler::multi_thread::deque::{CAPACITY, Deque};
-    pub use crate::scheduler::multi_thread::idle::{
-        Claim, Idle, Left, Nudge, SearchEnded, Sleep,
-    };
     pub use crate::scheduler::multi_thread::deque_model as deque;
+    pub use crate::scheduler::multi_thread::idle::{Claim, Idle, Left, Nudge, SearchEnded, Sleep};
     pub use crate::scheduler::multi_thread::lifo::LifoSlot;
-    pub use crate::scheduler::run_queue::RunQueue;
     pub use crate::scheduler::parking::Parking;
+    pub use crate::scheduler::run_queue::RunQueue;
     pub use crate::task::Unobserved;
     pub use crate::task::cell::{Header, Schedule, Shared};
     use crate::task::memory::Source;

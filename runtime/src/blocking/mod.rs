@@ -12,6 +12,7 @@
 //! | file | what |
 //! |---|---|
 //! | `state.rs` | who sleeps, who runs, who watches: every decision, under one lock |
+//! | `decision.rs` | what is to be done after the lock is released |
 //! | `thread.rs` | what a thread of the pool does, and what it does with a decision |
 //! | `patience.rs` | how long it looks for a call before it sleeps |
 //! | `job.rs` | a function as a task, and how a job ends that cannot run |
@@ -42,6 +43,7 @@ use crate::task::cell::{Extras, Shared as AnyThread};
 use crate::task::memory::Source;
 use crate::task::raw;
 
+pub mod decision;
 #[expect(unsafe_code, reason = "runs and ends tasks")]
 pub mod job;
 mod patience;
@@ -49,9 +51,10 @@ pub mod report;
 pub mod state;
 pub mod thread;
 
+use self::decision::Submitted;
 pub use self::job::Home;
 pub use self::report::{Metrics, StuckJob};
-use self::state::{Limits, State, Submitted};
+use self::state::{Limits, State};
 use self::thread::Place;
 
 /// What a test may put in the way of a thread that is about to be started.

@@ -17,8 +17,8 @@
 //! does not take from it: it naps as the *scout*, and afterwards compares how much was taken with how
 //! much is left. While that is quick the scout naps again, so a burst of small jobs stays with few
 //! threads. Else it takes a job, and the next thread comes to watch. If nothing at all was taken during a
-//! nap, every thread is held up: the threads that follow take without a nap for as long as only they
-//! do, one start after the other. So growth never depends on a job that ends, and no timer runs while
+//! nap, every thread is held up: the threads that follow take without a nap for as long as hardly anybody
+//! else does, one start after the other. So growth never depends on a job that ends, and no timer runs while
 //! nothing is queued.
 //!
 //! Invariants:
@@ -47,6 +47,7 @@ use tenter_sync::planted;
 use tenter_sync::shim::size;
 use tenter_timer::{Clock, Instant};
 
+use super::decision::{Closed, Help, Next, Refused, Submitted};
 use super::report::{Metrics, RunningJob, StuckJob, thread_name};
 use crate::scheduler::run_queue::RunQueue;
 use crate::task::Runnable;
@@ -56,7 +57,10 @@ pub const NAP: Duration = Duration::from_micros(size(200, 0) as u64);
 /// A queue of this length is taken from at once: there is no burst to sit out.
 const SHORT: usize = size(4, 0);
 /// A queue that lasts for more naps than this, at the rate of the last one, is slow.
-const NAPS_MAX: u64 = 10;
+const NAPS_MAX: u64 = 4;
+/// While all are held up, threads follow each other as long as no more than this part of the queue moves
+/// between one and the next.
+const STANDSTILL: u64 = 8;
 /// How long no thread is started after the system refused one while others run jobs.
 const HOLD_BACK: Duration = Duration::from_millis(10);
 
@@ -131,73 +135,6 @@ pub struct State {
     refusal_told: bool,
     /// Whether it was said that the waiting jobs have used up the spare threads.
     exhaustion_told: bool,
-}
-
-/// What became of a job that was handed in.
-#[must_use]
-#[derive(Debug)]
-pub enum Submitted {
-    /// It is queued. Carry the rest out after the lock is released.
-    Queued(Help),
-    /// The pool is closed: end it.
-    Closed(Runnable),
-}
-
-/// Whom a queue needs that has just grown, or lost a thread. For after the lock is released.
-#[must_use]
-#[derive(Debug)]
-pub enum Help {
-    /// Nobody.
-    Nobody,
-    /// Unpark this thread; it is Coming.
-    Wake(StdArc<Parker>),
-    /// Start the thread of this number; it is Coming.
-    Start(usize),
-    /// Tell that no thread is left to run what is queued.
-    Exhausted {
-        /// Jobs that wait in a `block_on`.
-        waiting: usize,
-        /// Jobs in the queue.
-        queued: usize,
-    },
-}
-
-/// What a thread of the pool does next.
-#[must_use]
-#[derive(Debug)]
-pub enum Next {
-    /// Carry out, then run.
-    Run(Runnable, Help),
-    /// Sleep, at most until the keep-alive is over.
-    Sleep,
-    /// Sleep for a nap.
-    Nap,
-    /// Leave.
-    Leave,
-}
-
-/// What is to be done when the system refused a thread.
-#[must_use]
-#[derive(Debug)]
-pub struct Refused {
-    /// No thread will ever run these: end them.
-    pub jobs: RunQueue,
-    /// The others stay queued; carry out.
-    pub help: Help,
-    /// Whether to say so: once is enough.
-    pub tell: bool,
-    /// To be unparked.
-    pub waiters: Vec<StdArc<Parker>>,
-}
-
-/// What a pool that was closed leaves to do.
-#[must_use]
-#[derive(Debug)]
-pub struct Closed {
-    /// To be unparked.
-    pub sleepers: Vec<StdArc<Parker>>,
-    /// To be ended.
-    pub jobs: RunQueue,
 }
 
 impl State {
@@ -395,13 +332,20 @@ impl State {
         if at_once {
             return self.take(number, false);
         }
-        if self.taken_at_stall == Some(self.taken) {
+        if self.is_held_up() {
             return self.take(number, true);
         }
         self.nap(number)
     }
 
+    /// Whether next to nothing moved since a thread took a job because nothing moved.
+    fn is_held_up(&self) -> bool {
+        self.taken_at_stall
+            .is_some_and(|taken| (self.taken - taken) * STANDSTILL <= self.queue.len() as u64)
+    }
+
     fn rest(&mut self, number: usize) -> Next {
+        self.taken_at_stall = None;
         if self.closed {
             return self.leave(number);
         }

@@ -9,9 +9,10 @@ use tenter_sync::parker::Unparked;
 use tenter_sync::planted;
 use tenter_sync::shim::{local, thread};
 
+use super::decision::{Help, Next};
 use super::patience::Patience;
 use super::report::{print, thread_name};
-use super::state::{Help, NAP, Next};
+use super::state::NAP;
 use super::{Shared, job};
 use crate::task::error::payload_message;
 use crate::task::raw::drop_payload;

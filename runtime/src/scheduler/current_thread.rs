@@ -37,8 +37,8 @@ use std::sync::Arc as StdArc;
 
 use tenter_io as io;
 use tenter_sync::planted;
-use tenter_sync::shim::thread::{self, ThreadId};
 use tenter_sync::shim::size;
+use tenter_sync::shim::thread::{self, ThreadId};
 use tenter_timer::{Instant, Timers};
 
 use super::inbox::Inbox;
@@ -372,6 +372,7 @@ impl Scheduler {
             unobserved_failures: self.counters.unobserved.get(),
             leaked_tasks: self.counters.leaked.get(),
             poller_failures: self.counters.poller_failures.get(),
+            ..RuntimeMetrics::default()
         }
     }
 

@@ -52,10 +52,6 @@ pub struct Scheduler {
 }
 
 /// The flavours.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "there is one of them in a runtime, behind a pointer"
-)]
 pub enum Kind {
     CurrentThread(current_thread::Scheduler),
     MultiThread(multi_thread::Scheduler),
@@ -83,7 +79,6 @@ impl Scheduler {
             Kind::MultiThread(scheduler) => &scheduler.counters,
         }
     }
-
 }
 
 impl Drop for Scheduler {

@@ -13,8 +13,8 @@
 //! the other.
 
 use core::fmt;
-use core::panic::Location;
 use core::num::NonZeroU64;
+use core::panic::Location;
 use core::ptr::NonNull;
 use std::sync::Arc as StdArc;
 
@@ -138,7 +138,10 @@ impl fmt::Display for ShutdownReport {
         }
         let cancelled = self.cancelled_tasks.iter().map(|task| ("cancelled", task));
         let leaked = self.leaked_tasks.iter().map(|task| ("leaked", task));
-        let stuck = self.stuck_tasks.iter().map(|task| ("still in a poll", task));
+        let stuck = self
+            .stuck_tasks
+            .iter()
+            .map(|task| ("still in a poll", task));
         for (what, task) in cancelled.chain(leaked).chain(stuck) {
             write!(f, "\n  {what}: task {}", task.id)?;
             if let Some(name) = &task.name {

@@ -24,6 +24,7 @@
 //!
 //! Tests: below; `tests/tests/stress.rs`.
 
+use core::array;
 use core::cell::Cell;
 use core::ptr::NonNull;
 
@@ -119,7 +120,7 @@ pub struct Magazine {
 impl Default for Magazine {
     fn default() -> Self {
         Self {
-            lists: [const { () }; CLASSES + 1].map(|()| List::default()),
+            lists: array::from_fn(|_| List::default()),
         }
     }
 }
@@ -197,7 +198,7 @@ impl Depot {
     /// An empty one.
     pub fn new() -> Self {
         Self {
-            batches: [const { () }; CLASSES + 1].map(|()| Mutex::new(Vec::new())),
+            batches: array::from_fn(|_| Mutex::new(Vec::new())),
         }
     }
 

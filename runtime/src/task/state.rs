@@ -374,7 +374,9 @@ impl State {
         debug_assert!(list < LISTS_MAX, "S7: {list}");
         // ORDERING: Relaxed. Read by holders of RUNNING, to whom `end_poll` and `begin_poll` hand the
         // word on.
-        let before = self.0.fetch_add((list + 1) << LIST_SHIFT, Ordering::Relaxed);
+        let before = self
+            .0
+            .fetch_add((list + 1) << LIST_SHIFT, Ordering::Relaxed);
         debug_assert!(Word(before).list().is_none(), "S7: on two lists");
     }
 

@@ -11,10 +11,10 @@ use tenter_sync::shim::size;
 
 use crate::task::Runnable;
 
-#[cfg(not(tenter_loom))]
-use crossbeam_deque as port;
 #[cfg(tenter_loom)]
 use super::deque_model as port;
+#[cfg(not(tenter_loom))]
+use crossbeam_deque as port;
 
 /// The most tasks in a deque: crossbeam's smallest buffer. In the model a few, so that it overflows.
 pub const CAPACITY: usize = size(64, 2);
@@ -71,6 +71,11 @@ impl Stealer {
         debug_assert!(to.is_empty(), "a batch might not fit");
         // One more try after a lost race: whoever won has made progress.
         (0..2).any(|_| self.0.steal_batch_with_limit(&to.0, BATCH).is_success())
+    }
+
+    /// How many tasks there are, more or less.
+    pub fn len(&self) -> usize {
+        self.0.len()
     }
 
     /// Whether there is nothing to steal. After a `SeqCst` fence: nothing that was pushed before the

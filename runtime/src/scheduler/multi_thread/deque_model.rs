@@ -202,12 +202,10 @@ impl<T: Item> Worker<T> {
             seen
         } else if planted!("deque.narrow_index") {
             let next = index(seen.wrapping_add(1));
-            let popped = self.inner.front.compare_exchange(
-                seen,
-                next,
-                Ordering::SeqCst,
-                Ordering::Relaxed,
-            );
+            let popped =
+                self.inner
+                    .front
+                    .compare_exchange(seen, next, Ordering::SeqCst, Ordering::Relaxed);
             popped.ok()?
         } else {
             // ORDERING: SeqCst as in crossbeam; to loom it is AcqRel.
@@ -260,6 +258,12 @@ impl Steal {
 }
 
 impl<T: Item> Stealer<T> {
+    /// How many items there are, more or less.
+    pub fn len(&self) -> usize {
+        let (front, back) = self.look();
+        usize::try_from(length(front, back)).unwrap_or(0)
+    }
+
     /// Whether there is nothing to steal.
     pub fn is_empty(&self) -> bool {
         let (front, back) = self.look();
@@ -282,13 +286,19 @@ impl<T: Item> Stealer<T> {
             return Steal::Empty;
         };
         let count = length.div_ceil(2).min(limit);
-        assert!(to.len() + count <= CAPACITY, "crossbeam's deque would have to grow");
+        assert!(
+            to.len() + count <= CAPACITY,
+            "crossbeam's deque would have to grow"
+        );
         // ORDERING: Relaxed. That deque is the caller's.
         let to_back = to.inner.back.load(Ordering::Relaxed);
         for at in 0..count {
             // ORDERING: Relaxed. Ordered by the Acquire of `back`; what the owner overwrites meanwhile is
             // discarded, because then `front` has moved.
-            let item = self.inner.slot(front.wrapping_add(at)).load(Ordering::Relaxed);
+            let item = self
+                .inner
+                .slot(front.wrapping_add(at))
+                .load(Ordering::Relaxed);
             // ORDERING: Relaxed. `publish` publishes.
             to.inner
                 .slot(to_back.wrapping_add(at))
@@ -300,12 +310,10 @@ impl<T: Item> Stealer<T> {
         } else {
             // ORDERING: SeqCst as in crossbeam; to loom it is AcqRel: Release orders the reads of the slots
             // before it. Failure is Relaxed: nothing was taken.
-            let won = self.inner.front.compare_exchange(
-                front,
-                next,
-                Ordering::SeqCst,
-                Ordering::Relaxed,
-            );
+            let won =
+                self.inner
+                    .front
+                    .compare_exchange(front, next, Ordering::SeqCst, Ordering::Relaxed);
             if won.is_err() {
                 return Steal::Retry;
             }

@@ -249,8 +249,10 @@ impl Idle {
         if before % ASLEEP != 1 || planted!("idle.last_searcher_does_not_look") {
             return SearchEnded::NotLast;
         }
-        // E2, pairs with I2.
-        fence(Ordering::SeqCst);
+        if !planted!("idle.no_fence_after_search") {
+            // E2, pairs with I2.
+            fence(Ordering::SeqCst);
+        }
         SearchEnded::Last
     }
 
@@ -324,12 +326,11 @@ impl Idle {
 
     /// A started worker that sleeps, to be interrupted.
     pub fn any_sleeper(&self) -> Option<usize> {
-        self.line.lock().asleep.last().map(|worker| usize::from(*worker))
-    }
-
-    /// How many workers have a thread.
-    pub fn started(&self) -> usize {
-        usize::from(self.line.lock().started)
+        self.line
+            .lock()
+            .asleep
+            .last()
+            .map(|worker| usize::from(*worker))
     }
 
     /// D2, under the lock: only its holders change the upper half.
@@ -372,7 +373,9 @@ impl Line {
     fn cheapest(&self) -> Option<u16> {
         let plain = |worker: &&u16| Some(**worker) != self.guard && !self.is_leader(**worker);
         let other = self.asleep.iter().rev().find(plain).copied();
-        other.or(self.guard).or(self.leader.map(|leader| leader.worker))
+        other
+            .or(self.guard)
+            .or(self.leader.map(|leader| leader.worker))
     }
 
     fn pick(&mut self, workers: u32) -> Option<Nudge> {
@@ -408,10 +411,16 @@ impl Line {
     }
 
     fn lie_down(&mut self, worker: u16, leads: bool) -> Sleep {
-        debug_assert!(!self.asleep.contains(&worker), "worker {worker} sleeps already");
+        debug_assert!(
+            !self.asleep.contains(&worker),
+            "worker {worker} sleeps already"
+        );
         self.asleep.push(worker);
         if leads {
-            self.leader = Some(Leader { worker, bounded: true });
+            self.leader = Some(Leader {
+                worker,
+                bounded: true,
+            });
         } else if self.guard.is_none() {
             self.guard = Some(worker);
         }
@@ -422,7 +431,9 @@ impl Line {
         if !self.asleep.contains(&worker) {
             Sleep::Claimed
         } else if self.guard == Some(worker)
-            || self.leader.is_some_and(|leader| leader.worker == worker && leader.bounded)
+            || self
+                .leader
+                .is_some_and(|leader| leader.worker == worker && leader.bounded)
         {
             Sleep::Bounded
         } else {
@@ -513,7 +524,11 @@ mod tests {
         assert_eq!(idle.park(2, false, false), Sleep::Unbounded);
         assert_eq!(idle.claim(), Claim::Worker(Nudge::Wake(2), None));
         assert_eq!(idle.end_search(), SearchEnded::Last);
-        assert_eq!(idle.claim(), Claim::Worker(Nudge::Wake(1), None), "the leader is bounded");
+        assert_eq!(
+            idle.claim(),
+            Claim::Worker(Nudge::Wake(1), None),
+            "the leader is bounded"
+        );
         assert_eq!(idle.end_search(), SearchEnded::Last);
         assert_eq!(idle.claim(), Claim::Worker(Nudge::Wake(0), None));
     }
@@ -531,7 +546,11 @@ mod tests {
         assert_eq!(idle.look(1), Sleep::Bounded);
         idle.lead(1);
         assert_eq!(idle.look(1), Sleep::Bounded);
-        assert_eq!(idle.park(0, false, false), Sleep::Bounded, "a guard beside the leader");
+        assert_eq!(
+            idle.park(0, false, false),
+            Sleep::Bounded,
+            "a guard beside the leader"
+        );
     }
 
     #[test]
@@ -541,7 +560,10 @@ mod tests {
         let _ = idle.park(1, false, false);
         idle.resign(0);
         idle.resign(1);
-        assert_eq!(idle.claim(), Claim::Worker(Nudge::Wake(1), Some(Nudge::Wake(0))));
+        assert_eq!(
+            idle.claim(),
+            Claim::Worker(Nudge::Wake(1), Some(Nudge::Wake(0)))
+        );
         assert_eq!(idle.look(0), Sleep::Bounded);
     }
 
@@ -571,7 +593,11 @@ mod tests {
     #[test]
     fn a_spare_stands_in_for_a_blocked_worker_and_sleeps_when_it_is_back() {
         let idle = Idle::new(1, 1);
-        assert_eq!(idle.claim(), Claim::Nobody, "one is active, which is enough");
+        assert_eq!(
+            idle.claim(),
+            Claim::Nobody,
+            "one is active, which is enough"
+        );
         idle.block();
         assert!(!idle.is_any_active());
         assert_eq!(idle.claim(), Claim::Worker(Nudge::Start(1), None));
@@ -582,7 +608,10 @@ mod tests {
         assert_eq!(idle.claim(), Claim::Nobody, "the first one is active again");
         let _ = idle.park(0, false, false);
         let claimed = idle.claim();
-        assert!(matches!(claimed, Claim::Worker(Nudge::Wake(_), _)), "{claimed:?}");
+        assert!(
+            matches!(claimed, Claim::Worker(Nudge::Wake(_), _)),
+            "{claimed:?}"
+        );
         assert_eq!(idle.end_search(), SearchEnded::Last);
         assert_eq!(idle.claim(), Claim::Nobody);
     }

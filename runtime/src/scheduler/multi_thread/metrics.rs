@@ -2,6 +2,7 @@
 
 use tenter_sync::shim::CachePadded;
 
+use crate::histogram::Recorder;
 use crate::metrics::Counter;
 
 /// The counts of a worker.
@@ -20,6 +21,10 @@ pub struct Counts {
     pub rescues: Counter,
     pub blocks: Counter,
     pub poller_failures: Counter,
+    /// In nanoseconds.
+    pub busy: Counter,
+    pub poll_time: Recorder,
+    pub schedule_delay: Recorder,
 }
 
 impl core::ops::Deref for WorkerCounters {

@@ -356,17 +356,26 @@ impl Scheduler {
             leaked_tasks: self.counters.leaked.get(),
             ..RuntimeMetrics::default()
         };
+        metrics.refused_threads = self.counters.refused_threads.get();
         for remote in self.crew.remotes() {
-            let counters = &remote.counters;
-            metrics.spawned_tasks += counters.spawned.get();
-            metrics.completed_tasks += counters.completed.get();
-            metrics.remote_spawns += counters.remote_spawned.get();
-            metrics.polls += remote.progress.steps() / 2;
-            metrics.parks += counters.parks.get();
+            let worker = remote.metrics();
+            metrics.spawned_tasks += worker.spawned_tasks;
+            metrics.completed_tasks += worker.completed_tasks;
+            metrics.remote_spawns += remote.counters.remote_spawned.get();
+            metrics.polls += worker.polls;
+            metrics.parks += worker.parks;
             metrics.armed_timers += remote.timers.armed();
-            metrics.poller_failures += counters.poller_failures.get();
+            metrics.poller_failures += remote.counters.poller_failures.get();
+            metrics
+                .poll_time
+                .merge(&remote.counters.poll_time.snapshot());
+            let delay = remote.counters.schedule_delay.snapshot();
+            metrics.schedule_delay.merge(&delay);
+            metrics.per_worker.push(worker);
         }
-        metrics.alive_tasks = metrics.spawned_tasks.saturating_sub(metrics.completed_tasks);
+        metrics.alive_tasks = metrics
+            .spawned_tasks
+            .saturating_sub(metrics.completed_tasks);
         metrics
     }
 }

@@ -31,7 +31,9 @@ impl Worker<'_> {
         // The hook may have spawned or woken something.
         if !self.has_local() {
             self.remote.counters.parks.add(1);
+            self.measure_sleep(true);
             self.park_now();
+            self.measure_sleep(false);
         }
         hooks.unpark_quietly();
         if self.has_local() {
@@ -145,7 +147,6 @@ impl Worker<'_> {
     fn fire_own(&self) {
         if self.remote.timers.armed() > 0 {
             let now = self.now();
-            self.core.note_check(now);
             self.batch(|| self.remote.timers.fire_due(now));
         }
     }

@@ -2,6 +2,7 @@
 
 use core::panic::Location;
 use core::ptr;
+use core::time::Duration;
 
 use std::sync::Arc as StdArc;
 
@@ -15,6 +16,7 @@ use super::deque::Stealer;
 use super::lifo::LifoSlot;
 use super::metrics::WorkerCounters;
 use super::worker::Core;
+use crate::metrics::WorkerMetrics;
 use crate::scheduler::inbox::Inbox;
 use crate::scheduler::owned::OwnedList;
 use crate::scheduler::parking::Parking;
@@ -55,6 +57,27 @@ impl Remote {
             progress: Progress::default(),
             counters: WorkerCounters::default(),
             core: Mutex::new(Some(Box::new(core))),
+        }
+    }
+
+    /// What it has done so far.
+    pub fn metrics(&self) -> WorkerMetrics {
+        let counters = &self.counters;
+        let steps = self.progress.steps();
+        WorkerMetrics {
+            polls: steps.div_ceil(2),
+            spawned_tasks: counters.spawned.get(),
+            completed_tasks: counters.completed.get(),
+            steals: counters.steals.get(),
+            stolen_tasks: counters.stolen.get(),
+            parks: counters.parks.get(),
+            rescues: counters.rescues.get(),
+            blocks: counters.blocks.get(),
+            busy: Duration::from_nanos(counters.busy.get()),
+            queued_tasks: self.stealer.len()
+                + self.backlog.len()
+                + usize::from(!self.lifo.is_empty()),
+            is_polling: steps % 2 == 1,
         }
     }
 

@@ -81,10 +81,7 @@ impl Stop {
     }
 
     /// Starts a thread, unless the runtime ends: then the work is ended by the workers there are.
-    pub fn start(
-        &self,
-        start: impl FnOnce() -> io::Result<JoinHandle<()>>,
-    ) -> io::Result<()> {
+    pub fn start(&self, start: impl FnOnce() -> io::Result<JoinHandle<()>>) -> io::Result<()> {
         // Under the lock, so that nobody retires as the last one while a thread is on its way.
         let mut state = self.state.lock();
         if !self.is_closing() {

@@ -65,6 +65,11 @@ pub struct Core {
     streak: Cell<u32>,
     burst: Cell<u32>,
     last_check: Cell<Instant>,
+    /// The number of polls at the last check.
+    last_polls: Cell<u64>,
+    /// A sample of the schedule delay: when it began, and the number of polls that ends it.
+    sample: Cell<Option<(Instant, u64)>>,
+    awake_since: Cell<Instant>,
     /// Wakes are collected, and the decision to wake another worker is left to the end.
     batching: Cell<bool>,
     /// What the batch has queued.
@@ -85,6 +90,9 @@ impl Core {
             streak: Cell::new(0),
             burst: Cell::new(BURST_MAX),
             last_check: Cell::new(timers.clock().now()),
+            last_polls: Cell::new(0),
+            sample: Cell::new(None),
+            awake_since: Cell::new(timers.clock().now()),
             batching: Cell::new(false),
             batched: Cell::new(0),
             searching: Cell::new(false),
@@ -98,11 +106,6 @@ impl Core {
     /// How the thread begins.
     pub fn set_searching(&self, searching: bool) {
         self.searching.set(searching);
-    }
-
-    /// The timers have been looked at.
-    pub fn note_check(&self, now: Instant) {
-        self.last_check.set(now);
     }
 }
 
@@ -284,7 +287,9 @@ impl Worker<'_> {
     /// Whether this worker has something to run.
     #[inline]
     pub fn has_local(&self) -> bool {
-        !self.core.deque.is_empty() || !self.remote.lifo.is_empty() || !self.remote.backlog.is_empty()
+        !self.core.deque.is_empty()
+            || !self.remote.lifo.is_empty()
+            || !self.remote.backlog.is_empty()
     }
 
     /// Runs `body`, whose wakes are queued as one batch with one decision to wake another worker. A panic
@@ -354,6 +359,7 @@ impl Worker<'_> {
         // The burst that fits between two looks, from the speed of the polls since the last one.
         let share = CHECK_EVERY.as_nanos() * u128::from(burst) / since.as_nanos().max(1);
         self.core.burst.set((share as u32).clamp(1, BURST_MAX));
+        self.measure(now, since);
         self.core.last_check.set(now);
         if self.remote.timers.armed() > 0 {
             self.batch(|| self.remote.timers.fire_due(now));
@@ -368,6 +374,38 @@ impl Worker<'_> {
             self.refill();
         }
         self.scheduler.retry_starts(now, START_AGAIN_AFTER);
+    }
+
+    /// Records what the metrics want to know, every 100 microseconds or so.
+    fn measure(&self, now: Instant, since: Duration) {
+        let counters = &self.remote.counters;
+        let polls = self.remote.progress.steps() / 2;
+        let since_last = polls - self.core.last_polls.replace(polls);
+        if let Ok(count @ 1..) = u32::try_from(since_last) {
+            counters.poll_time.record(since / count, since_last);
+        }
+        if let Some((began, end)) = self.core.sample.get() {
+            if polls < end {
+                return;
+            }
+            counters.schedule_delay.record(now.duration_since(began), 1);
+        }
+        let ahead = self.core.deque.len() + self.remote.backlog.len();
+        self.core.sample.set(Some((now, polls + ahead as u64 + 1)));
+    }
+
+    /// The worker falls asleep, or wakes up.
+    pub fn measure_sleep(&self, asleep: bool) {
+        let now = self.remote.timers.clock().now();
+        if asleep {
+            let busy = now.duration_since(self.core.awake_since.get());
+            self.remote.counters.busy.add(busy.as_nanos() as u64);
+            self.core.sample.set(None);
+        } else {
+            self.core.awake_since.set(now);
+            self.core.last_check.set(now);
+            self.core.last_polls.set(self.remote.progress.steps() / 2);
+        }
     }
 
     /// Waits in the poller, or only looks.
