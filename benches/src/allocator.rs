@@ -1,18 +1,31 @@
 //! The system allocator with two counters: calls that obtained memory, and bytes alive.
 //!
 //! Only the `counted` binary installs it; the timed binaries use the plain system allocator, so no
-//! row pays for being watched. Bytes are what the allocator really set aside (`malloc_usable_size`),
-//! not what was asked for.
+//! row pays for being watched, and even there they stand still until [`start`]. Bytes are what the
+//! allocator really set aside (`malloc_usable_size`), not what was asked for.
 
 use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+static COUNTING: AtomicBool = AtomicBool::new(false);
 static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
 static LIVE_BYTES: AtomicU64 = AtomicU64::new(0);
 
 /// The counting allocator, to be installed with `#[global_allocator]`.
 #[derive(Debug)]
 pub struct Counting;
+
+/// From now on allocations and bytes are counted. Called first of all: what was obtained before is
+/// missing in the bytes when it is returned.
+pub fn start() {
+    // ORDERING: a flag that publishes nothing; no other thread runs yet.
+    COUNTING.store(true, Ordering::Relaxed);
+}
+
+fn is_counting() -> bool {
+    // ORDERING: a flag that publishes nothing.
+    COUNTING.load(Ordering::Relaxed)
+}
 
 /// Calls of `alloc`, `alloc_zeroed` and `realloc` so far.
 pub fn allocations() -> u64 {
@@ -33,7 +46,7 @@ fn usable(block: *mut u8) -> u64 {
 }
 
 fn obtained(block: *mut u8) -> *mut u8 {
-    if !block.is_null() {
+    if is_counting() && !block.is_null() {
         // ORDERING: counters that publish nothing.
         ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
         LIVE_BYTES.fetch_add(usable(block), Ordering::Relaxed);
@@ -42,8 +55,10 @@ fn obtained(block: *mut u8) -> *mut u8 {
 }
 
 fn returned(block: *mut u8) {
-    // ORDERING: a counter that publishes nothing.
-    LIVE_BYTES.fetch_sub(usable(block), Ordering::Relaxed);
+    if is_counting() {
+        // ORDERING: a counter that publishes nothing.
+        LIVE_BYTES.fetch_sub(usable(block), Ordering::Relaxed);
+    }
 }
 
 // SAFETY: every call is passed on to the system allocator unchanged, so its guarantees hold; the
@@ -70,7 +85,7 @@ unsafe impl GlobalAlloc for Counting {
         let before = usable(block);
         // SAFETY: the caller's promises are passed on; `block` is not touched afterwards.
         let moved = unsafe { System.realloc(block, layout, new_size) };
-        if !moved.is_null() {
+        if is_counting() && !moved.is_null() {
             // ORDERING: a counter that publishes nothing.
             LIVE_BYTES.fetch_sub(before, Ordering::Relaxed);
         }

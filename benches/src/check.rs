@@ -49,9 +49,9 @@ pub enum Gate {
 impl fmt::Display for Gate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Passed { name, outcome } => write!(f, "passed   {name:<34}{outcome}"),
-            Self::Failed { name, outcome } => write!(f, "FAILED   {name:<34}{outcome}"),
-            Self::Skipped { name, why } => write!(f, "skipped  {name:<34}{why}"),
+            Self::Passed { name, outcome } => write!(f, "passed   {name:<42}{outcome}"),
+            Self::Failed { name, outcome } => write!(f, "FAILED   {name:<42}{outcome}"),
+            Self::Skipped { name, why } => write!(f, "skipped  {name:<42}{why}"),
         }
     }
 }

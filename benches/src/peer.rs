@@ -253,3 +253,26 @@ macro_rules! with_workers {
         }
     };
 }
+
+/// As [`with_workers!`] with one worker, where the runtime can have one: then what happens depends
+/// little on who is faster.
+///
+/// # Panics
+///
+/// For Go, which is a program of its own.
+#[macro_export]
+macro_rules! with_one_worker {
+    ($id:expr, $Peer:ident => $body:expr) => {
+        match $id {
+            $crate::peer::PeerId::Tenter => {
+                type $Peer = $crate::peer::Tenter<1>;
+                $body
+            }
+            $crate::peer::PeerId::Tokio => {
+                type $Peer = $crate::peer::Tokio<1>;
+                $body
+            }
+            other => $crate::with_workers!(other, $Peer => $body),
+        }
+    };
+}

@@ -2,15 +2,16 @@
 //!
 //! `counted parked PEER N` prints the resident and the usable bytes of one of N parked tasks.
 //! `counted run PEER OPERATION N` warms up, does the operation N times, and prints how many
-//! allocations that took; the harness takes the difference of two N, here and under callgrind, so
-//! that start and warm-up cancel.
+//! allocations that took; `counted bare PEER OPERATION N` does the same and counts none, for callgrind.
+//! `counted wakes PEER N` wakes a parked task N times from another thread, for strace. The harness
+//! takes the difference of two N, so that start and warm-up cancel.
 
 use std::process::ExitCode;
 
 use tenter_benches::check::counts::Operation;
 use tenter_benches::measure::in_a_task;
 use tenter_benches::peer::{Peer, PeerId};
-use tenter_benches::{allocator, machine, operation, with_peer};
+use tenter_benches::{allocator, machine, operation, with_peer, with_workers};
 
 #[global_allocator]
 static ALLOCATOR: allocator::Counting = allocator::Counting;
@@ -33,21 +34,33 @@ fn main() -> ExitCode {
 fn count(arguments: &[&str]) -> Result<String, String> {
     match *arguments {
         ["parked", peer, n] => {
-            let n = n
-                .parse()
-                .map_err(|_| format!("{n:?} is no number of tasks"))?;
-            with_peer!(peer.parse::<PeerId>()?, P => parked::<P>(n))
+            allocator::start();
+            with_peer!(peer.parse::<PeerId>()?, P => parked::<P>(number(n)?))
         }
         ["run", peer, operation, n] => {
-            let operation = Operation::named(operation)
-                .ok_or_else(|| format!("no operation is called {operation:?}"))?;
-            let n = n
-                .parse()
-                .map_err(|_| format!("{n:?} is no number of operations"))?;
-            Ok(operation.allocations(peer.parse()?, n).to_string())
+            allocator::start();
+            run(peer, operation, n)
         }
-        _ => Err("usage: counted parked PEER N | counted run PEER OPERATION N".into()),
+        ["bare", peer, operation, n] => run(peer, operation, n),
+        ["wakes", peer, n] => {
+            let n = number(n)?;
+            with_workers!(peer.parse::<PeerId>()?, P => {
+                in_a_task::<P, _>(operation::workers::wakes_from_a_thread::<P>(n));
+            });
+            Ok(n.to_string())
+        }
+        _ => Err("usage: counted parked|wakes PEER N | counted run|bare PEER OPERATION N".into()),
     }
+}
+
+fn number(n: &str) -> Result<u64, String> {
+    n.parse().map_err(|_| format!("{n:?} is no number"))
+}
+
+fn run(peer: &str, operation: &str, n: &str) -> Result<String, String> {
+    let operation = Operation::named(operation)
+        .ok_or_else(|| format!("no operation is called {operation:?}"))?;
+    Ok(operation.allocations(peer.parse()?, number(n)?).to_string())
 }
 
 fn parked<P: Peer>(n: u64) -> Result<String, String> {

@@ -152,7 +152,8 @@ fn run(options: &Options) -> io::Result<bool> {
         }
         Task::Bless => check::bless().map(|()| true),
         Task::Counts => {
-            for &peer in options.beside.iter().flatten() {
+            let counted = |peer: &&PeerId| PeerId::ON_ONE_THREAD.contains(*peer);
+            for &peer in options.beside.iter().flatten().filter(counted) {
                 println!("\ncounts of {peer}:");
                 for line in check::listing(peer) {
                     println!("  {}", line?);

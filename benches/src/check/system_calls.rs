@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use std::{env, fs, process, thread};
 
+use super::{counted_program, output};
 use crate::child::Child;
 use crate::peer::PeerId;
 use crate::server::Service;
@@ -43,6 +44,41 @@ pub fn echo_calls(peer: PeerId) -> io::Result<f64> {
 fn echo_calls_once(peer: PeerId) -> io::Result<f64> {
     let (few, many) = (converse(peer, FEW)?, converse(peer, MANY)?);
     Ok((many as f64 - few as f64) / f64::from(MANY - FEW))
+}
+
+/// Calls that put a thread to sleep, wake one, or say why: for one wake of a parked task by another
+/// thread, with two workers. The median of a few attempts.
+pub fn wake_calls(peer: PeerId) -> io::Result<f64> {
+    let attempt = |_| {
+        let (few, many) = (wakes(peer, FEW)?, wakes(peer, MANY)?);
+        Ok((many as f64 - few as f64) / f64::from(MANY - FEW))
+    };
+    let attempts: io::Result<Vec<f64>> = (0..ATTEMPTS).map(attempt).collect();
+    Ok(median(&attempts?))
+}
+
+fn wakes(peer: PeerId, wakes: u32) -> io::Result<u64> {
+    const CALLS: &str =
+        "trace=futex,read,write,timerfd_settime,epoll_ctl,?epoll_wait,epoll_pwait,?epoll_pwait2";
+    let file = summary_file();
+    let mut command = Command::new("strace");
+    command.args(["-f", "-c", "-e", CALLS, "-o"]).arg(&file);
+    command.arg(counted_program()?);
+    command.args(["wakes", peer.name(), &wakes.to_string()]);
+    let done = output(&mut command)
+        .map_err(|error| io::Error::new(error.kind(), format!("{error}; install strace")));
+    let written = fs::read_to_string(&file);
+    let _ = fs::remove_file(&file);
+    done?;
+    total(&written?).ok_or_else(|| io::Error::other("strace printed no total"))
+}
+
+/// A file of its own for every run.
+fn summary_file() -> PathBuf {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    // ORDERING: a number for a file name, unique whatever the order.
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    env::temp_dir().join(format!("tenter-strace-{}-{number}.txt", process::id()))
 }
 
 /// All system calls of an echo server in its life, with so many messages in it.
@@ -83,10 +119,7 @@ struct Traced {
 
 impl Traced {
     fn start(options: &[&str], traced: Command) -> io::Result<Self> {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        // ORDERING: a number for a file name, unique whatever the order.
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let file = env::temp_dir().join(format!("tenter-strace-{}-{number}.txt", process::id()));
+        let file = summary_file();
         let mut command = Command::new("strace");
         command.arg("-f").args(options).arg("-o").arg(&file);
         command.arg(traced.get_program()).args(traced.get_args());

@@ -4,9 +4,10 @@
 use std::future::{Future, pending};
 use std::hint::black_box;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use super::Countdown;
@@ -141,6 +142,34 @@ pub async fn blocking_bursts<P: Workers>(n: u64) {
             call.await;
         }
     }
+}
+
+/// Another thread wakes a parked task `n` times. It looks once in a millisecond whether the task
+/// waits, so that it never waits itself, and the runtime has come to rest by then.
+pub async fn wakes_from_a_thread<P: Peer>(n: u64) {
+    const LOOK: Duration = Duration::from_millis(1);
+    let waiting = Arc::new(Mutex::new(None));
+    let waker = thread::spawn({
+        let waiting = Arc::clone(&waiting);
+        move || {
+            for _ in 0..n {
+                let sender = loop {
+                    thread::sleep(LOOK);
+                    let waiting = waiting.lock().expect("nobody panics under it").take();
+                    if let Some(sender) = waiting {
+                        break sender;
+                    }
+                };
+                P::send(sender, 0);
+            }
+        }
+    });
+    for _ in 0..n {
+        let (sender, receiver) = P::oneshot();
+        *waiting.lock().expect("nobody panics under it") = Some(sender);
+        P::receive(receiver).await;
+    }
+    waker.join().expect("the waking thread does not fail");
 }
 
 /// Ticks when it is dropped.

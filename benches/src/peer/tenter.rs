@@ -19,16 +19,11 @@ use crate::server;
 pub struct Tenter<const WORKERS: usize>(tenter::Runtime);
 
 /// The flavour with so many workers.
-fn flavour(_workers: usize) -> tenter::Builder {
-    tenter::Builder::current_thread()
-}
-
-/// Runs `work` on a thread that may block.
-fn spawn_blocking<F>(work: F) -> impl Future<Output = ()> + Send + Unpin
-where
-    F: FnOnce() + Send + 'static,
-{
-    smol::unblock(work)
+fn flavour(workers: usize) -> tenter::Builder {
+    match workers {
+        0 => tenter::Builder::current_thread(),
+        _ => tenter::Builder::multi_thread().workers(workers),
+    }
 }
 
 impl<const WORKERS: usize> Peer for Tenter<WORKERS> {
@@ -44,7 +39,11 @@ impl<const WORKERS: usize> Peer for Tenter<WORKERS> {
     }
 
     fn on_standing_clock() -> Self {
-        let builder = flavour(WORKERS).virtual_clock();
+        let builder = match WORKERS {
+            0 => flavour(0).virtual_clock(),
+            // Workers keep real time.
+            _ => flavour(WORKERS),
+        };
         Self(builder.build().expect("a runtime of tenter"))
     }
 
@@ -177,6 +176,10 @@ impl<const WORKERS: usize> Workers for Tenter<WORKERS> {
     where
         F: FnOnce() + Send + 'static,
     {
-        spawn_blocking(work)
+        let mut handle = tenter::spawn_blocking(work);
+        poll_fn(move |cx| {
+            ready!(Pin::new(&mut handle).poll(cx)).expect("a benchmark's work does not fail");
+            Poll::Ready(())
+        })
     }
 }
