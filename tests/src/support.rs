@@ -1,5 +1,5 @@
-//! What the tests of the facade share: both flavours, a watchdog, meetings of threads, and things
-//! that count what is done to them.
+//! What the tests of the facade share: the flavours, a watchdog, meetings of threads, and things that
+//! count what is done to them.
 //!
 //! Threads meet with parking_lot's locks, not with those of the standard library, whose insides
 //! ThreadSanitizer does not see.
@@ -17,7 +17,10 @@ use std::time::Duration;
 use parking_lot::{Condvar, Mutex};
 use tenter::Builder;
 
+mod crew;
 pub mod hostile;
+
+pub use crew::{every, one_thread, settle};
 
 /// Real time after which a test counts as hung. Far above what the slowest takes under a sanitizer.
 const HANG: Duration = Duration::from_secs(120);

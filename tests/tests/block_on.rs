@@ -1,6 +1,6 @@
 //! `run` and `block_on`: who drives, who waits, who may not, and what a thread has entered.
 //!
-//! Each test runs on both single-threaded flavours. Texts of errors: `errors.rs`.
+//! Each test runs on every flavour, or on both single-threaded ones if it is about their order. Texts of errors: `errors.rs`.
 
 #![allow(
     clippy::async_yields_async,
@@ -17,17 +17,18 @@ use tenter::sync::oneshot;
 use tenter::task::yield_now;
 use tenter::{Builder, NestedRuntime, spawn};
 use tenter_tests::support::{
-    Count, Log, Meeting, OnDrop, Slot, assert_says, both, build, ends, panic_of, thread,
+    Count, Log, Meeting, OnDrop, Slot, assert_says, both, build, ends, every, panic_of, settle,
+    thread,
 };
 
 /// Goal: the main future may borrow from the stack and need not be `Send`.
 #[test]
 fn the_main_future_may_borrow() {
-    both(|builder| {
+    every(|builder| {
         let mut numbers = vec![std::rc::Rc::new(1)];
         let length = build(builder).block_on(async {
             numbers.push(std::rc::Rc::new(2));
-            yield_now().await;
+            settle().await;
             numbers.push(std::rc::Rc::new(3));
             numbers.len()
         });
@@ -63,7 +64,7 @@ fn tasks_go_on_in_the_next_block_on() {
 /// Goal: each way to block inside a task is refused, with both places, and does no harm.
 #[test]
 fn blocking_inside_a_task_is_refused() {
-    both(|builder| {
+    every(|builder| {
         let runtime = Arc::new(build(builder));
         let other = build(Builder::current_thread());
         let outer = line!() + 1;
@@ -104,7 +105,7 @@ fn blocking_inside_a_task_is_refused() {
 /// Goal: a thread that waits without driving is in a `block_on` like any other.
 #[test]
 fn blocking_inside_a_future_that_waits_is_refused() {
-    both(|builder| {
+    every(|builder| {
         let runtime = build(builder);
         let line = line!() + 1;
         runtime.handle().block_on(async {
@@ -118,7 +119,7 @@ fn blocking_inside_a_future_that_waits_is_refused() {
 /// Goal: the future that `try_block_on` refuses is dropped unpolled.
 #[test]
 fn a_refused_future_is_dropped_unpolled() {
-    both(|builder| {
+    every(|builder| {
         let runtime = build(builder);
         runtime.block_on(async {
             let (polled, dropped) = (Count::new(), Count::new());
@@ -162,7 +163,7 @@ fn a_handle_drives_nothing() {
 /// Goal: `Handle::block_on` waits for a task that another thread runs.
 #[test]
 fn a_handle_waits_for_what_others_drive() {
-    both(|builder| {
+    every(|builder| {
         let runtime = build(builder);
         let (give, value) = oneshot();
         let (done, waits) = oneshot();
@@ -187,7 +188,7 @@ fn a_handle_waits_for_what_others_drive() {
 /// Method: the first thread's future ends only when the second's has.
 #[test]
 fn a_second_thread_runs_its_own_future_meanwhile() {
-    both(|builder| {
+    every(|builder| {
         let runtime = Arc::new(build(builder));
         let (done, waits) = oneshot();
         let second = Arc::clone(&runtime);
@@ -216,13 +217,13 @@ fn a_second_thread_runs_its_own_future_meanwhile() {
 /// Goal: the thread that waits takes over when the one that drives leaves, and runs the tasks.
 #[test]
 fn a_waiting_thread_takes_over() {
-    both(|builder| {
+    every(|builder| {
         let runtime = Arc::new(build(builder));
         let (start, started) = oneshot::<()>();
         let (leave, left) = oneshot::<()>();
         let task = runtime.spawn(async move {
             left.await.expect("it is sent");
-            yield_now().await;
+            settle().await;
             5
         });
         let waits = Slot::new();
@@ -253,10 +254,10 @@ fn a_waiting_thread_takes_over() {
 /// Goal: a thread whose main future panics lets the next one drive.
 #[test]
 fn a_waiting_thread_takes_over_from_a_panic() {
-    both(|builder| {
+    every(|builder| {
         let runtime = Arc::new(build(builder));
         let task = runtime.spawn(async {
-            yield_now().await;
+            settle().await;
             5
         });
         let (start, started) = oneshot::<()>();
@@ -291,7 +292,7 @@ fn a_waiting_thread_takes_over_from_a_panic() {
 fn many_threads_share_one_runtime() {
     const THREADS: usize = 4;
     const ROUNDS: usize = 30;
-    both(|builder| {
+    every(|builder| {
         let runtime = Arc::new(build(builder));
         let meeting = Meeting::new(THREADS);
         let threads: Vec<_> = (0..THREADS)
@@ -429,7 +430,7 @@ fn a_main_future_that_unwinds_leaves_no_task() {
 /// Method: the second thread's future keeps its first waker; it is woken after it took over.
 #[test]
 fn wakers_survive_the_change_from_waiting_to_driving() {
-    both(|builder| {
+    every(|builder| {
         let runtime = Arc::new(build(builder));
         let (polls, first_waker) = (Count::new(), Slot::new());
         let (entered, leave) = (Slot::new(), Slot::<()>::new());

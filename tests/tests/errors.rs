@@ -10,7 +10,8 @@ use std::time::Duration;
 use tenter::task::{self, yield_now};
 use tenter::{Builder, Handle, spawn};
 use tenter_tests::support::{
-    Count, assert_says, both, build, ends, foreign_block_on, panic_of, text_of, thread,
+    Count, assert_says, both, build, ends, every, foreign_block_on, panic_of, settle, text_of,
+    thread,
 };
 
 /// Goal: a number of workers that the flavour cannot have is refused when the runtime is built.
@@ -97,7 +98,7 @@ fn a_future_that_cannot_be_spawned_is_dropped() {
 /// that runtime's.
 #[test]
 fn a_local_task_of_another_runtime_is_refused() {
-    both(|builder| {
+    every(|builder| {
         let (here, there) = (build(builder.clone()), build(builder));
         here.block_on(async {
             let _entered = there.enter();
@@ -185,7 +186,7 @@ fn a_stop_hook_that_panics_hides_nothing() {
 /// Goal: a socket whose runtime has shut down answers with an error, on any executor.
 #[test]
 fn a_socket_that_outlives_its_runtime_says_so() {
-    both(|builder| {
+    every(|builder| {
         let runtime = build(builder);
         let listener = runtime.block_on(async {
             let listener = tenter::net::TcpListener::bind("127.0.0.1:0").await;
@@ -210,7 +211,7 @@ fn a_socket_that_outlives_its_runtime_says_so() {
 /// Goal: errors are errors: they can be boxed, sent, and shown in one line.
 #[test]
 fn errors_are_errors() {
-    both(|builder| {
+    every(|builder| {
         let runtime = build(builder);
         let (cancelled, panicked, nested, elapsed) = runtime.block_on(async {
             let task = spawn(std::future::pending::<()>());
@@ -245,7 +246,7 @@ fn errors_are_errors() {
 /// taken.
 #[test]
 fn a_join_error_keeps_its_payload() {
-    both(|builder| {
+    every(|builder| {
         build(builder).block_on(async {
             let task = spawn(async { std::panic::panic_any(Box::new(17)) });
             let error = task.await.expect_err("it panics");
@@ -269,7 +270,7 @@ fn a_join_error_keeps_its_payload() {
 /// Goal: every type can be shown, also in the middle of things and to a thread that holds nothing.
 #[test]
 fn everything_can_be_shown() {
-    both(|builder| {
+    every(|builder| {
         let shown = format!("{builder:?}");
         assert_says(&shown, &["Builder", "flavor"]);
         let runtime = build(builder.name("shown"));
@@ -285,7 +286,7 @@ fn everything_can_be_shown() {
             let task = task::Builder::new()
                 .name("idle")
                 .spawn(std::future::pending::<()>());
-            yield_now().await;
+            settle().await;
             let inside = format!("{task:?} {:?}", task.canceller());
             assert_says(
                 &inside,

@@ -2,7 +2,7 @@
 //! after the bug, tells its story, and fails if we make the same mistake.
 //!
 //! The table of all of them is docs/BUGS_OF_OTHERS.md; those that need every interleaving are models.
-//! Each test runs on both single-threaded flavours.
+//! Each test runs on every flavour, or on both single-threaded ones if it is about their order.
 
 use std::future::{pending, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -18,7 +18,8 @@ use tenter::task::{self, yield_now};
 use tenter::{JoinHandle, spawn, spawn_local};
 use tenter_tests::support::hostile::{Act, waker_that};
 use tenter_tests::support::{
-    Count, GiveWaker, Meeting, OnDrop, Slot, both, build, poll_with, thread,
+    Count, GiveWaker, Meeting, OnDrop, Slot, both, build, every, one_thread, poll_with, settle,
+    thread,
 };
 
 /// compio kept "scheduled" and "is being scheduled" in two bits. Of two threads that woke one task at
@@ -29,7 +30,7 @@ use tenter_tests::support::{
 #[test]
 fn compio_948_two_remote_wakes_at_once_lose_the_task() {
     const ROUNDS: usize = 300;
-    both(|builder| {
+    every(|builder| {
         let meeting = Meeting::new(2);
         let flags = Arc::new([AtomicBool::new(false), AtomicBool::new(false)]);
         let waker: Arc<[Slot<Waker>; 2]> = Arc::new([Slot::new(), Slot::new()]);
@@ -79,7 +80,7 @@ fn compio_948_two_remote_wakes_at_once_lose_the_task() {
 #[test]
 fn async_executor_163_a_wake_during_the_drop_uses_what_is_freed() {
     const ROUNDS: usize = 200;
-    both(|builder| {
+    every(|builder| {
         let meeting = Meeting::new(2);
         let wakers: Slot<Waker> = Slot::new();
         let other = thread({
@@ -115,7 +116,7 @@ fn async_executor_163_a_wake_during_the_drop_uses_what_is_freed() {
 #[test]
 fn async_rs_11_a_wake_by_value_frees_the_task_that_schedules_it() {
     const ROUNDS: usize = 300;
-    both(|builder| {
+    every(|builder| {
         let wakers: Slot<Option<Waker>> = Slot::new();
         let other = thread({
             let wakers = wakers.clone();
@@ -194,7 +195,7 @@ fn tokio_3929_abort_drops_a_local_future_on_the_wrong_thread() {
 /// dropped.
 #[test]
 fn tokio_5429_a_waker_that_comes_back_to_the_task_deadlocks() {
-    both(|builder| {
+    every(|builder| {
         let runtime = build(builder);
         let handle = runtime.handle().clone();
         runtime.block_on(async {
@@ -209,12 +210,17 @@ fn tokio_5429_a_waker_that_comes_back_to_the_task_deadlocks() {
                     let again = canceller.clone();
                     again.cancel();
                     drop(handle.spawn(async {}));
-                    assert_eq!(handle.metrics().workers, 1);
+                    assert!(handle.metrics().workers > 0);
                 });
                 assert!(poll_with(&waker, &mut task).is_pending());
                 let (other, _) = waker_that(Act::Clone, || ());
                 if act == Act::Drop {
-                    assert!(poll_with(&other, &mut task).is_pending());
+                    // Replaces the waker, which cancels the task then.
+                    let pending = poll_with(&other, &mut task).is_pending();
+                    assert!(pending || !one_thread());
+                    if !pending {
+                        continue;
+                    }
                 }
                 task.cancel();
                 while !task.is_finished() {
@@ -233,7 +239,7 @@ fn tokio_5429_a_waker_that_comes_back_to_the_task_deadlocks() {
 /// Method: the waker panics; everything that was to come after it is looked for.
 #[test]
 fn tokio_3689_a_waker_that_panics_leaves_the_task_half_ended() {
-    both(|builder| {
+    every(|builder| {
         let runtime = build(builder.on_unobserved(|_| ()));
         let (futures, outputs) = (Count::new(), Count::new());
         runtime.block_on(async {
@@ -250,6 +256,7 @@ fn tokio_3689_a_waker_that_panics_leaves_the_task_half_ended() {
             while !canceller.is_finished() {
                 yield_now().await;
             }
+            settle().await;
             assert_eq!(
                 (futures.get(), outputs.get(), seen.wakes(), seen.alive()),
                 (1, 0, 1, 0)
@@ -273,7 +280,7 @@ fn tokio_4430_an_output_that_panics_in_drop_unwinds_out_of_the_handle() {
             panic!("in the drop of the output");
         }
     }
-    both(|builder| {
+    every(|builder| {
         let reports = Count::new();
         let counts = reports.clone();
         let runtime = build(builder.on_unobserved(move |_| {
@@ -281,14 +288,14 @@ fn tokio_4430_an_output_that_panics_in_drop_unwinds_out_of_the_handle() {
         }));
         runtime.block_on(async {
             let task = spawn(async { Bomb });
-            yield_now().await;
+            settle().await;
             let outer = catch_unwind(AssertUnwindSafe(|| {
                 let _dropped_by_unwinding = task;
                 panic!("outer");
             }));
             assert!(outer.is_err());
             drop(spawn(async { Bomb }));
-            yield_now().await;
+            settle().await;
         });
         assert_eq!(reports.get(), 2);
     });
@@ -370,7 +377,7 @@ fn tokio_8222_work_from_the_park_hook_is_slept_over() {
 /// likewise.
 #[test]
 fn tokio_3967_destructors_that_panic_on_abort_leak_the_rest() {
-    both(|builder| {
+    every(|builder| {
         let runtime = build(builder.on_unobserved(|_| ()));
         let dropped = Count::new();
         runtime.block_on(async {
@@ -385,7 +392,7 @@ fn tokio_3967_destructors_that_panic_on_abort_leak_the_rest() {
                 });
                 next = Some(task);
             }
-            yield_now().await;
+            settle().await;
             let last = next.take().expect("there are fifty");
             assert!(
                 last.cancel_and_wait()
@@ -394,7 +401,7 @@ fn tokio_3967_destructors_that_panic_on_abort_leak_the_rest() {
                     .is_panic()
             );
             for _ in 0..60 {
-                yield_now().await;
+                settle().await;
             }
         });
         assert_eq!(dropped.get(), 50);

@@ -15,8 +15,8 @@ use tenter::task::yield_now;
 use tenter::{JoinError, JoinHandle, Runtime, UnobservedKind, spawn};
 use tenter_tests::support::hostile::{Act, HOSTILE, waker_that_panics_at};
 use tenter_tests::support::{
-    Count, CountOnDrop, Log, Slot, both, build, foreign_block_on, forget, panic_of, poll_once,
-    poll_with, text_of,
+    Count, CountOnDrop, Log, Slot, build, every, foreign_block_on, forget, panic_of, poll_once,
+    poll_with, settle, text_of,
 };
 
 /// Where user code panics.
@@ -277,7 +277,7 @@ fn run(runtime: Runtime, place: Place, fate: Fate, census: &Census) -> Option<St
 }
 
 fn case(place: Place, fate: Fate) {
-    both(move |builder| {
+    every(move |builder| {
         let reports = Log::new();
         let census = Census::default();
         let runtime = build(builder.on_unobserved({
@@ -344,7 +344,7 @@ matrix! {
 /// Goal: the report names the task, its place, what happened and what was said, and gives the payload.
 #[test]
 fn a_report_says_who_where_and_what() {
-    both(|builder| {
+    every(|builder| {
         let reports = Log::new();
         let runtime = build(builder.on_unobserved({
             let reports = reports.clone();
@@ -366,7 +366,7 @@ fn a_report_says_who_where_and_what() {
             });
             let id = task.id();
             drop(task);
-            yield_now().await;
+            settle().await;
             let reports = reports.take();
             assert_eq!(reports.len(), 1);
             let (who, name, at, text) = &reports[0];
@@ -385,7 +385,7 @@ fn a_report_says_who_where_and_what() {
 /// Goal: the hook may use the runtime: it may spawn what the failure calls for.
 #[test]
 fn the_hook_may_spawn() {
-    both(|builder| {
+    every(|builder| {
         let restarted = Count::new();
         let runtime = build(builder.on_unobserved({
             let restarted = restarted.clone();
@@ -397,7 +397,7 @@ fn the_hook_may_spawn() {
         runtime.block_on(async {
             drop(spawn(async { panic!("on purpose") }));
             for _ in 0..3 {
-                yield_now().await;
+                settle().await;
             }
         });
         assert_eq!(restarted.get(), 1);
@@ -407,7 +407,7 @@ fn the_hook_may_spawn() {
 /// Goal: the main future's panic comes out of `block_on` as it is, once, and the runtime goes on.
 #[test]
 fn the_panic_of_the_main_future_is_the_callers() {
-    both(|builder| {
+    every(|builder| {
         let reports = Log::new();
         let census = Census::default();
         let runtime = build(builder.on_unobserved({
@@ -444,12 +444,12 @@ fn payloads_that_throw_each_other_end() {
             panic_any(Hydra);
         }
     }
-    both(|builder| {
+    every(|builder| {
         let before = HEADS.load(Ordering::Relaxed);
         let runtime = build(builder.on_unobserved(|_| ()));
         runtime.block_on(async {
             drop(spawn(async { panic_any(Hydra) }));
-            yield_now().await;
+            settle().await;
         });
         assert!(HEADS.load(Ordering::Relaxed) > before + 1);
         assert_eq!(runtime.metrics().unobserved_failures, 1);

@@ -1,6 +1,6 @@
 //! Shields: sections that a cancellation waits for, in place, in whichever task they are polled.
 //!
-//! Each test runs on both single-threaded flavours.
+//! Each test runs on every flavour, or on both single-threaded ones if it is about their order.
 
 #![allow(
     clippy::async_yields_async,
@@ -14,7 +14,9 @@ use std::time::Duration;
 use tenter::sync::{Notify, oneshot};
 use tenter::task::{Shield, yield_now};
 use tenter::{CancelKind, CancelReason, shield, spawn};
-use tenter_tests::support::{Count, Log, both, build, foreign_block_on, forget, poll_once, thread};
+use tenter_tests::support::{
+    Count, Log, both, build, every, foreign_block_on, forget, poll_once, settle, thread,
+};
 
 /// Polls a future of another task once, with the own waker, and leaves it.
 async fn touch<F: Future + Unpin>(future: &mut F) {
@@ -121,7 +123,7 @@ fn shields_nest() {
 /// Goal: a shield that was not polled protects nothing, and neither does one that is done.
 #[test]
 fn a_shield_protects_while_it_is_in_progress() {
-    both(|builder| {
+    every(|builder| {
         build(builder).block_on(async {
             let task = spawn(async {
                 let _unpolled = shield(pending::<()>());
@@ -129,7 +131,7 @@ fn a_shield_protects_while_it_is_in_progress() {
                 done.as_mut().await;
                 pending::<()>().await;
             });
-            yield_now().await;
+            settle().await;
             task.cancel_and_wait()
                 .await
                 .expect_err("nothing protects it");
@@ -142,7 +144,7 @@ fn a_shield_protects_while_it_is_in_progress() {
 /// Method: dropped by the task itself, by another task, and by another thread.
 #[test]
 fn a_shield_that_is_dropped_lets_the_cancellation_in() {
-    both(|builder| {
+    every(|builder| {
         build(builder).block_on(async {
             let task = spawn(async {
                 let mut half = shielded(notify());
@@ -151,7 +153,7 @@ fn a_shield_that_is_dropped_lets_the_cancellation_in() {
                 drop(half);
                 pending::<()>().await;
             });
-            yield_now().await;
+            settle().await;
             task.cancel_and_wait()
                 .await
                 .expect_err("the shield is gone");
@@ -184,7 +186,7 @@ fn a_shield_that_is_dropped_lets_the_cancellation_in() {
 /// Goal: a shield that moves to another task protects that one from then on, and the old one no more.
 #[test]
 fn a_shield_moves_with_its_future() {
-    both(|builder| {
+    every(|builder| {
         build(builder).block_on(async {
             let wakes = notify();
             let (give, half) = oneshot::<Shielded>();
@@ -204,15 +206,15 @@ fn a_shield_moves_with_its_future() {
                     ended.add();
                 }
             });
-            yield_now().await;
+            settle().await;
             assert!(old.cancel());
             for _ in 0..3 {
-                yield_now().await;
+                settle().await;
             }
             assert!(old.is_finished(), "its shield moved away");
             assert!(new.cancel());
             for _ in 0..3 {
-                yield_now().await;
+                settle().await;
             }
             assert!(!new.is_finished(), "its shield is in progress");
             wakes.notify_one();
@@ -230,7 +232,7 @@ fn a_shield_works_outside_tasks() {
     let mut half = shielded(notify());
     assert!(poll_once(&mut half).is_pending());
     drop(half);
-    both(|builder| {
+    every(|builder| {
         let runtime = build(builder);
         let output = runtime.handle().block_on(async {
             shield(yield_now()).await;
@@ -243,9 +245,9 @@ fn a_shield_works_outside_tasks() {
         assert!(poll_once(&mut half).is_pending());
         runtime.block_on(async {
             let task = spawn(half);
-            yield_now().await;
+            settle().await;
             assert!(task.cancel());
-            yield_now().await;
+            settle().await;
             assert!(!task.is_finished());
             wakes.notify_one();
             task.await.expect("it was ready");
@@ -276,7 +278,7 @@ fn a_panic_inside_a_shield_ends_it() {
 /// Goal: the end of the runtime does not wait for shields.
 #[test]
 fn shutdown_drops_what_is_shielded() {
-    both(|builder| {
+    every(|builder| {
         let runtime = build(builder);
         let dropped = Count::new();
         let guard = dropped.on_drop();
@@ -285,9 +287,9 @@ fn shutdown_drops_what_is_shielded() {
                 let _guard = guard;
                 pending::<()>().await;
             }));
-            yield_now().await;
+            settle().await;
             assert!(task.cancel());
-            yield_now().await;
+            settle().await;
             task
         });
         assert_eq!(dropped.get(), 0);

@@ -1,6 +1,6 @@
 //! The end of a runtime: what is dropped, what is reported, and what its handles do afterwards.
 //!
-//! Each test runs on both single-threaded flavours. Ends that race with other threads:
+//! Each test runs on every flavour, or on both single-threaded ones if it is about their order. Ends that race with other threads:
 //! `stress_runtime.rs`; the names in reports of `!Send` tasks: `owners.rs`.
 
 #![allow(
@@ -22,8 +22,8 @@ use tenter::{
 };
 use tenter_tests::support::hostile::{Act, waker_that, waker_that_panics_at};
 use tenter_tests::support::{
-    Count, Log, OnDrop, Slot, assert_says, both, build, foreign_block_on, forget, poll_once,
-    poll_with, thread,
+    Count, Log, OnDrop, Slot, assert_says, both, build, every, foreign_block_on, forget,
+    one_thread, poll_once, poll_with, settle, thread,
 };
 
 fn shutdown<T: std::fmt::Debug>(handle: JoinHandle<T>) -> bool {
@@ -35,7 +35,7 @@ fn shutdown<T: std::fmt::Debug>(handle: JoinHandle<T>) -> bool {
 /// its way from another thread. Joiners are told.
 #[test]
 fn every_future_is_dropped_once() {
-    both(|builder| {
+    every(|builder| {
         let runtime = build(builder);
         let (dropped, polled) = (Count::new(), Count::new());
         let task = || {
@@ -56,14 +56,15 @@ fn every_future_is_dropped_once() {
                     rest.await;
                 }
             });
-            yield_now().await;
+            settle().await;
             given.take().wake();
             (asleep, woken, spawn(task()))
         });
         let remote = runtime.spawn(task());
         let report = runtime.shutdown_timeout(Duration::MAX);
         assert_eq!((report.cancelled, report.leaked), (4, 0));
-        assert_eq!((dropped.get(), polled.get()), (4, 1));
+        assert_eq!(dropped.get(), 4);
+        assert!(!one_thread() || polled.get() == 1);
         for handle in [asleep, woken, fresh, remote] {
             assert!(handle.is_finished());
             assert!(shutdown(handle));
@@ -75,10 +76,10 @@ fn every_future_is_dropped_once() {
 /// run.
 #[test]
 fn the_report_names_what_was_left() {
-    both(|builder| {
+    every(|builder| {
         let runtime = build(builder.clone());
         runtime.block_on(async { spawn(async {}).await.expect("no panic") });
-        let report = runtime.shutdown_timeout(Duration::ZERO);
+        let report = runtime.shutdown_timeout(Duration::MAX);
         assert!(report.is_clean());
         assert_eq!(report.to_string(), "0 tasks cancelled, 0 leaked");
 
@@ -86,7 +87,7 @@ fn the_report_names_what_was_left() {
         let line = line!() + 2;
         let named = task::Builder::new().name("left behind");
         let id = runtime.block_on(async { named.spawn(pending::<()>()).id() });
-        let report = runtime.shutdown_timeout(Duration::ZERO);
+        let report = runtime.shutdown_timeout(Duration::MAX);
         let left = &report.cancelled_tasks[..];
         assert_eq!(
             (left.len(), left[0].id, left[0].spawned_at.line()),
@@ -103,7 +104,7 @@ fn the_report_names_what_was_left() {
 
         let runtime = build(builder);
         (0..1_000).for_each(|_| drop(runtime.spawn(pending::<()>())));
-        let report = runtime.shutdown_timeout(Duration::ZERO);
+        let report = runtime.shutdown_timeout(Duration::MAX);
         assert_eq!(
             (report.cancelled, report.cancelled_tasks.len()),
             (1_000, 64)
@@ -114,7 +115,7 @@ fn the_report_names_what_was_left() {
 /// Goal: a task that fails while it is ended is reported once, and the others are ended all the same.
 #[test]
 fn a_failure_at_the_end_is_reported_once() {
-    both(|builder| {
+    every(|builder| {
         let (reports, dropped) = (Log::new(), Count::new());
         let runtime = build(builder.on_unobserved({
             let reports = reports.clone();
@@ -129,7 +130,7 @@ fn a_failure_at_the_end_is_reported_once() {
                     pending::<()>().await;
                 }));
             }
-            yield_now().await;
+            settle().await;
         });
         drop(runtime);
         assert_eq!(
@@ -168,25 +169,25 @@ fn end_a_chain<L: Send + 'static>(runtime: Runtime, length: usize, link: fn(Join
 /// Goal: a million tasks that hold each other's handles end one after the other, not one in the other.
 #[test]
 fn a_million_handles_in_a_chain_end_without_recursion() {
-    both(|builder| end_a_chain(build(builder), CHAIN, |handle| handle));
+    every(|builder| end_a_chain(build(builder), CHAIN, |handle| handle));
 }
 
 /// Goal: the same of cancellers, which keep each other's memory.
 #[test]
 fn a_million_cancellers_in_a_chain_end_without_recursion() {
-    both(|builder| end_a_chain(build(builder), CHAIN, |handle| handle.canceller()));
+    every(|builder| end_a_chain(build(builder), CHAIN, |handle| handle.canceller()));
 }
 
 /// Goal: the same of handles that cancel the next task when they are dropped.
 #[test]
 fn owners_in_a_long_chain_end_without_recursion() {
-    both(|builder| end_a_chain(build(builder), SHORTER_CHAIN, JoinHandle::cancel_on_drop));
+    every(|builder| end_a_chain(build(builder), SHORTER_CHAIN, JoinHandle::cancel_on_drop));
 }
 
 /// Goal: the same while the runtime goes on: a cancelled owner takes a hundred thousand tasks along.
 #[test]
 fn owners_in_a_long_chain_are_cancelled_without_recursion() {
-    both(|builder| {
+    every(|builder| {
         let runtime = build(builder);
         runtime.block_on(async {
             let mut next = spawn(pending::<()>());
@@ -197,9 +198,10 @@ fn owners_in_a_long_chain_are_cancelled_without_recursion() {
                     pending::<()>().await;
                 });
             }
-            yield_now().await;
+            settle().await;
             next.cancel_and_wait().await.expect_err("it is never ready");
-            while runtime.metrics().alive_tasks > 1 {
+            let main = u64::from(one_thread());
+            while runtime.metrics().alive_tasks > main {
                 yield_now().await;
             }
         });
@@ -209,14 +211,14 @@ fn owners_in_a_long_chain_are_cancelled_without_recursion() {
 /// Goal: the same of tasks that wait for each other, when the last one ends.
 #[test]
 fn joiners_in_a_long_chain_are_woken_without_recursion() {
-    both(|builder| {
+    every(|builder| {
         build(builder).block_on(async {
             let (give, value) = oneshot();
             let mut next = spawn(async move { value.await.expect("it is sent") });
             for _ in 0..SHORTER_CHAIN {
                 next = spawn(async move { next.await.expect("no panic") + 1 });
             }
-            yield_now().await;
+            settle().await;
             give.send(0_usize).expect("the last one waits");
             assert_eq!(next.await.expect("no panic"), SHORTER_CHAIN);
         });
@@ -295,7 +297,7 @@ impl Drop for Phoenix {
 /// no stack: after many rounds it is leaked, counted and reported. So it is after the end.
 #[test]
 fn a_task_that_respawns_itself_does_not_stop_the_end() {
-    both(|builder| {
+    every(|builder| {
         let phoenix = |runtime: &Handle| {
             let brood = Box::leak(Box::default());
             forget(&raw const *brood);
@@ -314,7 +316,7 @@ fn a_task_that_respawns_itself_does_not_stop_the_end() {
         let (deaths, first) = phoenix(&handle);
         runtime.block_on(async {
             first.spawn();
-            yield_now().await;
+            settle().await;
         });
         assert_eq!(deaths.get(), 0);
         let report = runtime.shutdown_timeout(Duration::MAX);
@@ -331,7 +333,7 @@ fn a_task_that_respawns_itself_does_not_stop_the_end() {
 /// Goal: destructors at the end may wake, cancel, and let go of one another.
 #[test]
 fn destructors_at_the_end_may_use_each_other() {
-    both(|builder| {
+    every(|builder| {
         let runtime = build(builder);
         let shared: Arc<Mutex<Vec<JoinHandle<()>>>> = Arc::default();
         runtime.block_on(async {
@@ -366,7 +368,7 @@ fn destructors_at_the_end_may_use_each_other() {
 /// Goal: blocking in a destructor at the end is refused, not a hang.
 #[test]
 fn a_destructor_at_the_end_cannot_block() {
-    both(|builder| {
+    every(|builder| {
         let runtime = build(builder);
         let handle = runtime.handle().clone();
         let refused = Count::new();
@@ -381,7 +383,7 @@ fn a_destructor_at_the_end_cannot_block() {
                 let _blocks = blocks;
                 pending::<()>().await;
             }));
-            yield_now().await;
+            settle().await;
         });
         drop(runtime);
         assert_eq!(refused.get(), 1);
@@ -391,13 +393,13 @@ fn a_destructor_at_the_end_cannot_block() {
 /// Goal: a joiner in another runtime, and on a foreign executor, is woken by the end.
 #[test]
 fn joiners_elsewhere_are_told() {
-    both(|builder| {
+    every(|builder| {
         let (ends, goes_on) = (build(builder.clone()), build(builder));
         let (here, there) = (ends.spawn(pending::<()>()), ends.spawn(pending::<()>()));
         let foreign = thread(move || shutdown(there));
         goes_on.block_on(async {
             let waits = spawn(here);
-            yield_now().await;
+            settle().await;
             drop(ends);
             let ended = waits.await.expect("the joiner itself goes on");
             assert!(ended.expect_err("the runtime is gone").is_cancelled());
@@ -410,12 +412,12 @@ fn joiners_elsewhere_are_told() {
 /// Method: registered with a task and with a timer.
 #[test]
 fn a_hostile_waker_does_not_disturb_the_end() {
-    both(|builder| {
-        let runtime = build(builder.virtual_clock());
+    every(|builder| {
+        let runtime = build(builder);
         let (joiner, joined) = waker_that_panics_at(Act::Wake);
         let (timer, fired) = waker_that_panics_at(Act::Wake);
         let (mut task, mut sleep) = runtime.block_on(async {
-            let sleep = Box::pin(tenter::time::sleep(Duration::from_secs(1)));
+            let sleep = Box::pin(tenter::time::sleep(Duration::from_secs(3_600)));
             (spawn(pending::<()>()), sleep)
         });
         assert!(poll_with(&joiner, &mut task).is_pending());
@@ -432,7 +434,7 @@ fn a_hostile_waker_does_not_disturb_the_end() {
 /// Goal: a waker that comes back into the runtime while it ends finds it ended, not locked.
 #[test]
 fn a_waker_may_come_back_into_a_runtime_that_ends() {
-    both(|builder| {
+    every(|builder| {
         let runtime = build(builder);
         let (handle, late) = (runtime.handle().clone(), Slot::new());
         let (waker, seen) = waker_that(Act::Wake, {
@@ -440,7 +442,7 @@ fn a_waker_may_come_back_into_a_runtime_that_ends() {
             move || {
                 let _entered = handle.enter();
                 late.put(spawn(async {}));
-                assert_eq!(handle.metrics().workers, 1);
+                assert!(handle.metrics().workers > 0);
             }
         });
         let mut task = runtime.spawn(pending::<()>());
@@ -454,11 +456,11 @@ fn a_waker_may_come_back_into_a_runtime_that_ends() {
 /// Goal: after the end every handle still answers, and what it spawns is cancelled.
 #[test]
 fn handles_answer_after_the_end() {
-    both(|builder| {
+    every(|builder| {
         let runtime = build(builder.name("gone"));
         let handle = runtime.handle().clone();
         let id = runtime.block_on(async { spawn(async { task::id() }).await.expect("no panic") });
-        runtime.shutdown_background();
+        runtime.shutdown_timeout(Duration::MAX);
 
         let dropped = Count::new();
         let guard = dropped.on_drop();
@@ -491,10 +493,35 @@ fn handles_answer_after_the_end() {
     });
 }
 
+/// Goal: an end that nobody waits for comes all the same, and what is spawned meanwhile is cancelled.
+#[test]
+fn the_end_comes_in_the_background() {
+    every(|builder| {
+        let runtime = build(builder);
+        let handle = runtime.handle().clone();
+        let (ran, dropped) = (Count::new(), Count::new());
+        let left = runtime.spawn({
+            let guard = dropped.on_drop();
+            async move {
+                let _guard = guard;
+                pending::<()>().await;
+            }
+        });
+        runtime.shutdown_background();
+        let (runs, guard) = (ran.clone(), dropped.on_drop());
+        let late = handle.spawn(async move {
+            let _guard = guard;
+            runs.add();
+        });
+        assert!(shutdown(left) && shutdown(late));
+        assert_eq!((ran.get(), dropped.get()), (0, 2));
+    });
+}
+
 /// Goal: the outputs that nobody took are dropped with their handles, after the end too.
 #[test]
 fn outputs_outlive_the_runtime() {
-    both(|builder| {
+    every(|builder| {
         let runtime = build(builder);
         let dropped = Count::new();
         let (taken, left) = runtime.block_on(async {
@@ -503,7 +530,7 @@ fn outputs_outlive_the_runtime() {
                 spawn(async move { output })
             };
             let both = (task(), task());
-            yield_now().await;
+            settle().await;
             both
         });
         drop(runtime);
@@ -531,7 +558,7 @@ fn a_runtime_that_never_ran_ends() {
 /// Goal: a timer that outlives its runtime says so instead of waiting for ever.
 #[test]
 fn a_timer_that_outlives_its_runtime_says_so() {
-    both(|builder| {
+    every(|builder| {
         let runtime = build(builder);
         let (waker, seen) = waker_that(Act::Clone, || ());
         let (mut armed, fresh) = runtime.block_on(async {
@@ -551,7 +578,7 @@ fn a_timer_that_outlives_its_runtime_says_so() {
 /// Goal: the end of a runtime is not in the way of a future that waits for nothing of it.
 #[test]
 fn a_handle_waits_across_the_end() {
-    both(|builder| {
+    every(|builder| {
         let runtime = build(builder);
         let (give, value) = oneshot();
         let handle = runtime.handle().clone();

@@ -3,7 +3,7 @@
 //! protocols one by one.
 //!
 //! Every choice comes from a seed, which a failure prints; the schedule is the system's.
-//! Each test runs on both single-threaded flavours.
+//! Each test runs on every flavour, or on both single-threaded ones if it is about their order.
 
 #![allow(
     clippy::async_yields_async,
@@ -22,21 +22,24 @@ use tenter::sync::oneshot::{Receiver, Sender, oneshot};
 use tenter::task::yield_now;
 use tenter::{Builder, Canceller, JoinHandle, shield, spawn, spawn_local};
 use tenter_tests::support::{
-    Count, CountOnDrop, CountWakes, Meeting, Slot, both, build, foreign_block_on, poll_with, thread,
+    Count, CountOnDrop, CountWakes, Meeting, Slot, both, build, every, foreign_block_on, poll_with,
+    thread,
 };
 
-/// Runs a test on both flavours with each of so many seeds.
+/// Runs a test on every flavour with each of so many seeds.
 fn with_seeds(seeds: u64, test: fn(Builder, Random)) {
-    both(move |builder| {
-        for seed in 1..=seeds {
-            let shown = ShowSeed(seed);
-            test(
-                builder.clone(),
-                Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15)),
-            );
-            drop(shown);
-        }
-    });
+    every(move |builder| each_seed(seeds, &builder, test));
+}
+
+fn each_seed(seeds: u64, builder: &Builder, test: fn(Builder, Random)) {
+    for seed in 1..=seeds {
+        let shown = ShowSeed(seed);
+        test(
+            builder.clone(),
+            Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15)),
+        );
+        drop(shown);
+    }
 }
 
 struct ShowSeed(u64);
@@ -269,7 +272,9 @@ fn a_joiner_is_never_forgotten() {
 fn tenter_task(number: usize) -> JoinHandle<usize> {
     tenter::run(async move {
         let task = spawn(async move { number });
-        yield_now().await;
+        while !task.is_finished() {
+            yield_now().await;
+        }
         task
     })
 }
@@ -408,42 +413,44 @@ fn dropping_a_shield_races_with_the_cancellation() {
 /// Method: a ring; each thread wakes the local task of the next one, and waits for its answer.
 #[test]
 fn local_tasks_of_several_threads_wait_for_each_other() {
+    both(|builder| each_seed(15, &builder, ring_of_local_tasks));
+}
+
+fn ring_of_local_tasks(builder: Builder, _: Random) {
     const THREADS: usize = 3;
-    with_seeds(15, |builder, _| {
-        let runtime = Arc::new(build(builder));
-        let (mut ask, mut asked): (Vec<_>, Vec<_>) = (0..THREADS).map(|_| oneshot()).unzip();
-        let (mut answer, mut answered): (Vec<_>, Vec<_>) = (0..THREADS).map(|_| oneshot()).unzip();
-        ask.rotate_left(1);
-        answered.rotate_left(1);
-        let meeting = Meeting::new(THREADS);
-        let threads: Vec<_> = (0..THREADS)
-            .map(|me| {
-                let (runtime, meeting) = (Arc::clone(&runtime), Arc::clone(&meeting));
-                let (ask, answered) = (ask.remove(0), answered.remove(0));
-                let (asked, answer) = (asked.remove(0), answer.remove(0));
-                thread(move || {
-                    let (mut link, mut own) = (Some((asked, answer)), None);
-                    for turn in 0..THREADS {
-                        meeting.meet();
-                        if let Some((asked, answer)) = link.take_if(|_| turn == me) {
-                            let task = runtime.block_on(async { local_link(me, asked, answer) });
-                            own = Some(task);
-                        }
-                    }
+    let runtime = Arc::new(build(builder));
+    let (mut ask, mut asked): (Vec<_>, Vec<_>) = (0..THREADS).map(|_| oneshot()).unzip();
+    let (mut answer, mut answered): (Vec<_>, Vec<_>) = (0..THREADS).map(|_| oneshot()).unzip();
+    ask.rotate_left(1);
+    answered.rotate_left(1);
+    let meeting = Meeting::new(THREADS);
+    let threads: Vec<_> = (0..THREADS)
+        .map(|me| {
+            let (runtime, meeting) = (Arc::clone(&runtime), Arc::clone(&meeting));
+            let (ask, answered) = (ask.remove(0), answered.remove(0));
+            let (asked, answer) = (asked.remove(0), answer.remove(0));
+            thread(move || {
+                let (mut link, mut own) = (Some((asked, answer)), None);
+                for turn in 0..THREADS {
                     meeting.meet();
-                    runtime.block_on(async {
-                        ask.send(me).expect("the next local task waits");
-                        let expected = (me + (me + 1) % THREADS) * 10;
-                        assert_eq!(answered.await, Ok(expected));
-                        own.expect("it had its turn").await.expect("no panic");
-                    });
-                })
+                    if let Some((asked, answer)) = link.take_if(|_| turn == me) {
+                        let task = runtime.block_on(async { local_link(me, asked, answer) });
+                        own = Some(task);
+                    }
+                }
+                meeting.meet();
+                runtime.block_on(async {
+                    ask.send(me).expect("the next local task waits");
+                    let expected = (me + (me + 1) % THREADS) * 10;
+                    assert_eq!(answered.await, Ok(expected));
+                    own.expect("it had its turn").await.expect("no panic");
+                });
             })
-            .collect();
-        threads.into_iter().for_each(|thread| thread.join());
-        let metrics = runtime.metrics();
-        assert_eq!((metrics.alive_tasks, metrics.leaked_tasks), (0, 0));
-    });
+        })
+        .collect();
+    threads.into_iter().for_each(|thread| thread.join());
+    let metrics = runtime.metrics();
+    assert_eq!((metrics.alive_tasks, metrics.leaked_tasks), (0, 0));
 }
 
 /// A local task of this thread: answers the question of another one.

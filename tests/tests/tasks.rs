@@ -1,6 +1,6 @@
 //! Tasks: the order in which they run, what a handle tells, and how often they are polled.
 //!
-//! Each test runs on both single-threaded flavours. Wakes: `wakes.rs`; threads: `owners.rs`.
+//! Each test runs on every flavour, or on both single-threaded ones if it is about their order. Wakes: `wakes.rs`; threads: `owners.rs`.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -10,7 +10,7 @@ use std::task::{Context, Poll, Waker};
 use tenter::task::{self, unconstrained, yield_now};
 use tenter::{JoinHandle, spawn, spawn_local};
 use tenter_tests::support::{
-    Count, Log, assert_says, both, build, never, panic_of, poll_once, text_of,
+    Count, Log, assert_says, both, build, every, never, panic_of, poll_once, settle, text_of,
 };
 
 /// Goal: ready tasks run first in, first out.
@@ -115,18 +115,20 @@ fn a_woken_task_goes_to_the_end_of_the_line() {
 /// Goal: a handle yields the output, whether the task ends before or after it is awaited.
 #[test]
 fn a_handle_yields_the_output() {
-    both(|builder| {
+    every(|builder| {
         build(builder).block_on(async {
             let early = spawn(async { 1 });
-            yield_now().await;
+            settle().await;
             assert!(early.is_finished());
             assert_eq!(early.await.expect("no panic"), 1);
 
+            let (go, gate) = tenter::sync::oneshot();
             let late = spawn(async {
-                yield_now().await;
+                gate.await.expect("it is sent");
                 "late".to_owned()
             });
             assert!(!late.is_finished());
+            go.send(()).expect("the task waits");
             assert_eq!(late.await.expect("no panic"), "late");
         });
     });
@@ -135,7 +137,7 @@ fn a_handle_yields_the_output() {
 /// Goal: a handle that is dropped detaches its task, which runs on and drops its own output.
 #[test]
 fn a_dropped_handle_detaches_the_task() {
-    both(|builder| {
+    every(|builder| {
         let (ran, outputs) = (Count::new(), Count::new());
         build(builder).block_on(async {
             let task = |rounds| {
@@ -150,11 +152,11 @@ fn a_dropped_handle_detaches_the_task() {
             };
             drop(spawn(task(0)));
             let polled = spawn(task(2));
-            yield_now().await;
+            settle().await;
             drop(polled);
             let ended = spawn(task(0));
             for _ in 0..4 {
-                yield_now().await;
+                settle().await;
             }
             assert_eq!((ran.get(), outputs.get()), (3, 2));
             drop(ended);
@@ -202,7 +204,7 @@ fn the_number_of_no_task_is_asked_for_in_vain() {
 /// Goal: polling a handle after it was ready is a mistake that is named.
 #[test]
 fn a_handle_polled_after_it_was_ready_panics() {
-    both(|builder| {
+    every(|builder| {
         build(builder).block_on(async {
             let mut handle = task::Builder::new().name("once").spawn(async {});
             (&mut handle).await.expect("no panic");
@@ -216,7 +218,7 @@ fn a_handle_polled_after_it_was_ready_panics() {
 /// Method: count the polls of a sleeper while others come and go.
 #[test]
 fn a_task_that_was_not_woken_is_not_polled() {
-    both(|builder| {
+    every(|builder| {
         let polls = Count::new();
         build(builder).block_on(async {
             drop(spawn({
@@ -229,6 +231,7 @@ fn a_task_that_was_not_woken_is_not_polled() {
             for _ in 0..200 {
                 spawn(yield_now()).await.expect("no panic");
             }
+            settle().await;
         });
         assert_eq!(polls.get(), 1);
     });
@@ -238,7 +241,7 @@ fn a_task_that_was_not_woken_is_not_polled() {
 /// Method: a combinator polls a yield once and is ready; the sleeper that runs next is not requeued.
 #[test]
 fn a_yield_that_is_not_waited_for_ends_with_its_task() {
-    both(|builder| {
+    every(|builder| {
         let polls = Count::new();
         build(builder).block_on(async {
             drop(spawn(poll_fn(|cx| {
@@ -254,7 +257,7 @@ fn a_yield_that_is_not_waited_for_ends_with_its_task() {
                 })
             }));
             for _ in 0..3 {
-                yield_now().await;
+                settle().await;
             }
         });
         assert_eq!(polls.get(), 1);
@@ -265,7 +268,7 @@ fn a_yield_that_is_not_waited_for_ends_with_its_task() {
 /// Method: a combinator that polls a member only when the member's waker was woken.
 #[test]
 fn a_yield_inside_a_combinator_wakes_the_combinators_waker() {
-    both(|builder| {
+    every(|builder| {
         build(builder).block_on(async {
             let (waker, wakes) = tenter_tests::support::CountWakes::waker();
             let mut member = yield_now();
@@ -358,7 +361,7 @@ fn local_tasks_share_what_is_not_send() {
 /// Goal: a panic ends its task alone, and the joiner gets it with the names of task and place.
 #[test]
 fn a_panic_reaches_the_joiner_and_nobody_else() {
-    both(|builder| {
+    every(|builder| {
         build(builder).block_on(async {
             let other = spawn(async {
                 yield_now().await;
@@ -385,7 +388,7 @@ fn a_panic_reaches_the_joiner_and_nobody_else() {
 /// Method: three threads and the driving one spawn more than a block of numbers each.
 #[test]
 fn numbers_are_unique_across_threads() {
-    both(|builder| {
+    every(|builder| {
         let runtime = build(builder);
         let threads: Vec<_> = (0..3)
             .map(|_| {
@@ -438,7 +441,7 @@ fn the_metrics_count_tasks_and_polls() {
 /// Goal: a future larger than a page is spawned, moved and dropped whole.
 #[test]
 fn a_large_future_is_a_task_like_any_other() {
-    both(|builder| {
+    every(|builder| {
         let dropped = Count::new();
         build(builder).block_on(async {
             let (bytes, guard) = ([7_u8; 64 * 1024], dropped.on_drop());
@@ -458,7 +461,7 @@ fn a_large_future_is_a_task_like_any_other() {
 fn a_future_is_aligned_as_it_asks() {
     #[repr(align(512))]
     struct Aligned(u8);
-    both(|builder| {
+    every(|builder| {
         build(builder).block_on(async {
             let aligned = Aligned(3);
             let task = spawn(async move {
@@ -474,7 +477,7 @@ fn a_future_is_aligned_as_it_asks() {
 /// Goal: the waker that a poll lends can be compared, as combinators do to spare a clone.
 #[test]
 fn the_waker_of_a_task_is_the_same_at_every_poll() {
-    both(|builder| {
+    every(|builder| {
         build(builder).block_on(async {
             let mut seen: Option<Waker> = None;
             poll_fn(|cx| match &seen {

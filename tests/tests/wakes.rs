@@ -1,6 +1,6 @@
 //! Wakers: from which thread, how late and how often a task may be woken, and what it costs.
 //!
-//! Each test runs on both single-threaded flavours unless it says why not.
+//! Each test runs on every flavour, or on both single-threaded ones if it is about their order unless it says why not.
 
 #![allow(
     clippy::async_yields_async,
@@ -19,7 +19,8 @@ use tenter::task::yield_now;
 use tenter::{Builder, Runtime, spawn};
 use tenter_tests::support::hostile::{Act, waker_that};
 use tenter_tests::support::{
-    Count, GiveWaker, Log, OnDrop, Slot, both, build, ends, foreign_block_on, poll_with, thread,
+    Count, GiveWaker, Log, OnDrop, Slot, both, build, ends, every, foreign_block_on, poll_with,
+    settle, thread,
 };
 
 /// A runtime, and a slot that is filled when its thread is about to sleep.
@@ -56,7 +57,7 @@ fn another_thread_wakes_a_sleeping_runtime() {
 /// awaited there on any executor.
 #[test]
 fn another_thread_spawns_on_a_sleeping_runtime() {
-    both(|builder| {
+    every(|builder| {
         let (runtime, parks) = tells_when_it_parks(builder);
         let (stop, stopped) = oneshot::<()>();
         let handle = runtime.handle().clone();
@@ -226,15 +227,16 @@ fn a_task_that_wakes_itself_takes_turns() {
 /// Goal: a waker outlives its task and does nothing then.
 #[test]
 fn a_wake_after_the_end_of_the_task_is_nothing() {
-    both(|builder| {
+    every(|builder| {
         let runtime = build(builder);
         let given = Slot::new();
         runtime.block_on(async {
             let task = spawn(GiveWaker::new(given.clone()));
-            yield_now().await;
+            settle().await;
             let waker = given.take();
             waker.wake_by_ref();
             task.await.expect("no panic");
+            settle().await;
             let polls = runtime.metrics().polls;
             for _ in 0..10 {
                 let clone = waker.clone();
@@ -242,8 +244,8 @@ fn a_wake_after_the_end_of_the_task_is_nothing() {
                 clone.wake();
             }
             thread(move || waker.wake()).join();
-            yield_now().await;
-            // No more than main's own poll.
+            settle().await;
+            // No more than main's own poll, or that of the task which it waits for.
             assert_eq!(runtime.metrics().polls - polls, 1);
         });
     });
@@ -252,7 +254,7 @@ fn a_wake_after_the_end_of_the_task_is_nothing() {
 /// Goal: wakers, handles and cancellers outlive the runtime and do nothing then.
 #[test]
 fn a_wake_after_the_end_of_the_runtime_is_nothing() {
-    both(|builder| {
+    every(|builder| {
         let runtime = build(builder);
         let dropped = Count::new();
         let given = Slot::new();
@@ -262,7 +264,7 @@ fn a_wake_after_the_end_of_the_runtime_is_nothing() {
                 let _guard = guard;
                 give.await;
             });
-            yield_now().await;
+            settle().await;
             task
         });
         let waker = given.take();
@@ -302,7 +304,7 @@ fn at_thread_end(body: impl FnOnce() + 'static) {
 /// one that had not.
 #[test]
 fn a_dying_thread_wakes_and_spawns() {
-    both(|builder| {
+    every(|builder| {
         for entered_before in [false, true] {
             let runtime = build(builder.clone());
             let given = Slot::new();
@@ -347,7 +349,7 @@ fn a_runtime_in_a_thread_local_ends_with_its_thread() {
     thread_local! {
         static RUNTIME: RefCell<Option<Runtime>> = const { RefCell::new(None) };
     }
-    both(|builder| {
+    every(|builder| {
         let dropped = Count::new();
         let guard = dropped.on_drop();
         std::thread::spawn(move || {
@@ -373,10 +375,11 @@ fn a_runtime_in_a_thread_local_ends_with_its_thread() {
 /// others are let go of.
 #[test]
 fn the_last_waker_of_a_joiner_is_the_one_that_is_woken() {
-    both(|builder| {
+    every(|builder| {
         build(builder).block_on(async {
             let wakers: Vec<_> = (0..3).map(|_| waker_that(Act::Clone, || ())).collect();
-            let mut task = spawn(yield_now());
+            let (go, gate) = oneshot();
+            let mut task = spawn(gate);
             for turn in [0, 1, 1, 2, 0, 2] {
                 assert!(poll_with(&wakers[turn].0, &mut task).is_pending());
                 let alive: Vec<_> = wakers.iter().map(|(_, seen)| seen.alive()).collect();
@@ -385,13 +388,13 @@ fn the_last_waker_of_a_joiner_is_the_one_that_is_woken() {
                     .collect();
                 assert_eq!(alive, expected);
             }
-            while !task.is_finished() {
-                yield_now().await;
-            }
+            go.send(()).expect("the task waits");
+            settle().await;
+            assert!(task.is_finished());
             let wakes: Vec<_> = wakers.iter().map(|(_, seen)| seen.wakes()).collect();
             assert_eq!(wakes, [0, 0, 1]);
             assert!(wakers.iter().all(|(_, seen)| seen.alive() == 1));
-            task.await.expect("no panic");
+            assert_eq!(task.await.expect("no panic"), Ok(()));
         });
     });
 }
@@ -399,7 +402,7 @@ fn the_last_waker_of_a_joiner_is_the_one_that_is_woken() {
 /// Goal: a handle that is dropped lets go of the waker that it had registered.
 #[test]
 fn a_dropped_handle_lets_go_of_its_waker() {
-    both(|builder| {
+    every(|builder| {
         build(builder).block_on(async {
             let (waker, seen) = waker_that(Act::Clone, || ());
             let mut task = spawn(std::future::pending::<()>());
@@ -414,7 +417,7 @@ fn a_dropped_handle_lets_go_of_its_waker() {
 /// Goal: a task may be waited for on another thread's executor.
 #[test]
 fn a_foreign_executor_waits_for_a_task() {
-    both(|builder| {
+    every(|builder| {
         build(builder).block_on(async {
             for rounds in 0..50 {
                 let task = spawn(async move {
@@ -440,11 +443,11 @@ fn a_foreign_executor_waits_for_a_task() {
 #[test]
 fn storms_of_clones_keep_the_count_right() {
     const CLONES: usize = 50_000;
-    both(|builder| {
+    every(|builder| {
         build(builder).block_on(async {
             let given = Slot::new();
             let task = spawn(GiveWaker::new(given.clone()));
-            yield_now().await;
+            settle().await;
             let waker: Waker = given.take();
             let threads: Vec<_> = (0..4)
                 .map(|_| {

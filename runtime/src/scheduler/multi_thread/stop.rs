@@ -213,6 +213,8 @@ impl Worker<'_> {
             self.end_all(&mut report);
             self.scheduler.close_drivers();
             self.end_all(&mut report);
+            // Those that destructors went on spawning.
+            report.leaked = self.scheduler.counters.leaked.get() as usize;
             self.scheduler.stop.end(report);
         }
     }

@@ -194,8 +194,12 @@ impl Worker<'_> {
         driving.task.set(Some(task.pointer()));
         self.remote.progress.begin(task.header());
         let enlist = |header: &Header| {
-            self.enlist(header);
-            Some(self.index)
+            // One with a name is on a list already.
+            let unlisted = header.state.load().list().is_none();
+            unlisted.then(|| {
+                self.enlist(header);
+                self.index
+            })
         };
         let unlist = |header: &Header| self.unlist(header);
         // SAFETY: (a) no task of this scheduler has an owner.
