@@ -25,7 +25,7 @@
 //! Rejected: a queue per shard. Uncontended it costs more than the lock, and on two processors the
 //! allocator limits a burst before the lock does (`docs/adr/0010-blocking-pool.md`).
 //!
-//! Tests: `state/tests.rs`; `tests/tests/blocking.rs`; `loom-tests/tests/blocking.rs`.
+//! Tests: `state/tests.rs`; `tests/tests/blocking/`; `loom-tests/tests/blocking.rs`.
 
 use core::fmt;
 use core::panic::Location;

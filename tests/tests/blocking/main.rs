@@ -1,0 +1,6 @@
+//! The blocking pool: jobs that run, fail and are cancelled; how many threads there are; how it ends.
+
+mod end;
+mod jobs;
+mod limits;
+mod support;
