@@ -266,8 +266,7 @@ impl<T: Item> Stealer<T> {
 
     /// Whether there is nothing to steal.
     pub fn is_empty(&self) -> bool {
-        let (front, back) = self.look();
-        length(front, back) <= 0
+        self.len() == 0
     }
 
     fn look(&self) -> (usize, usize) {

@@ -162,8 +162,7 @@ impl Idle {
 
     /// Whether a worker is neither asleep, nor without a thread, nor blocked on purpose.
     pub fn is_any_active(&self) -> bool {
-        let line = self.line.lock();
-        line.active() > u32::from(line.blocked)
+        self.line.lock().is_any_active()
     }
 
     /// A worker is about to block, and has left nothing that only it could run: another one may be active
@@ -285,18 +284,22 @@ impl Idle {
         self.line.lock().lead(worker as u16);
     }
 
-    /// A bounded sleeper has seen no activity for a period.
+    /// A bounded sleeper has seen no activity for a period. It stays if there is some now: who was claimed
+    /// since then relies on it (D1).
     pub fn resign(&self, worker: usize) {
-        self.line.lock().resign(worker as u16);
+        let mut line = self.line.lock();
+        if !line.is_any_active() || planted!("idle.resign_without_look") {
+            line.resign(worker as u16);
+        }
     }
 
     /// A sleeper gets up. `active`: it has work, so somebody has to guard (D1).
     pub fn leave(&self, worker: usize, active: bool) -> Left {
         let mut line = self.line.lock();
-        if !line.get_up(worker as u16) {
+        if !line.get_up(worker as u16) && !planted!("idle.leave_forgets_the_claim") {
             return Left::Claimed;
         }
-        let nudge = if active {
+        let nudge = if active && !planted!("idle.leave_without_guard") {
             line.appoint(self.workers)
         } else {
             None
@@ -346,6 +349,10 @@ impl Idle {
 impl Line {
     fn active(&self) -> u32 {
         u32::from(self.started) - self.asleep.len() as u32
+    }
+
+    fn is_any_active(&self) -> bool {
+        self.active() > u32::from(self.blocked)
     }
 
     fn startable(&self, workers: u32) -> u32 {
