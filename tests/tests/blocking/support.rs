@@ -87,6 +87,7 @@ pub fn gate() -> (mpsc::Sender<()>, impl FnOnce() + Send + 'static) {
 }
 
 /// A job that holds a thread until the gate is opened; returns when it runs.
+#[track_caller]
 pub fn occupy(bench: &Bench) -> (mpsc::Sender<()>, JoinHandle<()>) {
     let (open, wait) = gate();
     let (running, runs) = mpsc::channel();
