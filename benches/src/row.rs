@@ -233,7 +233,7 @@ pub fn all() -> impl Iterator<Item = &'static Row> {
 mod tests {
     use std::collections::HashSet;
 
-    use super::all;
+    use super::{How, all};
     use crate::peer::PeerId;
 
     #[test]
@@ -244,6 +244,19 @@ mod tests {
             assert!(!row.figures.is_empty(), "{} measures nothing", row.name);
             assert!(row.peers.len() >= 2, "{} compares nothing", row.name);
             assert_eq!(row.peers[0], PeerId::JUDGED, "{} judges nobody", row.name);
+        }
+    }
+
+    #[test]
+    fn rows_that_ask_go_are_translated() {
+        let program = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/go/main.go"));
+        let asked = all().filter(|row| row.peers.contains(&PeerId::Go));
+        for row in asked.filter(|row| matches!(row.how, How::Child(_))) {
+            assert!(
+                program.contains(&format!("\"{}\":", row.name)),
+                "{}",
+                row.name
+            );
         }
     }
 }

@@ -290,3 +290,89 @@ pub async fn skynet_of_a_million<P: Peer>() {
     let sum = P::spawn(skynet::<P>(0, LEAVES)).await;
     assert_eq!(black_box(sum), LEAVES * (LEAVES - 1) / 2);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::measure::in_a_task;
+    use crate::peer::PeerId;
+    use crate::with_workers;
+
+    /// Every peer that is no program of its own.
+    fn peers() -> impl Iterator<Item = PeerId> {
+        PeerId::ALL
+            .iter()
+            .copied()
+            .filter(|&peer| peer != PeerId::Go)
+    }
+
+    #[test]
+    fn every_peer_ends_every_operation() {
+        async fn all<P: Workers>() {
+            chained::<P>(1_500).await;
+            ping_pong_pairs::<P>(1_500).await;
+            imbalance::<P>(10).await;
+            park::<P>(1_500).await;
+            blocking_calls::<P>(10).await;
+            blocking_bursts::<P>(1_500).await;
+            wakes_from_a_thread::<P>(3).await;
+            Doomed::spawn::<P>(100).await.cancel::<P>().await;
+        }
+        for peer in peers() {
+            with_workers!(peer, P => in_a_task::<P, _>(all::<P>()));
+        }
+    }
+
+    #[test]
+    fn a_tree_sums_up_its_leaves() {
+        for peer in peers() {
+            let sum = with_workers!(peer, P => in_a_task::<P, _>(skynet::<P>(5, 1_000)));
+            assert_eq!(sum, (5..1_005).sum(), "{peer}");
+        }
+    }
+
+    #[test]
+    fn blocking_work_is_done_before_it_is_over() {
+        async fn work<P: Workers>() -> usize {
+            let done = Arc::new(());
+            let works: Vec<_> = (0..50).map(|_| Arc::clone(&done)).collect();
+            for work in works {
+                P::spawn_blocking(move || drop(work)).await;
+            }
+            Arc::strong_count(&done)
+        }
+        for peer in peers() {
+            let left = with_workers!(peer, P => in_a_task::<P, _>(work::<P>()));
+            assert_eq!(left, 1, "{peer}");
+        }
+    }
+
+    #[test]
+    fn hogs_let_others_run_and_end() {
+        async fn beside<P: Peer>(hog: Hog) {
+            let hogs = Hogs::start::<P>(hog, 4);
+            P::spawn(async {}).await;
+            hogs.end().await;
+        }
+        let short = Duration::from_micros(1);
+        for peer in peers() {
+            for hog in [Hog::Yielding, Hog::Computing(short), Hog::Respawning(short)] {
+                with_workers!(peer, P => in_a_task::<P, _>(beside::<P>(hog)));
+            }
+        }
+    }
+
+    #[test]
+    fn another_thread_can_spawn() {
+        for peer in peers() {
+            with_workers!(peer, P => {
+                let peer = P::new();
+                let (remote, done) = (peer.remote(), Countdown::new(1));
+                let ticks = Arc::clone(&done);
+                let spawner = thread::spawn(move || P::spawn_from(&remote, async move { ticks.tick() }));
+                peer.block_on(done.zero());
+                spawner.join().expect("it spawns");
+            });
+        }
+    }
+}
