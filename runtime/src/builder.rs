@@ -1,13 +1,13 @@
 //! Settings of a runtime.
 
 use core::fmt;
-use core::num::NonZeroUsize;
 use core::time::Duration;
 use std::any::Any;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use tenter_sync::shim::thread;
 use tenter_timer::Clock;
 
 use crate::blocking;
@@ -223,6 +223,8 @@ impl Builder {
             hooks: self.hooks,
             on_unobserved: self.on_unobserved,
             max_blocking_threads: self.max_blocking_threads,
+            // As many as workers: asking the system for processors reads files.
+            eager_blocking_threads: workers.max(2),
             // The system takes no name with a zero in it.
             thread_name: thread_name.replace('\0', ""),
             thread_stack_size: self.thread_stack_size,
@@ -251,9 +253,7 @@ impl Builder {
         }
         let workers = match (self.workers, self.flavor) {
             (Some(workers), _) => workers,
-            (None, Flavor::MultiThread) => {
-                std::thread::available_parallelism().map_or(1, NonZeroUsize::get)
-            }
+            (None, Flavor::MultiThread) => thread::processors(),
             (None, _) => 1,
         };
         match (workers, self.flavor) {
@@ -299,6 +299,8 @@ pub struct Config {
     pub choices: Option<Choices>,
     on_unobserved: Option<OnUnobserved>,
     pub max_blocking_threads: usize,
+    /// How many threads take blocking jobs at once, before the age of the line is asked.
+    pub eager_blocking_threads: usize,
     /// What the names of threads begin with.
     pub thread_name: String,
     pub thread_stack_size: Option<usize>,
@@ -317,7 +319,7 @@ impl Config {
     pub fn pool_settings(&self) -> blocking::Settings {
         blocking::Settings {
             max_threads: self.max_blocking_threads,
-            eager_threads: std::thread::available_parallelism().map_or(1, NonZeroUsize::get),
+            eager_threads: self.eager_blocking_threads,
             keep_alive: self.thread_keep_alive,
             thread_name: self.thread_name.clone(),
             stack_size: self.thread_stack_size,

@@ -79,8 +79,8 @@ impl<'a> Driving<'a> {
         // SAFETY: the caller's.
         unsafe {
             self.magazine
-                .free(&self.scheduler.depot, block, layout, class)
-        };
+                .free(&self.scheduler.depot, block, layout, class);
+        }
     }
 
     /// The scheduler, counted.

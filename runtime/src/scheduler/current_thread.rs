@@ -48,7 +48,6 @@ use super::parking::{Parking, ThreadParker};
 use super::run_queue::RunQueue;
 use super::seat::Seat;
 use super::shared;
-use crate::blocking::thread::while_waiting;
 use crate::builder::Config;
 use crate::context::{self, Driving, Place};
 use crate::metrics::{Counters, RuntimeMetrics};
@@ -452,8 +451,7 @@ pub fn poll_parked<T>(
     match poll(&mut Context::from_waker(waker)) {
         Poll::Ready(output) => Some(output),
         Poll::Pending => {
-            // A job that waits here may wait for another job: a thread may stand in meanwhile.
-            while_waiting(|| thread.park());
+            thread.park();
             None
         }
     }

@@ -240,7 +240,7 @@ impl Depot {
 }
 
 /// Where the block of a new task comes from.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub enum Source<'a> {
     /// The magazine of a run loop.
     Magazine(&'a Magazine, &'a Depot),
@@ -291,6 +291,12 @@ impl Drop for Depot {
                 batch.free(class);
             }
         }
+    }
+}
+
+impl core::fmt::Debug for Depot {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Depot").finish_non_exhaustive()
     }
 }
 

@@ -95,6 +95,11 @@ pub mod thread {
     pub fn current_id() -> ThreadId {
         loom::thread::current().id()
     }
+
+    /// How many processors there are.
+    pub fn processors() -> usize {
+        2
+    }
 }
 
 /// The allocator: loom reports what is not freed.

@@ -87,6 +87,11 @@ pub mod thread {
     pub fn current_id() -> ThreadId {
         std::thread::current().id()
     }
+
+    /// How many processors this process may use; 1 if the system does not tell.
+    pub fn processors() -> usize {
+        std::thread::available_parallelism().map_or(1, core::num::NonZeroUsize::get)
+    }
 }
 
 /// The allocator.

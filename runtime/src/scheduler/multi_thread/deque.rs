@@ -85,3 +85,15 @@ impl Stealer {
         self.0.is_empty()
     }
 }
+
+impl core::fmt::Debug for Deque {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Deque").field("len", &self.len()).finish()
+    }
+}
+
+impl core::fmt::Debug for Stealer {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Stealer").field("len", &self.len()).finish()
+    }
+}

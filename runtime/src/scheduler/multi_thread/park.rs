@@ -127,7 +127,7 @@ impl Worker<'_> {
         let crew = &self.scheduler.crew;
         let now = self.now();
         let mut watch = self.core.watch.borrow_mut();
-        if !watch.is_due(now) {
+        if !watch.is_due(now, PERIOD) {
             return true;
         }
         let change = watch.look(now, crew.remotes(), |stuck| self.rescue(stuck, now));

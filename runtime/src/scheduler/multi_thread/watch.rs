@@ -1,6 +1,8 @@
-//! How a bounded sleeper sees whether the other workers get on.
+//! How a bounded sleeper, or a busy worker, sees whether the others get on.
 //!
-//! Two looks at one step of a worker's progress, a period apart, call its poll stuck.
+//! Two looks at one step of a worker's progress, a period apart, call its poll stuck. A busy worker looks
+//! more often than a sleeper: it is awake anyway, and the other one may have lost its processor to another
+//! process, with timers that are due.
 
 use core::time::Duration;
 
@@ -10,6 +12,9 @@ use super::remote::Remote;
 
 /// How long a bounded sleeper sleeps. Two of them call a poll stuck, and have to fit into 10 ms.
 pub const PERIOD: Duration = Duration::from_millis(4);
+
+/// How often a busy worker looks.
+pub const PERIOD_BUSY: Duration = Duration::from_millis(1);
 
 /// What the last look saw.
 #[derive(Debug)]
@@ -36,9 +41,9 @@ impl Watch {
     }
 
     /// Whether a period has passed since the last look. Looks that come closer would call any poll stuck.
-    pub fn is_due(&self, now: Instant) -> bool {
+    pub fn is_due(&self, now: Instant, period: Duration) -> bool {
         self.looked
-            .is_none_or(|looked| now.duration_since(looked) >= PERIOD)
+            .is_none_or(|looked| now.duration_since(looked) >= period)
     }
 
     /// Looks, and shows the workers that are stuck.

@@ -34,7 +34,7 @@ use super::Scheduler;
 use super::deque::{Deque, Stealer};
 use super::idle::{Idle, SearchEnded};
 use super::remote::Remote;
-use super::watch::Watch;
+use super::watch::{PERIOD_BUSY, Watch};
 use crate::context::{self, Driving};
 use crate::scheduler::inbox::Chain;
 use crate::scheduler::late::refuse;
@@ -374,10 +374,20 @@ impl Worker<'_> {
         let other = self.core.next_inbox.get() + 1;
         self.core.next_inbox.set(other);
         self.take_inbox(self.scheduler.crew.remote(other));
+        self.glance_at_others(now);
         if !self.remote.backlog.is_empty() {
             self.refill();
         }
         self.scheduler.retry_starts(now, START_AGAIN_AFTER);
+    }
+
+    /// Takes what the others cannot get to, if they have been in one poll for long.
+    fn glance_at_others(&self, now: Instant) {
+        let mut watch = self.core.watch.borrow_mut();
+        if watch.is_due(now, PERIOD_BUSY) {
+            let others = self.scheduler.crew.remotes();
+            let _ = watch.look(now, others, |stuck| self.rescue(stuck, now));
+        }
     }
 
     /// Records what the metrics want to know, every 100 microseconds or so.
@@ -515,6 +525,9 @@ impl Worker<'_> {
 
     /// Takes what a stuck worker alone could run: the task in its LIFO slot, and its due timers.
     pub fn rescue(&self, stuck: &Remote, now: Instant) {
+        if core::ptr::eq(stuck, self.remote) {
+            return;
+        }
         if let Some(task) = stuck.lifo.take() {
             self.remote.counters.rescues.add(1);
             self.push(task);
