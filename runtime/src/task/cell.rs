@@ -5,15 +5,15 @@
 //!       │          second: owned list, spawn site, rarely used block
 //!       ├ scheduler: S
 //!       ├ ownership: O          (nothing, or the thread that owns a `!Send` future)
-//!       └ stage: Future ──► Finished(Result<T, JoinError>) ──► Consumed
+//!       └ stage: future ──► output (Result<T, JoinError>) ──► nothing
 //! ```
 //!
 //! Who may touch a field is written on it; the rights are those of [`state`](super::state).
 
-use core::cell::Cell as PlainCell;
 use core::future::Future;
+use core::mem::ManuallyDrop;
 use core::panic::Location;
-use core::ptr::{self, NonNull};
+use core::ptr::NonNull;
 use core::task::Waker;
 use std::sync::Arc as StdArc;
 
@@ -45,9 +45,6 @@ pub struct Header {
     pub owned: UnsafeCell<Links>,
     /// Immutable.
     pub spawned_at: &'static Location<'static>,
-    /// The holder of RUNNING: the innermost scope of the task. Structured concurrency hangs its tree
-    /// here; a task that was spawned outside a group has none.
-    pub scope: PlainCell<Option<NonNull<()>>>,
     /// Touched by every use, ended by the free.
     pub live: Live,
 }
@@ -109,14 +106,15 @@ pub trait Schedule: 'static {
     fn unobserved(&self, failure: &super::Unobserved<'_>);
 }
 
-/// The future, or what became of it.
-pub enum Stage<F: Future> {
-    /// Not ready yet.
-    Future(F),
-    /// Ready, cancelled or panicked.
-    Finished(Result<F::Output, JoinError>),
-    /// Taken, or dropped.
-    Consumed,
+/// The future, or what became of it. It has no tag, for the word says which it is:
+///
+/// - not COMPLETE: the future; only the holder of RUNNING who ends it puts the output there before that;
+/// - COMPLETE: the output, until the join handle takes it, and remembers that it has, or whoever may drop
+///   it does;
+/// - LEAKED: the future, for ever.
+pub union Stage<F: Future> {
+    pub future: ManuallyDrop<F>,
+    pub output: ManuallyDrop<Result<F::Output, JoinError>>,
 }
 
 /// A task.
@@ -131,36 +129,22 @@ pub struct Cell<F: Future, S, O> {
     pub stage: UnsafeCell<Stage<F>>,
 }
 
-/// What became of a future.
-pub enum Taken<T> {
-    Output(Result<T, JoinError>),
-    /// The output was taken before.
-    Before,
-    /// The task was leaked: the future stays pinned where it is.
-    Leaked,
-}
-
 impl<F: Future, S, O> Cell<F, S, O> {
-    /// Takes the output, and moves no more than that: the stage may be as large as the future was.
+    /// Takes the output, and moves no more than that: the stage may be as large as the future was. `None`,
+    /// if the task was leaked.
     ///
     /// # Safety
     ///
-    /// The task is complete, and the output is the caller's.
+    /// The task is complete, and the output is the caller's, who takes it once.
     #[inline]
-    pub unsafe fn take_output(&self) -> Taken<F::Output> {
+    pub unsafe fn take_output(&self) -> Option<Result<F::Output, JoinError>> {
+        if self.header.state.load().is_leaked() {
+            return None;
+        }
         self.stage.with_mut(|stage| {
-            // SAFETY: by the caller's right nobody else touches the stage.
-            match unsafe { &mut *stage } {
-                Stage::Future(_) => Taken::Leaked,
-                Stage::Consumed => Taken::Before,
-                Stage::Finished(output) => {
-                    // SAFETY: read once, for it is overwritten below without being dropped.
-                    let output = unsafe { ptr::read(output) };
-                    // SAFETY: as above.
-                    unsafe { ptr::write(stage, Stage::Consumed) };
-                    Taken::Output(output)
-                }
-            }
+            // SAFETY: COMPLETE and not LEAKED: it is the output, which by the caller's right nobody else
+            // touches, and nobody takes again.
+            Some(unsafe { ManuallyDrop::take(&mut (*stage).output) })
         })
     }
 }
@@ -182,7 +166,6 @@ impl Header {
             extras: AtomicPtr::new(extras.map_or(core::ptr::null_mut(), Box::into_raw)),
             owned: UnsafeCell::new(Links::default()),
             spawned_at,
-            scope: PlainCell::new(None),
             live: Live::new(),
         }
     }
@@ -251,6 +234,12 @@ impl Drop for Header {
         }
     }
 }
+
+// The price of a task in memory; a field more and every parked task costs 16 bytes more.
+const _: () = assert!(
+    tenter_sync::shim::MODELLED || size_of::<usize>() != 8 || size_of::<Header>() == 88,
+    "a header has 88 bytes"
+);
 
 impl core::fmt::Debug for Header {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {

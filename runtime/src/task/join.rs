@@ -54,6 +54,8 @@ pub struct JoinHandle<T> {
     task: NonNull<Header>,
     /// Whether JOIN_WAKER was set by this handle and not taken back.
     registered: bool,
+    /// Whether the output was taken.
+    taken: bool,
     _output: PhantomData<T>,
 }
 
@@ -72,6 +74,7 @@ impl<T> JoinHandle<T> {
         Self {
             task,
             registered: false,
+            taken: false,
             _output: PhantomData,
         }
     }
@@ -198,6 +201,11 @@ impl<T> Future for JoinHandle<T> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
+        assert!(
+            !this.taken,
+            "the JoinHandle of {} was polled after it was ready",
+            this.header().describe()
+        );
         if !this.is_complete_or_register(cx) {
             waiting_on(WaitKind::Task, this.task.as_ptr());
             return Poll::Pending;
@@ -207,8 +215,10 @@ impl<T> Future for JoinHandle<T> {
         }
         let mut output = Poll::Pending;
         let destination: *mut Poll<Self::Output> = &mut output;
+        this.taken = true;
         // SAFETY: `take_output` was made for this task, whose output is `T` (`new`); COMPLETE was seen
-        // with acquire, and this is the only join handle; the destination is of the right type.
+        // with acquire, this is the only join handle, and it notes that it has taken the output; the
+        // destination is of the right type.
         unsafe { (this.header().vtable.take_output)(this.task, destination.cast()) };
         output
     }
@@ -241,6 +251,7 @@ impl<T> JoinHandle<T> {
                     raw::guarded(self.task, UnobservedKind::JoinerWake, || drop(waker));
                 }
             }
+            Detach::Complete if self.taken => {}
             // SAFETY: COMPLETE was seen, and the output is the handle's to drop.
             Detach::Complete => unsafe { (self.header().vtable.drop_output)(self.task) },
         }

@@ -19,6 +19,7 @@
 //! "Reported" is [`Schedule::unobserved`]. None of these unwinds into the scheduler.
 
 use core::future::Future;
+use core::mem::ManuallyDrop;
 use core::panic::Location;
 use core::pin::Pin;
 use core::ptr::{self, NonNull};
@@ -33,7 +34,7 @@ use tenter_sync::shim::thread::ThreadId;
 
 use crate::context;
 
-use super::cell::{Cell, Extras, Header, Ownership, Schedule, Stage, Taken};
+use super::cell::{Cell, Extras, Header, Ownership, Schedule, Stage};
 use super::error::{JoinError, Unobserved, UnobservedKind};
 use super::id;
 use super::memory::{self, Source};
@@ -50,7 +51,7 @@ pub struct Vtable {
     /// Drops the future and puts `error`, or the panic of the drop, in its place. (b) as above.
     discard: unsafe fn(NonNull<Header>, JoinError),
     /// Moves the output to `*mut Poll<Result<T, JoinError>>`. (b) the caller saw COMPLETE through the
-    /// only join handle; (c) the destination is of that type.
+    /// only join handle, and takes it once; (c) the destination is of that type.
     pub take_output: unsafe fn(NonNull<Header>, *mut ()),
     /// Drops the output. (b) the output is the caller's, by COMPLETE or by S2 with no join handle.
     pub drop_output: unsafe fn(NonNull<Header>),
@@ -117,7 +118,9 @@ pub fn allocate<F: Future, S: Schedule, O: Ownership>(
             header: Header::new(id::next(), vtable, extras, spawned_at),
             scheduler,
             ownership,
-            stage: tenter_sync::shim::UnsafeCell::new(Stage::Future(future)),
+            stage: tenter_sync::shim::UnsafeCell::new(Stage {
+                future: ManuallyDrop::new(future),
+            }),
         });
     }
     let header = cell.cast::<Header>();
@@ -301,7 +304,7 @@ pub unsafe fn end_claimed(task: NonNull<Header>, unlist: impl FnOnce(&Header)) {
 pub unsafe fn leak(task: NonNull<Header>) {
     // SAFETY: alive by (a).
     let header = unsafe { task.as_ref() };
-    if header.state.claim_for_shutdown() {
+    if header.state.claim_for_leak() {
         match header.state.finish() {
             Finish::WakeJoiner => wake_joiner(task),
             // `take_output` and `drop_output` find the future, and leave it alone.
@@ -451,10 +454,8 @@ unsafe fn poll<F: Future, S: Schedule, O: Ownership>(
     let cell = unsafe { cell::<F, S, O>(task) };
     let polled = cell.stage.with_mut(|stage| {
         catch_unwind(AssertUnwindSafe(|| {
-            // SAFETY: RUNNING by (b): nobody else touches the stage.
-            let Stage::Future(future) = (unsafe { &mut *stage }) else {
-                unreachable!("a task that is not complete has its future")
-            };
+            // SAFETY: RUNNING by (b): nobody else touches the stage; not complete, it is the future.
+            let future: &mut F = unsafe { &mut (*stage).future };
             // SAFETY: the cell never moves, and the future is dropped in place (`replace_future`).
             unsafe { Pin::new_unchecked(future) }.poll(cx)
         }))
@@ -481,8 +482,9 @@ unsafe fn discard<F: Future, S: Schedule, O: Ownership>(task: NonNull<Header>, e
     if let Err(payload) = unsafe { replace_future(cell, Err(error)) } {
         let error = JoinError::panicked(&cell.header, payload);
         cell.stage.with_mut(|stage| {
-            // SAFETY: RUNNING by (b). What is overwritten is the `Err` of two lines up.
-            unsafe { *stage = Stage::Finished(Err(error)) };
+            // SAFETY: RUNNING by (b). What is overwritten, and so dropped, is the `Err` of two lines up.
+            let output: &mut Result<F::Output, JoinError> = unsafe { &mut (*stage).output };
+            *output = Err(error);
         });
     }
 }
@@ -501,16 +503,16 @@ unsafe fn replace_future<F: Future, S, O>(
             catch_unwind(AssertUnwindSafe(|| {
                 // SAFETY: by the caller's RUNNING nobody else touches the stage, and it is
                 // overwritten below without being dropped again, whether or not this panics.
-                if let Stage::Future(future) = unsafe { &mut *stage } {
-                    // SAFETY: dropped once, in place, and never used again.
-                    unsafe { ptr::drop_in_place(future) };
-                }
+                let future = unsafe { &mut (*stage).future };
+                // SAFETY: dropped once, in place, and never used again.
+                unsafe { ManuallyDrop::drop(future) };
             }))
         } else {
             Ok(())
         };
+        let output = ManuallyDrop::new(output);
         // SAFETY: as above; `write` does not drop what was there.
-        unsafe { ptr::write(stage, Stage::Finished(output)) };
+        unsafe { ptr::write(stage, Stage { output }) };
         dropped
     })
 }
@@ -526,12 +528,8 @@ unsafe fn take_output<F: Future, S: Schedule, O: Ownership>(
     let cell = unsafe { cell::<F, S, O>(task) };
     // SAFETY: COMPLETE and the join handle: the stage is the caller's by (b).
     let output = match unsafe { cell.take_output() } {
-        Taken::Output(output) => output,
-        Taken::Leaked => Err(JoinError::cancelled(&cell.header)),
-        Taken::Before => panic!(
-            "the JoinHandle of {} was polled after it was ready",
-            cell.header.describe()
-        ),
+        Some(output) => output,
+        None => Err(JoinError::cancelled(&cell.header)),
     };
     let destination = destination.cast::<Poll<Result<F::Output, JoinError>>>();
     // SAFETY: of that type by (c). What is overwritten is `Pending`, which needs no drop.
@@ -546,17 +544,17 @@ unsafe fn drop_output<F: Future, S: Schedule, O: Ownership>(task: NonNull<Header
     let cell = unsafe { cell::<F, S, O>(task) };
     // SAFETY: the output is the caller's by (b).
     match unsafe { cell.take_output() } {
-        Taken::Output(Ok(value)) => {
+        Some(Ok(value)) => {
             if core::mem::needs_drop::<F::Output>() {
                 guarded(task, UnobservedKind::OutputDrop, || drop(value));
             }
         }
-        Taken::Output(Err(error)) => {
+        Some(Err(error)) => {
             if let Some(payload) = error.into_panic_payload() {
                 report(task, UnobservedKind::Panic, payload);
             }
         }
-        Taken::Before | Taken::Leaked => {}
+        None => {} // Leaked.
     }
 }
 

@@ -54,8 +54,8 @@ use tenter_sync::planted;
 use tenter_sync::shim::Guess;
 use tenter_sync::shim::atomic::{AtomicUsize, Ordering};
 
-// | 63 … 48 | 47 … 9 | 8     | 7        | 6        | 5      | 4          | 3    | 2        | 1       | 0         |
-// | list    | refs   | FRESH | CLEANING | SHIELDED | CANCEL | JOIN_WAKER | JOIN | COMPLETE | RUNNING | SCHEDULED |
+// | 63 … 48 | 47 … 10 | 9      | 8     | 7        | 6        | 5      | 4          | 3    | 2        | 1       | 0         |
+// | list    | refs    | LEAKED | FRESH | CLEANING | SHIELDED | CANCEL | JOIN_WAKER | JOIN | COMPLETE | RUNNING | SCHEDULED |
 const SCHEDULED: usize = 1 << 0;
 const RUNNING: usize = 1 << 1;
 const COMPLETE: usize = 1 << 2;
@@ -66,7 +66,9 @@ const SHIELDED: usize = 1 << 6;
 const CLEANING: usize = 1 << 7;
 /// The future has not been polled yet.
 const FRESH: usize = 1 << 8;
-const ONE_REF: usize = 1 << 9;
+/// The future stays where it is for ever, and there is no output.
+const LEAKED: usize = 1 << 9;
+const ONE_REF: usize = 1 << 10;
 const FLAGS: usize = ONE_REF - 1;
 const REFS: usize = LIST_ONE - ONE_REF;
 /// The number of the list that the task is on, counted from one; 0 is none. Written once, by the
@@ -189,6 +191,11 @@ impl Word {
         self.has(COMPLETE)
     }
 
+    /// The task was leaked: it has no output.
+    pub fn is_leaked(self) -> bool {
+        self.has(LEAKED)
+    }
+
     /// The future has never been polled.
     pub fn is_fresh(self) -> bool {
         self.has(FRESH)
@@ -289,7 +296,7 @@ impl Word {
 
 impl fmt::Debug for Word {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const NAMES: [(usize, &str); 9] = [
+        const NAMES: [(usize, &str); 10] = [
             (SCHEDULED, "SCHEDULED"),
             (RUNNING, "RUNNING"),
             (COMPLETE, "COMPLETE"),
@@ -299,6 +306,7 @@ impl fmt::Debug for Word {
             (SHIELDED, "SHIELDED"),
             (CLEANING, "CLEANING"),
             (FRESH, "FRESH"),
+            (LEAKED, "LEAKED"),
         ];
         for (flag, name) in NAMES {
             if self.has(flag) {
@@ -448,6 +456,17 @@ impl State {
         })
     }
 
+    /// [`claim_for_shutdown`](Self::claim_for_shutdown) of a task whose future can never be dropped.
+    pub fn claim_for_leak(&self) -> bool {
+        self.update(|word| {
+            if word.has_any(COMPLETE | RUNNING) {
+                (word, false)
+            } else {
+                (Word(word.0 | RUNNING | CANCEL | CLEANING | LEAKED), true)
+            }
+        })
+    }
+
     /// The runtime ends: takes the right to the future of a task that sleeps. False: somebody has it,
     /// in a queue or in a poll, and ends it when they see that it is cancelled; or it had ended.
     pub fn claim_idle_for_shutdown(&self) -> bool {
@@ -511,7 +530,7 @@ impl State {
         // ORDERING: Relaxed. The clone comes from a reference that keeps the task alive.
         let before = self.0.fetch_add(ONE_REF, Ordering::Relaxed);
         if before & REFS > REFS_MAX {
-            // More than 2^37 clones: the count would run over into a use after free.
+            // More than 2^36 clones: the count would run over into a use after free.
             std::process::abort();
         }
     }
@@ -551,7 +570,8 @@ const _: () = assert!(
             | CANCEL
             | SHIELDED
             | CLEANING
-            | FRESH,
+            | FRESH
+            | LEAKED,
     "the flags fill the bits below the count"
 );
 
