@@ -245,14 +245,16 @@ fn tokio_3689_a_waker_that_panics_leaves_the_task_half_ended() {
         runtime.block_on(async {
             let (waker, seen) = waker_that(Act::Wake, || panic!("in wake"));
             let (future, output) = (futures.on_drop(), outputs.on_drop());
+            let (go, gate) = oneshot::<()>();
             let mut task = spawn(async move {
                 let _future = future;
-                yield_now().await;
+                gate.await.expect("it is sent");
                 output
             });
             let canceller = task.canceller();
             assert!(poll_with(&waker, &mut task).is_pending());
             drop(waker);
+            go.send(()).expect("the task waits");
             while !canceller.is_finished() {
                 yield_now().await;
             }

@@ -235,7 +235,7 @@ fn run(runtime: Runtime, place: Place, fate: Fate, census: &Census) -> Option<St
             })
         };
         let bystanders = [bystander(), bystander()];
-        yield_now().await;
+        settle().await;
         register(place, &mut handle);
         let waker = given.take();
         let mut handle = Some(handle);
