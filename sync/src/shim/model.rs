@@ -96,6 +96,9 @@ pub mod thread {
         loom::thread::current().id()
     }
 
+    /// There is no time in the model.
+    pub fn sleep_precisely() {}
+
     /// How many processors there are.
     pub fn processors() -> usize {
         2

@@ -88,6 +88,16 @@ pub mod thread {
         std::thread::current().id()
     }
 
+    /// Asks the system to end the timed sleeps of the calling thread on time, where it would otherwise
+    /// add some slack (50 µs on Linux) to wake several threads at once.
+    pub fn sleep_precisely() {
+        #[cfg(target_os = "linux")]
+        {
+            // A system that refuses keeps its slack.
+            let _ = rustix::thread::set_current_timer_slack(core::num::NonZeroU64::new(1));
+        }
+    }
+
     /// How many processors this process may use; 1 if the system does not tell.
     pub fn processors() -> usize {
         std::thread::available_parallelism().map_or(1, core::num::NonZeroUsize::get)

@@ -390,6 +390,7 @@ fn main(shared: &SchedulerRef, index: usize, claimed: bool) {
         return;
     };
     core.set_searching(claimed);
+    thread::sleep_precisely();
     let entered = context::enter(Handle::new(shared.clone()));
     let timers = remote.timers.enter();
     let io = scheduler.lead.handle().enter();

@@ -64,6 +64,10 @@ pub struct Core {
     deque: Deque,
     streak: Cell<u32>,
     burst: Cell<u32>,
+    /// How many tasks of the backlog are run between two checks.
+    share: Cell<u32>,
+    /// How many were, since the last one.
+    shared: Cell<u32>,
     last_check: Cell<Instant>,
     /// The number of polls at the last check.
     last_polls: Cell<u64>,
@@ -89,6 +93,8 @@ impl Core {
             deque,
             streak: Cell::new(0),
             burst: Cell::new(BURST_MAX),
+            share: Cell::new(1),
+            shared: Cell::new(0),
             last_check: Cell::new(timers.clock().now()),
             last_polls: Cell::new(0),
             sample: Cell::new(None),
@@ -151,7 +157,7 @@ impl Worker<'_> {
     fn run_burst(&self, driving: &Driving<'_>) -> bool {
         for _ in 0..self.core.burst.get() {
             let Some(task) = self.next_task() else {
-                return false;
+                return !self.remote.backlog.is_empty();
             };
             self.run_task(driving, task);
         }
@@ -174,19 +180,24 @@ impl Worker<'_> {
         if let Some(task) = self.remote.lifo.take() {
             return Some(task);
         }
-        if self.remote.backlog.is_empty() {
+        if self.remote.backlog.is_empty() || !self.refill() {
             return None;
         }
-        self.refill();
         self.core.deque.pop()
     }
 
-    /// Moves some of the backlog to the deque: as many as are run between two checks.
-    fn refill(&self) {
-        let limit = (self.core.burst.get() as usize).min(BATCH);
+    /// Moves some of the backlog to the deque. False: the backlog has had its share until the next check.
+    fn refill(&self) -> bool {
+        let left = self.core.share.get().saturating_sub(self.core.shared.get());
+        if left == 0 {
+            return false;
+        }
         let tasks = RunQueue::default();
-        self.remote.backlog.take(limit, false, &tasks);
+        self.remote.backlog.take(left as usize, false, &tasks);
+        let taken = tasks.len() as u32;
+        self.core.shared.set(self.core.shared.get() + taken);
         self.push_all(&tasks);
+        taken > 0
     }
 
     #[inline]
@@ -355,14 +366,21 @@ impl Worker<'_> {
     fn check(&self) {
         let now = self.remote.timers.clock().now();
         let since = now.duration_since(self.core.last_check.get());
+        // What fits between two checks, from the speed of the polls since the last one. What yields is
+        // counted by itself: it is what computes for long, between others that do not.
+        let fits = |count: u32, max: u32| {
+            let fit = CHECK_EVERY.as_nanos() * u128::from(count) / since.as_nanos().max(1);
+            (fit.min(u128::from(2 * count)) as u32).clamp(1, max)
+        };
         let burst = self.core.burst.get();
+        self.core.burst.set(fits(burst, BURST_MAX));
+        let shared = self.core.shared.take();
+        if shared > 0 {
+            self.core.share.set(fits(shared, BATCH as u32));
+        }
         if since < CHECK_EVERY {
-            self.core.burst.set((burst * 2).min(BURST_MAX));
             return;
         }
-        // The burst that fits between two looks, from the speed of the polls since the last one.
-        let share = CHECK_EVERY.as_nanos() * u128::from(burst) / since.as_nanos().max(1);
-        self.core.burst.set((share as u32).clamp(1, BURST_MAX));
         self.measure(now, since);
         self.core.last_check.set(now);
         if self.remote.timers.armed() > 0 {
