@@ -17,7 +17,7 @@ use crate::scheduler::deterministic::Choices;
 use crate::scheduler::multi_thread::idle::WORKERS_MAX;
 use crate::task::Unobserved;
 use crate::task::error::payload_message;
-use crate::task::raw::drop_payload;
+use crate::task::payload::drop_payload;
 
 /// How a runtime runs its tasks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

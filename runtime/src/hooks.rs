@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use crate::task::error::payload_message;
-use crate::task::raw::drop_payload;
+use crate::task::payload::drop_payload;
 
 /// A function of the program.
 pub type Hook = Arc<dyn Fn() + Send + Sync>;

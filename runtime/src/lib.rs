@@ -238,8 +238,8 @@ pub mod model {
     pub use crate::blocking::{Home, Pool, Settings};
     pub use crate::scheduler::inbox::Inbox;
     pub use crate::scheduler::multi_thread::backlog::Backlog;
+    pub use crate::scheduler::multi_thread::deque::port as deque;
     pub use crate::scheduler::multi_thread::deque::{CAPACITY, Deque};
-    pub use crate::scheduler::multi_thread::deque_model as deque;
     pub use crate::scheduler::multi_thread::idle::{Claim, Idle, Left, Nudge, SearchEnded, Sleep};
     pub use crate::scheduler::multi_thread::lifo::LifoSlot;
     pub use crate::scheduler::parking::Parking;

@@ -101,6 +101,6 @@ pub fn thread_name(base: &str, number: usize) -> String {
 pub fn print(line: &str) {
     let printed = std::panic::catch_unwind(|| eprintln!("tenter: {line}"));
     if let Err(payload) = printed {
-        crate::task::raw::drop_payload(payload);
+        crate::task::payload::drop_payload(payload);
     }
 }

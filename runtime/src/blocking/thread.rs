@@ -15,7 +15,7 @@ use super::report::{print, thread_name};
 use super::state::NAP;
 use super::{Shared, job};
 use crate::task::error::payload_message;
-use crate::task::raw::drop_payload;
+use crate::task::payload::drop_payload;
 
 /// The thread's number in its pool.
 #[derive(Clone)]

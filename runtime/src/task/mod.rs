@@ -25,6 +25,7 @@ pub(crate) mod id;
 pub(crate) mod join;
 #[expect(unsafe_code, reason = "lists through free blocks")]
 pub(crate) mod memory;
+pub(crate) mod payload;
 #[expect(
     unsafe_code,
     reason = "type-erased task pointers; the contracts are on the vtable"

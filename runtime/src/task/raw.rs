@@ -38,6 +38,7 @@ use super::cell::{Cell, Extras, Header, Ownership, Schedule, Stage};
 use super::error::{JoinError, Unobserved, UnobservedKind};
 use super::id;
 use super::memory::{self, Source};
+use super::payload::drop_payload;
 use super::state::{BeginPoll, EndPoll, Finish};
 use super::waker;
 
@@ -417,20 +418,6 @@ fn report(task: NonNull<Header>, kind: UnobservedKind, payload: Box<dyn Any + Se
     unsafe { (header.vtable.unobserved)(task, kind, &*payload) };
     drop_payload(payload);
 }
-
-/// Drops a panic's payload, whose own drop may panic, with a payload whose own drop may panic.
-pub fn drop_payload(mut payload: Box<dyn Any + Send>) {
-    for _ in 0..PAYLOADS_MAX {
-        match catch_unwind(AssertUnwindSafe(|| drop(payload))) {
-            Ok(()) => return,
-            Err(next) => payload = next,
-        }
-    }
-    core::mem::forget(payload);
-}
-
-/// How many payloads that throw each other are dropped before the next one is leaked.
-const PAYLOADS_MAX: usize = 16;
 
 // ----- the functions that know the type ---------------------------------------------------------
 

@@ -60,8 +60,8 @@ const PORTS: [Port; 6] = [
     },
     Port {
         names: &["crossbeam_deque"],
-        files: &["runtime/src/scheduler/deque.rs"],
-        instead: "go through runtime/src/scheduler/deque.rs, which has a model twin",
+        files: &["runtime/src/scheduler/multi_thread/deque.rs"],
+        instead: "go through runtime/src/scheduler/multi_thread/deque.rs, which has a model twin",
     },
     Port {
         names: &["signal_hook_registry"],

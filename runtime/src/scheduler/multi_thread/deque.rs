@@ -11,10 +11,12 @@ use tenter_sync::shim::size;
 
 use crate::task::Runnable;
 
-#[cfg(tenter_loom)]
-use super::deque_model as port;
 #[cfg(not(tenter_loom))]
 use crossbeam_deque as port;
+#[cfg(tenter_loom)]
+#[expect(unsafe_code, reason = "a task pointer in an atomic")]
+#[path = "deque_model.rs"]
+pub mod port;
 
 /// The most tasks in a deque: crossbeam's smallest buffer. In the model a few, so that it overflows.
 pub const CAPACITY: usize = size(64, 2);

@@ -37,7 +37,7 @@ use tenter_sync::planted;
 use tenter_sync::shim::atomic::{AtomicPtr, AtomicUsize, Ordering, fence};
 use tenter_sync::shim::{Arc, Guess};
 
-use super::deque::CAPACITY;
+use super::CAPACITY;
 use crate::task::Runnable;
 
 /// Where both indices begin.

@@ -20,9 +20,6 @@
 
 pub mod backlog;
 pub mod deque;
-#[cfg(tenter_loom)]
-#[expect(unsafe_code, reason = "a task pointer in an atomic")]
-pub mod deque_model;
 pub mod idle;
 pub mod lead;
 #[expect(unsafe_code, reason = "a task pointer in an atomic")]
@@ -307,6 +304,7 @@ impl Scheduler {
         };
         self.crew.idle.refused(claimed);
         let now = self.crew.remote(0).timers.clock().now();
+        // ORDERING: Relaxed. A hint.
         let first = self.refused_at.swap(now.as_nanos(), Ordering::Relaxed) == 0;
         self.counters.refused_threads.add_shared(1);
         if first {

@@ -10,7 +10,7 @@
 //!   give the lead back, get up, and wake a guard if nobody else is bounded (D1)
 //! ```
 //!
-//! Tests: as for `idle.rs`; `tests/tests/stuck.rs`, `tests/tests/idle.rs`.
+//! Tests: as for `idle.rs`; `tests/tests/stuck.rs`.
 
 use core::time::Duration;
 

@@ -130,7 +130,7 @@ impl Progress {
     }
 
     /// The number of the task in the poll, and where it was spawned.
-    pub fn polling(&self) -> Option<(u64, &'static Location<'static>)> {
+    pub fn in_poll(&self) -> Option<(u64, &'static Location<'static>)> {
         let before = self.steps();
         // ORDERING: Relaxed. As above.
         let task = self.task.load(Ordering::Relaxed);

@@ -167,7 +167,7 @@ impl Scheduler {
     /// Names the polls that are in progress.
     fn name_stuck(&self, report: &mut ShutdownReport) {
         for remote in self.crew.remotes() {
-            let Some((id, spawned_at)) = remote.progress.polling() else {
+            let Some((id, spawned_at)) = remote.progress.in_poll() else {
                 continue;
             };
             let mut name = None;
