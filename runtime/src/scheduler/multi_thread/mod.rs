@@ -238,6 +238,11 @@ impl Scheduler {
 
     /// Takes a task in that another thread spawned, or ends it if the runtime has ended.
     pub fn spawn_remote(&self, shared: &SchedulerRef, task: Runnable) {
+        // Threads that spawn without end would else keep the workers busy with ending tasks.
+        if self.stop.is_closing() {
+            refuse(shared, task);
+            return;
+        }
         if let Err(task) = self.submit(shared, task) {
             refuse(shared, task);
         }
