@@ -31,7 +31,7 @@ use tenter_sync::shim::{MODELLED, size};
 use tenter_timer::{Instant, Timers};
 
 use super::Scheduler;
-use super::deque::{Deque, Stealer};
+use super::deque::{CAPACITY, Deque, Stealer};
 use super::idle::{Idle, SearchEnded};
 use super::remote::Remote;
 use super::watch::{PERIOD_BUSY, Watch};
@@ -143,7 +143,7 @@ impl Worker<'_> {
             // W2: an inbox that is filled again after every short burst keeps nobody from the timers.
             rounds += 1;
             if more || rounds >= self.core.burst.get() {
-                self.check();
+                self.check(driving);
                 rounds = 0;
             }
         }
@@ -188,16 +188,34 @@ impl Worker<'_> {
 
     /// Moves some of the backlog to the deque. False: the backlog has had its share until the next check.
     fn refill(&self) -> bool {
-        let left = self.core.share.get().saturating_sub(self.core.shared.get());
-        if left == 0 {
-            return false;
-        }
-        let tasks = RunQueue::default();
-        self.remote.backlog.take(left as usize, false, &tasks);
-        let taken = tasks.len() as u32;
-        self.core.shared.set(self.core.shared.get() + taken);
+        // What does not fit would go to the end of the line, for the second time. Thieves make room only.
+        let room = CAPACITY.saturating_sub(self.core.deque.len());
+        let tasks = self.take_share(room);
+        let some = !tasks.is_empty();
         self.push_all(&tasks);
-        taken > 0
+        some
+    }
+
+    /// Takes from the backlog what is left of its share, but no more than `limit`.
+    fn take_share(&self, limit: usize) -> RunQueue {
+        let tasks = RunQueue::default();
+        let left = self.core.share.get().saturating_sub(self.core.shared.get());
+        let limit = limit.min(left as usize);
+        if limit > 0 {
+            self.remote.backlog.take(limit, false, &tasks);
+            let taken = tasks.len() as u32;
+            self.core.shared.set(self.core.shared.get() + taken);
+        }
+        tasks
+    }
+
+    /// W2: the share of the backlog goes to the deque, and runs at once where there is no room: tasks that
+    /// wake each other may keep the deque full for ever.
+    fn turn_of_backlog(&self, driving: &Driving<'_>) {
+        self.refill();
+        while let Some(task) = self.take_share(1).pop() {
+            self.run_task(driving, task);
+        }
     }
 
     #[inline]
@@ -363,7 +381,7 @@ impl Worker<'_> {
     }
 
     /// A busy worker's look at timers, the poller and all that waits (W2).
-    fn check(&self) {
+    fn check(&self, driving: &Driving<'_>) {
         let now = self.remote.timers.clock().now();
         let since = now.duration_since(self.core.last_check.get());
         // What fits between two checks, from the speed of the polls since the last one. What yields is
@@ -393,10 +411,10 @@ impl Worker<'_> {
         self.core.next_inbox.set(other);
         self.take_inbox(self.scheduler.crew.remote(other));
         self.glance_at_others(now);
-        if !self.remote.backlog.is_empty() {
-            self.refill();
-        }
         self.scheduler.retry_starts(now, START_AGAIN_AFTER);
+        if !self.remote.backlog.is_empty() {
+            self.turn_of_backlog(driving);
+        }
     }
 
     /// Takes what the others cannot get to, if they have been in one poll for long.
