@@ -411,3 +411,37 @@ fn a_real_clock_knows_no_deadlock() {
         other.join();
     });
 }
+
+/// Goal: on a virtual clock, a timer that another thread arms while the driver waits for a socket, with no
+/// limit, fires.
+/// Method: the other thread comes when the grace that sockets get is over; too early it finds the easier
+/// case, and passes too.
+#[test]
+fn a_timer_from_another_thread_ends_the_wait_for_a_socket() {
+    ends("deterministic", || {
+        let parks = Slot::new();
+        let hook = parks.clone();
+        let runtime = build(Builder::deterministic(0).on_thread_park(move || hook.put(())));
+        let handle = runtime.handle().clone();
+        let (give, value) = oneshot();
+        let other = thread(move || {
+            parks.take();
+            let parked = std::time::Instant::now();
+            while parked.elapsed() < Duration::from_millis(30) {
+                std::thread::yield_now();
+            }
+            handle.block_on(async { tenter::time::sleep(Duration::from_secs(3_600)).await });
+            give.send(1).expect("main waits");
+        });
+        let value = runtime.block_on(async {
+            let listener = tenter::net::TcpListener::bind("127.0.0.1:0").await;
+            let listener = listener.expect("a free port");
+            let accepting = tenter::spawn(async move { listener.accept().await.map(|_| ()) });
+            let value = value.await;
+            accepting.cancel();
+            value
+        });
+        assert_eq!(value, Ok(1));
+        other.join();
+    });
+}

@@ -100,7 +100,11 @@ impl Scheduler {
             return;
         }
         if sockets {
-            self.sleep(core, None);
+            // Another thread may arm a timer meanwhile, which ends the wait.
+            if self.timers.begin_park().is_none() {
+                self.sleep(core, None);
+            }
+            self.timers.end_park();
             return;
         }
         let clock = Clock::real();

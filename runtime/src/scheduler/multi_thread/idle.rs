@@ -94,7 +94,9 @@ struct Leader {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Nudge {
+    /// Its thread sleeps.
     Wake(usize),
+    /// It has none.
     Start(usize),
 }
 
