@@ -34,15 +34,20 @@ const STACK: usize = 512 << 20;
 
 /// Lets the system refuse threads with stacks of [`STACK`] from now on, or no more.
 fn refuse_threads(refused: bool) {
+    limit_threads(refused.then_some(0));
+}
+
+/// Lets the system refuse threads with such stacks after so many more.
+fn limit_threads(more: Option<u64>) {
     let mut limit = getrlimit(Resource::As);
-    limit.current = refused.then(|| {
+    limit.current = more.map(|more| {
         let status = std::fs::read_to_string("/proc/self/status").expect("this is Linux");
         let size = status.lines().find_map(|line| line.strip_prefix("VmSize:"));
         let kilobytes = size.and_then(|size| size.trim().strip_suffix(" kB"));
         let kilobytes: u64 = kilobytes
             .and_then(|size| size.parse().ok())
             .expect("a number");
-        (kilobytes << 10) + (STACK as u64 / 2)
+        (kilobytes << 10) + more * STACK as u64 + (STACK as u64 / 2)
     });
     let Rlimit { current, maximum } = limit;
     setrlimit(Resource::As, Rlimit { current, maximum })
@@ -114,6 +119,66 @@ fn a_worker_that_cannot_be_started_is_done_without() {
             start.elapsed() < Duration::from_secs(60),
             "it is not tried again"
         );
+    }
+}
+
+/// Goal: of two workers that are started at the same time one is refused; the numbers of the others stay
+/// right, so that the end waits for each thread once.
+/// Method: the system has room for one more stack, and two threads spawn at the same moment.
+#[test]
+fn one_of_two_workers_that_start_at_once_is_refused() {
+    if !alone("one_of_two_workers_that_start_at_once_is_refused") {
+        return;
+    }
+    for _ in 0..100 {
+        ends("refused", || {
+            let runtime = build(workers(4).thread_stack_size(STACK));
+            let (both, all) = (Meeting::new(2), Meeting::new(2));
+            let occupied = Slot::new();
+            let (release, occupies) = (Slot::<()>::new(), occupied.clone());
+            let held = release.clone();
+            let stuck = runtime.spawn(async move {
+                occupies.put(());
+                held.take();
+            });
+            occupied.take();
+            limit_threads(Some(1));
+            let threads: Vec<_> = (0..2)
+                .map(|_| {
+                    let (handle, both) = (runtime.handle().clone(), Arc::clone(&both));
+                    thread::spawn(move || {
+                        both.meet();
+                        (0..20)
+                            .map(|_| handle.spawn(yield_now()))
+                            .collect::<Vec<_>>()
+                    })
+                })
+                .collect();
+            let tasks: Vec<_> = threads
+                .into_iter()
+                .flat_map(|thread| thread.join().expect("no panic"))
+                .collect();
+            refuse_threads(false);
+            release.put(());
+            runtime.block_on(async {
+                stuck.await.expect("no panic");
+                for task in tasks {
+                    task.await.expect("no panic");
+                }
+            });
+            // With every thread that can be had now.
+            let meet = || {
+                let all = Arc::clone(&all);
+                runtime.spawn(async move { all.meet() })
+            };
+            let meetings = [meet(), meet()];
+            runtime.block_on(async {
+                for meeting in meetings {
+                    meeting.await.expect("no panic");
+                }
+            });
+            assert!(runtime.shutdown_timeout(Duration::MAX).is_clean());
+        });
     }
 }
 

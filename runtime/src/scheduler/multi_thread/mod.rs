@@ -122,12 +122,15 @@ impl Crew {
         }
     }
 
-    /// Makes the worker `index`, if it is not there yet.
+    /// Makes the worker `index`, if it is not there yet, and those before it: whoever starts one of them
+    /// may come later, or never, if the runtime ends meanwhile.
     fn make(&self, index: usize, poller: &io::Handle) {
-        self.remotes[index].get_or_init(|| {
-            let remote = Remote::new(Clock::real(), index, poller.clone());
-            Box::new(CachePadded::new(remote))
-        });
+        for (index, place) in self.remotes.iter().enumerate().take(index + 1) {
+            place.get_or_init(|| {
+                let remote = Remote::new(Clock::real(), index, poller.clone());
+                Box::new(CachePadded::new(remote))
+            });
+        }
         // ORDERING: Release pairs with the Acquire in `len`: the worker is visible.
         self.made.fetch_max(index + 1, Ordering::Release);
     }
