@@ -114,7 +114,10 @@ impl Direct {
         timeout: Option<Duration>,
     ) -> io::Result<()> {
         if timeout == Some(Duration::ZERO) {
-            return harvest.fill(poller, Some(&NEVER)).map(drop);
+            harvest.fill(poller, Some(&NEVER))?;
+            // It tells of its end but once, also in a look.
+            harvest.take_alarm();
+            return Ok(());
         }
         let deadline = timeout
             .filter(|timeout| *timeout < LONGEST_WAIT)

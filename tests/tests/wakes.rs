@@ -159,6 +159,47 @@ fn a_busy_runtime_looks_after_its_timers() {
     });
 }
 
+/// Goal: an alarm of the poller that rings while the thread is busy is not taken for one that is still to
+/// ring: the next sleep ends in time.
+/// Method: a waiting thread sets the alarm, is woken before, looks at the poller while it is busy, and sleeps
+/// again. Real time: half a second is what it takes to find out by other means.
+#[test]
+fn an_alarm_that_rings_in_a_busy_moment_is_set_again() {
+    const NAP: Duration = Duration::from_millis(3);
+    ends("current_thread", || {
+        let (runtime, parks) = tells_when_it_parks(Builder::current_thread());
+        let mut late = 0;
+        runtime.block_on(async {
+            let listener = tenter::net::TcpListener::bind("127.0.0.1:0").await;
+            let listener = listener.expect("loopback has a free port");
+            drop(spawn(async move { listener.accept().await.is_ok() }));
+            yield_now().await;
+            for _ in 0..10 {
+                let alarm = spawn(tenter::time::sleep(NAP));
+                yield_now().await;
+                let _ = parks.take_within(Duration::ZERO);
+                let (give, woken) = oneshot();
+                let other = thread({
+                    let parks = parks.clone();
+                    move || {
+                        parks.take();
+                        give.send(()).expect("main waits");
+                    }
+                });
+                woken.await.expect("it is sent");
+                other.join();
+                while !alarm.is_finished() {
+                    yield_now().await;
+                }
+                let start = std::time::Instant::now();
+                tenter::time::sleep(NAP).await;
+                late += usize::from(start.elapsed() > 50 * NAP);
+            }
+        });
+        assert!(late <= 2, "{late} of 10 sleeps came much too late");
+    });
+}
+
 /// A task that counts its polls and never ends, and its waker.
 fn sleeper(polls: &Count) -> (tenter::JoinHandle<()>, Slot<Waker>) {
     let (polls, given) = (polls.clone(), Slot::new());
