@@ -30,6 +30,11 @@ fn flavours() -> [Builder; 2] {
     [Builder::current_thread(), Builder::deterministic(7)]
 }
 
+fn every_flavour() -> impl Iterator<Item = Builder> {
+    let many = [1, 2].map(|workers| Builder::multi_thread().workers(workers));
+    flavours().into_iter().chain(many)
+}
+
 /// Goal: making and using a runtime without sockets starts no thread and opens no descriptor, so the
 /// system has nothing to refuse; ending it leaves nothing behind.
 #[test]
@@ -57,7 +62,7 @@ fn a_runtime_closes_its_descriptors() {
     if !alone("a_runtime_closes_its_descriptors") {
         return;
     }
-    for builder in flavours() {
+    for builder in every_flavour() {
         let before = own("fd");
         for _ in 0..3 {
             let runtime = build(builder.clone());
@@ -108,13 +113,16 @@ fn runtimes_that_come_and_go_leave_no_memory() {
     }
     std::panic::set_hook(Box::new(|_| ()));
     let round = || {
-        for builder in flavours() {
+        for builder in every_flavour() {
             let given = Slot::new();
+            let one_thread = !format!("{builder:?}").contains("MultiThread");
             let runtime = build(builder.on_unobserved(|_| ()));
             let left = runtime.block_on(async {
                 drop(spawn(tenter_tests::support::GiveWaker::new(given.clone())));
                 drop(spawn(async { panic!("on purpose") }));
-                drop(tenter::spawn_local(pending::<()>()));
+                if one_thread {
+                    drop(tenter::spawn_local(pending::<()>()));
+                }
                 let named = tenter::task::Builder::new()
                     .name("named")
                     .spawn(pending::<()>());
@@ -168,11 +176,13 @@ fn a_report_that_cannot_be_printed_is_lost_and_no_more() {
         std::io::stderr().write_all(b"x").is_err(),
         "the pipe is broken"
     );
-    for builder in flavours() {
+    for builder in every_flavour() {
         let runtime = build(builder.on_thread_stop(|| panic!("the hook")));
         let seven = runtime.block_on(async {
             drop(spawn(async { panic!("unobserved") }));
-            yield_now().await;
+            while runtime.metrics().unobserved_failures == 0 {
+                yield_now().await;
+            }
             spawn(async { 7 }).await
         });
         assert_eq!(seven.ok(), Some(7));
@@ -184,7 +194,16 @@ fn a_report_that_cannot_be_printed_is_lost_and_no_more() {
 /// Method: other threads are parked in, and waiting for, the same runtime.
 #[test]
 fn a_process_may_exit_from_inside_a_task() {
-    let name = "a_process_may_exit_from_inside_a_task";
+    exits("a_process_may_exit_from_inside_a_task");
+}
+
+/// Goal: the same with many workers, of which one runs the task, one sleeps, and jobs are in progress.
+#[test]
+fn a_process_with_many_workers_may_exit_from_inside_a_task() {
+    exits("a_process_with_many_workers_may_exit_from_inside_a_task");
+}
+
+fn exits(name: &str) {
     let quiet = |command: &mut std::process::Command| {
         command.stdout(Stdio::null()).stderr(Stdio::piped());
     };
@@ -199,7 +218,12 @@ fn a_process_may_exit_from_inside_a_task() {
     if !is_child {
         return;
     }
-    let runtime = Arc::new(build(Builder::current_thread()));
+    let builder = if name.contains("many_workers") {
+        Builder::multi_thread().workers(2)
+    } else {
+        Builder::current_thread()
+    };
+    let runtime = Arc::new(build(builder));
     let (other, handle) = (Arc::clone(&runtime), runtime.handle().clone());
     runtime
         .block_on(async {

@@ -284,3 +284,39 @@ fn a_panic_in_a_blocking_section_is_the_tasks() {
     assert!(error.is_panic());
     assert_eq!(runtime.block_on(runtime.spawn(async { 1 })).expect("no panic"), 1);
 }
+
+#[test]
+fn a_task_with_a_name_is_listed_once() {
+    let runtime = runtime(2);
+    let named = |name| tenter::task::Builder::new().name(name);
+    let dropped = Arc::new(AtomicUsize::new(0));
+    struct Count(Arc<AtomicUsize>);
+    impl Drop for Count {
+        fn drop(&mut self) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+    let asleep = || {
+        let count = Count(Arc::clone(&dropped));
+        async move {
+            let _count = count;
+            std::future::pending::<()>().await;
+        }
+    };
+    let inner = (asleep(), asleep());
+    let from_outside = asleep();
+    runtime.block_on(async {
+        let _ = named("from outside").spawn(from_outside);
+        let both = tenter::spawn(async move {
+            let _ = named("one").spawn(inner.0);
+            let _ = named("two").spawn(inner.1);
+            tenter::task::yield_now().await;
+        });
+        both.await.expect("no panic");
+    });
+    let report = runtime.shutdown_timeout(Duration::from_secs(60));
+    assert_eq!((report.cancelled, dropped.load(Ordering::Relaxed)), (3, 3));
+    let mut names: Vec<_> = report.cancelled_tasks.iter().filter_map(|task| task.name.clone()).collect();
+    names.sort();
+    assert_eq!(names.join(", "), "from outside, one, two");
+}

@@ -325,7 +325,8 @@ fn a_runtime_may_be_dropped_by_its_own_worker() {
         let handle = runtime.handle().clone();
         place.put(runtime);
         while !done.is_full() {
-            drop(handle.spawn(async {}));
+            // One at a time, so that workers go to sleep in between.
+            let _cancelled_at_last = foreign_block_on(handle.spawn(async {}));
         }
     });
 }
