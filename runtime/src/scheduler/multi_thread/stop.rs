@@ -6,8 +6,8 @@
 //!
 //! 1. [`Scheduler::shut_down`] closes: no thread is started any more, spawned tasks are refused by workers;
 //!    every worker is interrupted and leaves its run loop after its present poll.
-//! 2. Each worker retires: it ends the tasks in its own queues, and those on its list that sleep. A worker
-//!    that is stuck in a poll keeps nobody from this.
+//! 2. Each worker retires: it ends the tasks in the queues, and those on the lists that sleep, its own and
+//!    the others'. A worker that is stuck in a poll keeps nobody from this.
 //! 3. The last one to retire closes the inboxes, ends what is left, wherever it is, and closes timers and
 //!    sockets.
 //! 4. Whoever shuts down waits for this as long as they like, and names the polls that are in progress.
@@ -244,12 +244,12 @@ impl Worker<'_> {
         unsafe { raw::shut_down(task.into_raw(), unlist) };
     }
 
-    /// Ends the tasks on our list that sleep, and marks the others.
+    /// Ends the tasks that sleep, and marks the others. Those of other workers, too: one of them may be
+    /// stuck, and wait for just this.
     fn end_sleeping(&self, report: &mut ShutdownReport) {
         let mut claimed: Vec<NonNull<Header>> = Vec::new();
-        {
-            let owned = self.remote.owned.lock();
-            owned.for_each(|task| {
+        for remote in self.scheduler.crew.remotes_from(self.index) {
+            remote.owned.lock().for_each(|task| {
                 if task.state.claim_idle_for_shutdown() {
                     claimed.push(task.into());
                 }
