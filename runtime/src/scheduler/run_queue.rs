@@ -57,6 +57,17 @@ impl RunQueue {
         self.len.set(self.len.get() + more.len.take());
     }
 
+    /// Puts the tasks of another queue at the front, in their order, and leaves that one empty.
+    pub fn prepend(&self, more: &RunQueue) {
+        let rest = RunQueue {
+            head: Cell::new(self.head.take()),
+            tail: Cell::new(self.tail.take()),
+            len: Cell::new(self.len.take()),
+        };
+        self.append(more);
+        self.append(&rest);
+    }
+
     /// Takes the first task.
     #[inline]
     pub fn pop(&self) -> Option<Runnable> {

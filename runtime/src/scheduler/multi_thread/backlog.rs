@@ -48,19 +48,42 @@ impl Backlog {
         }
     }
 
-    /// Moves up to `limit` tasks from the front to `to`, but no more than half if they are `stolen`.
-    pub fn take(&self, limit: usize, stolen: bool, to: &RunQueue) {
+    /// Moves up to `limit` tasks from the front to `to`. For the owner.
+    pub fn take(&self, limit: usize, to: &RunQueue) {
         if self.is_empty() {
             return;
         }
         self.change(|tasks| {
-            let half = tasks.len().div_ceil(2);
-            let count = if stolen { limit.min(half) } else { limit };
-            for _ in 0..count {
+            for _ in 0..limit {
                 let Some(task) = tasks.pop() else { break };
                 to.push(task);
             }
         });
+    }
+
+    /// Moves half of the tasks, but no more than `limit`, from the front to `to`. For a thief: the owner
+    /// waits for it no longer than it takes to lift the list off and to put the rest back, because the
+    /// links that the thief follows are in the cache of another core.
+    pub fn steal(&self, limit: usize, to: &RunQueue) {
+        if self.is_empty() {
+            return;
+        }
+        let lifted = RunQueue::default();
+        {
+            let Some(tasks) = self.tasks.try_lock() else {
+                return;
+            };
+            lifted.append(&tasks);
+            // ORDERING: Relaxed. A hint; under the lock, so that it does not go back.
+            self.len.store(0, Ordering::Relaxed);
+        }
+        for _ in 0..limit.min(lifted.len().div_ceil(2)) {
+            let Some(task) = lifted.pop() else { break };
+            to.push(task);
+        }
+        if !lifted.is_empty() {
+            self.change(|tasks| tasks.prepend(&lifted));
+        }
     }
 
     #[inline]

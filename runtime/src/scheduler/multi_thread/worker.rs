@@ -18,6 +18,9 @@
 //! - W3: a task is linked in `owned` before the end of its first poll can be seen, and not at all if it
 //!   ends there, unless it has a name: most tasks never touch a list.
 //!
+//! A task that joins another goes behind what is ready when that one ends, and not to the LIFO slot: who
+//! spawns a hundred tasks and awaits them is polled once or twice, and not a hundred times.
+//!
 //! Rejected: the end of the deque for a task that yields. Whatever a timer or a socket wakes would wait
 //! behind all that only want to go on computing.
 //!
@@ -78,6 +81,8 @@ pub struct Core {
     batching: Cell<bool>,
     /// What the batch has queued.
     batched: Cell<usize>,
+    /// The task that is run has ended, and now tells who joins it.
+    ending: Cell<bool>,
     searching: Cell<bool>,
     random: Cell<u64>,
     /// Whose inbox is looked at next.
@@ -101,6 +106,7 @@ impl Core {
             awake_since: Cell::new(timers.clock().now()),
             batching: Cell::new(false),
             batched: Cell::new(0),
+            ending: Cell::new(false),
             searching: Cell::new(false),
             random: Cell::new(index as u64 + 1),
             next_inbox: Cell::new(index),
@@ -202,7 +208,7 @@ impl Worker<'_> {
         let left = self.core.share.get().saturating_sub(self.core.shared.get());
         let limit = limit.min(left as usize);
         if limit > 0 {
-            self.remote.backlog.take(limit, false, &tasks);
+            self.remote.backlog.take(limit, &tasks);
             let taken = tasks.len() as u32;
             self.core.shared.set(self.core.shared.get() + taken);
         }
@@ -230,9 +236,13 @@ impl Worker<'_> {
                 self.index
             })
         };
-        let unlist = |header: &Header| self.unlist(header);
+        let unlist = |header: &Header| {
+            self.unlist(header);
+            self.core.ending.set(true);
+        };
         // SAFETY: (a) no task of this scheduler has an owner.
         let ran = unsafe { task.run(&driving.yielded, enlist, unlist) };
+        self.core.ending.set(false);
         self.remote.progress.end();
         driving.task.set(None);
         if let Ran::Requeue(task) = ran {
@@ -283,6 +293,11 @@ impl Worker<'_> {
     pub fn enqueue(&self, task: Runnable) {
         if self.core.batching.get() {
             self.core.batched.set(self.core.batched.get() + 1);
+            self.push(task);
+            return;
+        }
+        if self.core.ending.get() && !self.core.deque.is_empty() {
+            // Who joins many tasks would else be polled after each of them.
             self.push(task);
             return;
         }
@@ -514,7 +529,7 @@ impl Worker<'_> {
                 continue;
             }
             let tasks = RunQueue::default();
-            victim.backlog.take(BATCH, true, &tasks);
+            victim.backlog.steal(BATCH, &tasks);
             let from_backlog = tasks.len() as u64;
             self.push_all(&tasks);
             if from_backlog > 0 || victim.stealer.steal(&self.core.deque) {
@@ -584,7 +599,7 @@ impl Worker<'_> {
             return found;
         }
         let tasks = RunQueue::default();
-        of.backlog.take(usize::MAX, false, &tasks);
+        of.backlog.take(usize::MAX, &tasks);
         found |= !tasks.is_empty();
         self.remote.backlog.append(&tasks);
         found | (self.core.deque.is_empty() && of.stealer.steal(&self.core.deque))
@@ -598,7 +613,7 @@ impl Worker<'_> {
             .or_else(|| self.core.deque.pop())
             .or_else(|| {
                 let tasks = RunQueue::default();
-                self.remote.backlog.take(1, false, &tasks);
+                self.remote.backlog.take(1, &tasks);
                 tasks.pop()
             })
     }
