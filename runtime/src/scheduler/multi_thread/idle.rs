@@ -30,8 +30,10 @@
 //! in which nobody was active it goes on without bound: from then on idle is idle. Bounded are the one
 //! who leads the poller, and one more, the *guard*.
 //!
-//! - D1: while a worker is active and another sleeps, one of the sleepers is bounded: whoever makes this
-//!   untrue, by waking or by leaving, appoints another one and wakes it ([`Nudge`]).
+//! - D1: while a worker is in a poll and another sleeps, one of the sleepers is bounded, or somebody is on
+//!   the way out of [`Idle::leave`] who sees to it. Whoever makes this untrue, by waking or by leaving,
+//!   appoints another one and wakes it ([`Nudge`]); who gets up only to look for work does so when it has
+//!   found some ([`Idle::guard`]), and becomes the guard again if it has not.
 //!
 //! Invariants:
 //! - D2: the number in the upper half of the word is how many workers may be woken or started: so many
@@ -308,6 +310,14 @@ impl Idle {
         };
         self.count(&line);
         Left::Active(nudge)
+    }
+
+    /// A worker that got up to look for work has found some: who has to be woken to guard (D1).
+    pub fn guard(&self) -> Option<Nudge> {
+        let mut line = self.line.lock();
+        let nudge = line.appoint(self.workers);
+        self.count(&line);
+        nudge
     }
 
     /// The system refused the thread of a worker, which was searching if it was `claimed`.

@@ -46,6 +46,7 @@ impl Worker<'_> {
         let mut leading = self.scheduler.lead.take();
         let sleep = idle.park(self.index, self.is_searching(), leading.is_some());
         self.set_searching(false);
+        self.set_owes_guard(false);
         // W3.
         let work = self.is_work_unattended() && !planted!("idle.no_recheck");
         if !work {
@@ -54,10 +55,12 @@ impl Worker<'_> {
         self.remote.timers.end_park();
         drop(leading);
         self.fire_own();
-        match idle.leave(self.index, work || self.has_local()) {
+        let active = work || self.has_local();
+        match idle.leave(self.index, active) {
             Left::Claimed => self.set_searching(true),
             Left::Active(Some(nudge)) => self.scheduler.nudge(self.shared, nudge),
-            Left::Active(None) => {}
+            // D1 is due when it has found something.
+            Left::Active(None) => self.set_owes_guard(!active),
         }
     }
 

@@ -84,6 +84,8 @@ pub struct Core {
     /// The task that is run has ended, and now tells who joins it.
     ending: Cell<bool>,
     searching: Cell<bool>,
+    /// It got up to look for work, and left no guard behind (D1 of `idle.rs`).
+    owes_guard: Cell<bool>,
     random: Cell<u64>,
     /// Whose inbox is looked at next.
     next_inbox: Cell<usize>,
@@ -108,6 +110,7 @@ impl Core {
             batched: Cell::new(0),
             ending: Cell::new(false),
             searching: Cell::new(false),
+            owes_guard: Cell::new(false),
             random: Cell::new(index as u64 + 1),
             next_inbox: Cell::new(index),
             watch: RefCell::new(Watch::new()),
@@ -499,6 +502,11 @@ impl Worker<'_> {
 
     /// There is work here: searches no more.
     pub fn end_search(&self) {
+        if self.core.owes_guard.take() {
+            if let Some(nudge) = self.scheduler.crew.idle.guard() {
+                self.scheduler.nudge(self.shared, nudge);
+            }
+        }
         if !self.core.searching.take() {
             return;
         }
@@ -511,6 +519,11 @@ impl Worker<'_> {
     /// Whether this worker is counted as searching.
     pub fn is_searching(&self) -> bool {
         self.core.searching.get()
+    }
+
+    /// Whether it has to see to a guard before it runs a task.
+    pub fn set_owes_guard(&self, owes: bool) {
+        self.core.owes_guard.set(owes);
     }
 
     /// It has been claimed, and so is searching; or it is searching no more, as it fell asleep.
