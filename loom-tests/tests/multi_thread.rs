@@ -1,5 +1,9 @@
 //! The whole runtime of many threads (`runtime/src/scheduler/multi_thread`): its workers are model
 //! threads, while others spawn, wake and end it.
+//!
+//! One worker each: with two whole workers there are too many schedules even at one preemption. What two do
+//! to each other is in pieces: `idle.rs` for sleep and search, `deque.rs` for the queues, and
+//! `docs/models` for four of them.
 #![cfg(tenter_loom)]
 
 use tenter::{Builder, Runtime};
@@ -7,9 +11,9 @@ use tenter_loom_tests::{Census, block_on, check};
 use tenter_sync::oneshot;
 use tenter_sync::shim::thread;
 
-fn runtime(workers: usize) -> Runtime {
+fn runtime() -> Runtime {
     Builder::multi_thread()
-        .workers(workers)
+        .workers(1)
         .build()
         .expect("no setting is wrong")
 }
@@ -18,7 +22,7 @@ fn runtime(workers: usize) -> Runtime {
 #[test]
 fn remote_spawn() {
     check("multi_thread::remote_spawn", || {
-        let runtime = runtime(1);
+        let runtime = runtime();
         let task = runtime.spawn(async { 7 });
         assert_eq!(block_on(task).expect("no panic"), 7);
         drop(runtime);
@@ -29,7 +33,7 @@ fn remote_spawn() {
 #[test]
 fn remote_wake() {
     check("multi_thread::remote_wake", || {
-        let runtime = runtime(1);
+        let runtime = runtime();
         let (sender, receiver) = oneshot();
         let task = runtime.spawn(receiver);
         sender.send(7).expect("somebody waits");
@@ -43,18 +47,50 @@ fn remote_wake() {
 #[test]
 fn shutdown_vs_spawn() {
     check("multi_thread::shutdown_vs_spawn", || {
-        let runtime = runtime(1);
+        let runtime = runtime();
         let handle = runtime.handle().clone();
         let census = Census::new();
         let guard = census.track(());
-        let other = thread::spawn(move || {
-            let task = handle.spawn(async move { drop(guard) });
-            if let Err(error) = block_on(task) {
-                assert!(error.is_cancelled());
-            }
-        });
+        let other = thread::spawn(move || drop(handle.spawn(async move { drop(guard) })));
         drop(runtime);
         other.join().unwrap();
         census.assert_all_dropped();
+    });
+}
+
+/// Goal: a wake from another thread while the runtime ends touches nothing that is gone, and the task
+/// ends once.
+#[test]
+fn shutdown_vs_remote_wake() {
+    check("multi_thread::shutdown_vs_remote_wake", || {
+        let runtime = runtime();
+        let (sender, receiver) = oneshot::<()>();
+        let census = Census::new();
+        let guard = census.track(());
+        let task = runtime.spawn(async move {
+            let _guard = guard;
+            receiver.await.is_ok()
+        });
+        let other = thread::spawn(move || drop(sender));
+        drop(runtime);
+        other.join().unwrap();
+        match block_on(task) {
+            Ok(received) => assert!(!received),
+            Err(error) => assert!(error.is_cancelled()),
+        }
+        census.assert_all_dropped();
+    });
+}
+
+/// Goal: whoever has the last reference frees the scheduler, after everybody else's last use: a worker
+/// that nobody waited for, or a thread with a handle.
+#[test]
+fn the_last_handle() {
+    check("multi_thread::the_last_handle", || {
+        let runtime = runtime();
+        let handle = runtime.handle().clone();
+        let other = thread::spawn(move || drop(handle));
+        runtime.shutdown_background();
+        other.join().unwrap();
     });
 }

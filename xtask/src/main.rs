@@ -17,6 +17,7 @@ mod planted;
 mod process;
 mod sanitize;
 mod source;
+mod spin;
 mod test;
 mod tidy;
 
@@ -38,6 +39,8 @@ cargo xtask <command>
                             loom-tests/models.lock, proves that each planted bug is caught
   loom PROTOCOL TEST --explain [--plant BUG]
                             replays the failing schedule with a log
+  spin [--bless]            checks the models of docs/models, and the table generated from them;
+                            needs spin and gcc
   bench [ROW] [--peers] [--check] [...]
                             builds and runs the side-by-side benchmarks in release
   tsan [FILTER]             stress tests under ThreadSanitizer, where nightly is installed
@@ -59,6 +62,7 @@ fn main() -> ExitCode {
         "tidy" => tidy::tidy(&rest),
         "test" => test::test(&rest),
         "loom" => loom::loom(&rest),
+        "spin" => spin::spin(&rest),
         "bench" => bench::bench(&rest),
         "tsan" => sanitize::tsan(&rest),
         "asan" => sanitize::asan(&rest),
