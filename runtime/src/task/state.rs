@@ -468,13 +468,11 @@ impl State {
     }
 
     /// The runtime ends: takes the right to the future of a task that sleeps. False: somebody has it,
-    /// in a queue or in a poll, and ends it when they see that it is cancelled; or it had ended.
+    /// in a queue or in a poll, and sees to it when they retire; or it had ended.
     pub fn claim_idle_for_shutdown(&self) -> bool {
         self.update(|word| {
-            if word.has(COMPLETE) {
+            if word.has_any(COMPLETE | RUNNING | SCHEDULED) {
                 (word, false)
-            } else if word.has_any(RUNNING | SCHEDULED) {
-                (Word(word.0 | CANCEL), false)
             } else {
                 (Word(word.0 | RUNNING | CANCEL | CLEANING), true)
             }

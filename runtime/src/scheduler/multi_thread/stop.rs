@@ -16,9 +16,9 @@
 //!
 //! Whoever has its place in a queue, or whoever takes it from its sleep in one step of its word
 //! ([`State::claim_idle_for_shutdown`](crate::task::state::State::claim_idle_for_shutdown)): then it is in
-//! no queue, and no wake will put it into one. A task that is being polled is marked, and ended by the
-//! thread that polls it. In step 3 all queues are empty and closed, so what is still marked as queued is
-//! in none: a foreign wake was refused.
+//! no queue, and no wake will put it into one. A task that is being polled is ended when the thread that
+//! polls it retires. In step 3 all queues are empty and closed, so what is still marked as queued is in
+//! none: a foreign wake was refused.
 //!
 //! Invariants:
 //! - E1: `live` is the number of threads that are, or may yet come, in their run loop.
@@ -244,8 +244,8 @@ impl Worker<'_> {
         unsafe { raw::shut_down(task.into_raw(), unlist) };
     }
 
-    /// Ends the tasks that sleep, and marks the others. Those of other workers, too: one of them may be
-    /// stuck, and wait for just this.
+    /// Ends the tasks that sleep. Those of other workers, too: one of them may be stuck, and wait for just
+    /// this. Whoever has one in a queue or in a poll does the same when it retires.
     fn end_sleeping(&self, report: &mut ShutdownReport) {
         let mut claimed: Vec<NonNull<Header>> = Vec::new();
         for remote in self.scheduler.crew.remotes_from(self.index) {

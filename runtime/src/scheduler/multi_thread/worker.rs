@@ -59,6 +59,9 @@ const LIFO_STREAK: u32 = 3;
 /// How many tasks are moved at a time: half a deque.
 const BATCH: usize = size(32, 1);
 
+/// How often a searching worker goes round while it sees work that it cannot get hold of.
+const TRIES: usize = size(16, 1);
+
 /// How long no thread is started after the system has refused one.
 const START_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
@@ -493,11 +496,19 @@ impl Worker<'_> {
             }
             self.core.searching.set(true);
         }
-        let found = self.steal();
-        if found {
-            self.end_search();
+        for _ in 0..TRIES {
+            if self.steal() {
+                self.end_search();
+                return true;
+            }
+            // Others were faster, or are about to put something back: to sleep and to be woken costs more
+            // than to look again.
+            if !self.scheduler.crew.has_stealable() {
+                break;
+            }
+            core::hint::spin_loop();
         }
-        found
+        false
     }
 
     /// There is work here: searches no more.
