@@ -360,9 +360,14 @@ pub fn assert_says(text: &str, parts: &[&str]) {
     }
 }
 
-/// Makes the runtime.
+/// Makes the runtime. In a test of [`every`] flavour all its workers have a thread from the beginning.
 pub fn build(builder: Builder) -> tenter::Runtime {
-    builder.build().expect("nothing is refused")
+    let many = format!("{builder:?}").contains("MultiThread");
+    let runtime = builder.build().expect("nothing is refused");
+    if many {
+        crew::start_all(&runtime);
+    }
+    runtime
 }
 
 /// Addresses of what was forgotten on purpose, so that a leak checker finds it.

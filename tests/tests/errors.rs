@@ -273,7 +273,7 @@ fn everything_can_be_shown() {
     every(|builder| {
         let shown = format!("{builder:?}");
         assert_says(&shown, &["Builder", "flavor"]);
-        let runtime = build(builder.name("shown"));
+        let runtime = builder.name("shown").build().expect("nothing is refused");
         assert_says(
             &format!("{runtime:?} {:?}", runtime.handle()),
             &["Runtime", "\"shown\""],

@@ -144,9 +144,9 @@ fn runtimes_that_come_and_go_leave_no_memory() {
     (0..500).for_each(|_| round());
     let after = IN_USE.load(Ordering::Relaxed);
     let _default = std::panic::take_hook();
-    // The test harness has a thread of its own, which may allocate once; a leak is at least a byte a
-    // round.
-    assert!(after < before + 500, "{} bytes more", after - before);
+    // The test harness has a thread of its own, which may allocate once, and parking_lot's table grows with
+    // the threads; a leak is at least a word a round.
+    assert!(after < before + 500 * 8, "{} bytes more", after - before);
 }
 
 /// Goal: a failure that is reported to a standard error that nobody reads any more ends nothing.

@@ -27,7 +27,8 @@ use tenter_tests::support::{
 fn tells_when_it_parks(builder: Builder) -> (Runtime, Slot<()>) {
     let parks = Slot::new();
     let hook = parks.clone();
-    (build(builder.on_thread_park(move || hook.put(()))), parks)
+    let runtime = builder.on_thread_park(move || hook.put(())).build();
+    (runtime.expect("nothing is refused"), parks)
 }
 
 /// Goal: a wake from another thread reaches a runtime that sleeps.

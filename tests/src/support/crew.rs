@@ -5,10 +5,10 @@ use std::cell::RefCell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use tenter::Builder;
 use tenter::task::yield_now;
+use tenter::{Builder, Runtime};
 
-use super::{both, ends};
+use super::{Meeting, Slot, both, ends};
 
 /// The workers of the runtimes of a test: how many there are, above how many sleep.
 #[derive(Debug, Default)]
@@ -64,6 +64,23 @@ pub fn every(test: impl Fn(Builder) + Send + Sync + 'static) {
     }
 }
 
+/// Starts all workers, if this is a test of every flavour.
+pub(super) fn start_all(runtime: &Runtime) {
+    if one_thread() {
+        return;
+    }
+    let workers = runtime.metrics().workers;
+    let (all, done) = (Meeting::new(workers), Slot::new());
+    for _ in 0..workers {
+        let (all, done) = (Arc::clone(&all), done.clone());
+        drop(runtime.spawn(async move {
+            all.meet();
+            done.put(());
+        }));
+    }
+    done.take();
+}
+
 /// Whether the tasks of this test run on the very thread that calls: then nothing happens at once.
 pub fn one_thread() -> bool {
     CREW.with(|place| place.borrow().is_none())
@@ -72,8 +89,9 @@ pub fn one_thread() -> bool {
 /// Lets every other task run: on one thread to its next suspension; on many until none is ready any
 /// more. For the main future of a test.
 ///
-/// What this thread spawned and woke lies in one inbox, before the task that is awaited here; and no
-/// worker goes to sleep before it has run what it has.
+/// What this thread spawned and woke lies in one inbox, before the task that is awaited here (which one,
+/// changes when a worker is started, so [`build`](super::build) starts them all); and no worker goes to
+/// sleep before it has run what it has.
 pub async fn settle() {
     let crew = CREW.with(|place| place.borrow().clone());
     let Some(crew) = crew else {
