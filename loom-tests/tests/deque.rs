@@ -141,7 +141,7 @@ fn overflow() {
             let backlog = Arc::clone(&backlog);
             thread::spawn(move || {
                 let tasks = RunQueue::default();
-                backlog.take(1, true, &tasks);
+                backlog.steal(1, &tasks);
                 let mut ran = 0;
                 while let Some(task) = tasks.pop() {
                     ran += run(task);
@@ -166,7 +166,7 @@ fn overflow() {
         }
         ran += thief.join().unwrap();
         let rest = RunQueue::default();
-        backlog.take(usize::MAX, false, &rest);
+        backlog.take(usize::MAX, &rest);
         while let Some(task) = rest.pop() {
             ran += run(task);
         }

@@ -60,12 +60,9 @@ impl Crew {
     fn take(&self) -> bool {
         let mut tasks = self.tasks.guess();
         while tasks > 0 {
-            let taken = self.tasks.compare_exchange(
-                tasks,
-                tasks - 1,
-                Ordering::Acquire,
-                Ordering::Relaxed,
-            );
+            let taken =
+                self.tasks
+                    .compare_exchange(tasks, tasks - 1, Ordering::Acquire, Ordering::Relaxed);
             match taken {
                 Ok(_) => return true,
                 Err(actual) => tasks = actual,

@@ -17,10 +17,7 @@ const LIMIT: Duration = Duration::from_secs(600);
 
 /// A model and the sources that it speaks of.
 const MODELS: [(&str, &[&str]); 2] = [
-    (
-        "idle",
-        &["runtime/src/scheduler/multi_thread/idle.rs"],
-    ),
+    ("idle", &["runtime/src/scheduler/multi_thread/idle.rs"]),
     (
         "stop",
         &[
@@ -41,35 +38,93 @@ struct Run {
 }
 
 const fn holds(model: &'static str, what: &'static str, defines: &'static str) -> Run {
-    Run { model, what, defines, broken: false }
+    Run {
+        model,
+        what,
+        defines,
+        broken: false,
+    }
 }
 
 const fn fails(model: &'static str, what: &'static str, defines: &'static str) -> Run {
-    Run { model, what, defines, broken: true }
+    Run {
+        model,
+        what,
+        defines,
+        broken: true,
+    }
 }
 
 /// The longest first.
 const RUNS: [Run; 16] = [
-    holds("idle", "four workers", "-DN=4 -DPUSHED=1 -DSPAWNED=0 -DNO_POLLER -DCOARSE"),
+    holds(
+        "idle",
+        "four workers",
+        "-DN=4 -DPUSHED=1 -DSPAWNED=0 -DNO_POLLER -DCOARSE",
+    ),
     holds("stop", "four workers", "-DN=4"),
-    holds("idle", "three workers, a task that spawns", "-DN=3 -DPUSHED=1 -DNO_POLLER -DCOARSE"),
-    holds("idle", "three workers, a poller", "-DN=3 -DPUSHED=1 -DSPAWNED=0 -DCOARSE"),
-    holds("idle", "two workers, a poller, all steps", "-DN=2 -DPUSHED=2"),
+    holds(
+        "idle",
+        "three workers, a task that spawns",
+        "-DN=3 -DPUSHED=1 -DNO_POLLER -DCOARSE",
+    ),
+    holds(
+        "idle",
+        "three workers, a poller",
+        "-DN=3 -DPUSHED=1 -DSPAWNED=0 -DCOARSE",
+    ),
+    holds(
+        "idle",
+        "two workers, a poller, all steps",
+        "-DN=2 -DPUSHED=2",
+    ),
     holds(
         "idle",
         "liveness, three workers",
         "-DN=3 -DPUSHED=1 -DNO_POLLER -DCOARSE -DLIVENESS",
     ),
-    holds("idle", "liveness, two workers, a poller", "-DN=2 -DPUSHED=1 -DLIVENESS"),
+    holds(
+        "idle",
+        "liveness, two workers, a poller",
+        "-DN=2 -DPUSHED=1 -DLIVENESS",
+    ),
     holds("stop", "liveness, three workers", "-DN=3 -DLIVENESS"),
-    fails("idle", "a guard resigns without a look", "-DN=3 -DPUSHED=1 -DRESIGN_WITHOUT_LOOK"),
-    fails("idle", "a claim leaves no guard", "-DN=3 -DPUSHED=1 -DCLAIM_WITHOUT_GUARD"),
-    fails("idle", "a search leaves no guard", "-DN=3 -DPUSHED=2 -DSPAWNED=0 -DNO_POLLER -DCOARSE -DSEARCH_WITHOUT_GUARD"),
-    fails("idle", "who gets up leaves no guard", "-DN=3 -DPUSHED=1 -DLEAVE_WITHOUT_GUARD"),
-    fails("idle", "a claim is forgotten", "-DN=2 -DPUSHED=1 -DLEAVE_FORGETS_THE_CLAIM"),
+    fails(
+        "idle",
+        "a guard resigns without a look",
+        "-DN=3 -DPUSHED=1 -DRESIGN_WITHOUT_LOOK",
+    ),
+    fails(
+        "idle",
+        "a claim leaves no guard",
+        "-DN=3 -DPUSHED=1 -DCLAIM_WITHOUT_GUARD",
+    ),
+    fails(
+        "idle",
+        "a search leaves no guard",
+        "-DN=3 -DPUSHED=2 -DSPAWNED=0 -DNO_POLLER -DCOARSE -DSEARCH_WITHOUT_GUARD",
+    ),
+    fails(
+        "idle",
+        "who gets up leaves no guard",
+        "-DN=3 -DPUSHED=1 -DLEAVE_WITHOUT_GUARD",
+    ),
+    fails(
+        "idle",
+        "a claim is forgotten",
+        "-DN=2 -DPUSHED=1 -DLEAVE_FORGETS_THE_CLAIM",
+    ),
     fails("stop", "the inbox stays open", "-DN=2 -DINBOX_LEFT_OPEN"),
-    fails("stop", "a thread starts after the close", "-DN=2 -DSTART_WITHOUT_LOCK"),
-    fails("stop", "sleepers are not interrupted", "-DN=2 -DNO_INTERRUPT"),
+    fails(
+        "stop",
+        "a thread starts after the close",
+        "-DN=2 -DSTART_WITHOUT_LOCK",
+    ),
+    fails(
+        "stop",
+        "sleepers are not interrupted",
+        "-DN=2 -DNO_INTERRUPT",
+    ),
 ];
 
 pub fn spin(rest: &[String]) -> Outcome {
@@ -80,7 +135,10 @@ pub fn spin(rest: &[String]) -> Outcome {
     };
     let mut steps = Steps::default();
     steps.step("table of transitions", || table(bless));
-    let missing: Vec<&str> = ["spin", "gcc"].into_iter().filter(|program| !exists(program)).collect();
+    let missing: Vec<&str> = ["spin", "gcc"]
+        .into_iter()
+        .filter(|program| !exists(program))
+        .collect();
     if !missing.is_empty() {
         steps.step("searches", || {
             Err(format!(
@@ -105,7 +163,11 @@ fn searches() -> Outcome {
         outcome.map_or_else(|_| Some(format!("{} ({})", run.model, run.what)), |_| None)
     });
     let failed: Vec<String> = outcomes.into_iter().flatten().collect();
-    if failed.is_empty() { Ok(()) } else { Err(failed.join(", ")) }
+    if failed.is_empty() {
+        Ok(())
+    } else {
+        Err(failed.join(", "))
+    }
 }
 
 fn search(number: usize, run: Run) -> Result<String, String> {
@@ -117,7 +179,15 @@ fn search(number: usize, run: Run) -> Result<String, String> {
     generate.arg("-a").args(run.defines.split(' ')).arg(&model);
     step(&folder, &mut generate)?;
     let mut compile = Command::new("gcc");
-    compile.args(["-O2", "-w", "-DCOLLAPSE", "-DMEMLIM=6000", "-o", "pan", "pan.c"]);
+    compile.args([
+        "-O2",
+        "-w",
+        "-DCOLLAPSE",
+        "-DMEMLIM=6000",
+        "-o",
+        "pan",
+        "pan.c",
+    ]);
     compile.arg(if liveness { "-DNFAIR=3" } else { "-DSAFETY" });
     step(&folder, &mut compile)?;
     let mut explore = Command::new(folder.join("pan"));
@@ -134,7 +204,12 @@ fn step(folder: &Path, command: &mut Command) -> Result<Finished, String> {
     if finished.success() {
         Ok(finished)
     } else {
-        Err(format!("{:?}: {}\n{}", command.get_program(), finished.how(), finished.output))
+        Err(format!(
+            "{:?}: {}\n{}",
+            command.get_program(),
+            finished.how(),
+            finished.output
+        ))
     }
 }
 
@@ -143,7 +218,11 @@ fn judge(run: Run, finished: &Finished) -> Result<String, String> {
     let output = &finished.output;
     let errors = number_before(output, "errors: ", true).ok_or("the search says nothing")?;
     let states = number_before(output, " states, stored", false).unwrap_or(0);
-    let cut_short = ["max search depth too small", "MEMLIM bound", "out of memory"];
+    let cut_short = [
+        "max search depth too small",
+        "MEMLIM bound",
+        "out of memory",
+    ];
     if run.broken {
         if errors == 0 {
             return Err(format!("the omission was not found in {states} states"));
@@ -179,7 +258,10 @@ fn table(bless: bool) -> Outcome {
     );
     for (model, sources) in MODELS {
         let path = format!("docs/models/{model}.pml");
-        text += &format!("\n## {model}\n\nModel: `{path}`. Source: `{}`.\n\n", sources.join("`, `"));
+        text += &format!(
+            "\n## {model}\n\nModel: `{path}`. Source: `{}`.\n\n",
+            sources.join("`, `")
+        );
         text += "| from | to | event | when |\n|---|---|---|---|\n";
         let mut code = String::new();
         for source in sources {
@@ -199,7 +281,9 @@ fn table(bless: bool) -> Outcome {
     if source::read(TABLE)? == text {
         Ok(())
     } else {
-        Err(format!("{TABLE} is not what the models say; run `cargo xtask spin --bless`"))
+        Err(format!(
+            "{TABLE} is not what the models say; run `cargo xtask spin --bless`"
+        ))
     }
 }
 
@@ -210,7 +294,9 @@ fn rows(model: &str) -> impl Iterator<Item = Result<[String; 4], String>> {
         let (row, _) = rest.split_once(" */")?;
         let parts: Option<[String; 4]> = row.split_once(" -> ").and_then(|(from, rest)| {
             let rest: Vec<&str> = rest.split(" | ").collect();
-            let [to, event, when] = rest[..] else { return None };
+            let [to, event, when] = rest[..] else {
+                return None;
+            };
             Some([from, to, event, when].map(str::to_owned))
         });
         Some(parts.ok_or_else(|| line.to_owned()))
@@ -225,7 +311,10 @@ mod tests {
     fn the_numbers_of_a_search_are_read() {
         let text = "State-vector 72 byte, depth reached 500, errors: 0\n 16784168 states, stored\n";
         assert_eq!(number_before(text, "errors: ", true), Some(0));
-        assert_eq!(number_before(text, " states, stored", false), Some(16_784_168));
+        assert_eq!(
+            number_before(text, " states, stored", false),
+            Some(16_784_168)
+        );
     }
 
     #[test]
