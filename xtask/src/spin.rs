@@ -102,7 +102,7 @@ const RUNS: [Run; 16] = [
     fails(
         "idle",
         "a search leaves no guard",
-        "-DN=3 -DPUSHED=2 -DSPAWNED=0 -DNO_POLLER -DCOARSE -DSEARCH_WITHOUT_GUARD",
+        "-DN=3 -DPUSHED=2 -DNO_POLLER -DCOARSE -DSEARCH_WITHOUT_GUARD",
     ),
     fails(
         "idle",
