@@ -1,5 +1,10 @@
 //! Many workers: tasks spread, steal, sleep and end.
 
+#![allow(
+    clippy::async_yields_async,
+    reason = "tasks are handed from one block_on to the next"
+)]
+
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -20,7 +25,9 @@ fn runtime(workers: usize) -> Runtime {
 #[test]
 fn tasks_from_outside_run_and_their_outputs_come_back() {
     let runtime = runtime(2);
-    let handles: Vec<_> = (0..1_000).map(|n| runtime.spawn(async move { n })).collect();
+    let handles: Vec<_> = (0..1_000)
+        .map(|n| runtime.spawn(async move { n }))
+        .collect();
     let sum = runtime.block_on(async {
         let mut sum = 0;
         for handle in handles {
@@ -65,17 +72,17 @@ fn ten_thousand_detached_tasks_all_run() {
     let (done, wait) = oneshot();
     let done = Arc::new(std::sync::Mutex::new(Some(done)));
     runtime.block_on(async {
-        let _ = tenter::spawn(async move {
+        drop(tenter::spawn(async move {
             for _ in 0..10_000 {
                 let (left, done) = (Arc::clone(&left), Arc::clone(&done));
-                let _ = tenter::spawn(async move {
+                drop(tenter::spawn(async move {
                     if left.fetch_sub(1, Ordering::AcqRel) == 1 {
                         let done = done.lock().expect("not poisoned").take();
                         let _ = done.expect("only the last one").send(());
                     }
-                });
+                }));
             }
-        });
+        }));
         wait.await.expect("sent");
     });
     let metrics = runtime.metrics();
@@ -171,7 +178,7 @@ fn the_end_cancels_what_sleeps_what_is_queued_and_what_yields() {
     }
     for n in 0..300 {
         let count = Count(Arc::clone(&dropped));
-        let _ = runtime.spawn(async move {
+        drop(runtime.spawn(async move {
             let _count = count;
             match n % 3 {
                 0 => std::future::pending().await,
@@ -180,7 +187,7 @@ fn the_end_cancels_what_sleeps_what_is_queued_and_what_yields() {
                 },
                 _ => tenter::time::sleep(Duration::from_secs(3_600)).await,
             }
-        });
+        }));
     }
     let report = runtime.shutdown_timeout(Duration::from_secs(60));
     assert_eq!(dropped.load(Ordering::Relaxed), 300);
@@ -194,10 +201,12 @@ fn the_end_names_a_poll_that_is_stuck_and_ends_the_rest() {
     let (entered, wait) = mpsc::channel();
     let (release, released) = mpsc::channel::<()>();
     let stuck = runtime.block_on(async {
-        tenter::task::Builder::new().name("the stuck one").spawn(async move {
-            entered.send(()).expect("somebody waits");
-            let _ = released.recv();
-        })
+        tenter::task::Builder::new()
+            .name("the stuck one")
+            .spawn(async move {
+                entered.send(()).expect("somebody waits");
+                let _ = released.recv();
+            })
     });
     wait.recv().expect("it runs");
     let other = runtime.spawn(async { std::future::pending::<()>().await });
@@ -205,7 +214,10 @@ fn the_end_names_a_poll_that_is_stuck_and_ends_the_rest() {
     assert_eq!(report.stuck_tasks.len(), 1);
     assert_eq!(report.stuck_tasks[0].name.as_deref(), Some("the stuck one"));
     assert_eq!(report.stuck_tasks[0].id, stuck.id());
-    assert!(other.is_finished(), "a sleeping task ends although another poll is stuck");
+    assert!(
+        other.is_finished(),
+        "a sleeping task ends although another poll is stuck"
+    );
     release.send(()).expect("it waits");
 }
 
@@ -282,7 +294,12 @@ fn a_panic_in_a_blocking_section_is_the_tasks() {
     let task = runtime.spawn(async { tenter::block_in_place(|| panic!("in place")) });
     let error = runtime.block_on(task).expect_err("it panicked");
     assert!(error.is_panic());
-    assert_eq!(runtime.block_on(runtime.spawn(async { 1 })).expect("no panic"), 1);
+    assert_eq!(
+        runtime
+            .block_on(runtime.spawn(async { 1 }))
+            .expect("no panic"),
+        1
+    );
 }
 
 #[test]
@@ -306,17 +323,21 @@ fn a_task_with_a_name_is_listed_once() {
     let inner = (asleep(), asleep());
     let from_outside = asleep();
     runtime.block_on(async {
-        let _ = named("from outside").spawn(from_outside);
+        drop(named("from outside").spawn(from_outside));
         let both = tenter::spawn(async move {
-            let _ = named("one").spawn(inner.0);
-            let _ = named("two").spawn(inner.1);
+            drop(named("one").spawn(inner.0));
+            drop(named("two").spawn(inner.1));
             tenter::task::yield_now().await;
         });
         both.await.expect("no panic");
     });
     let report = runtime.shutdown_timeout(Duration::from_secs(60));
     assert_eq!((report.cancelled, dropped.load(Ordering::Relaxed)), (3, 3));
-    let mut names: Vec<_> = report.cancelled_tasks.iter().filter_map(|task| task.name.clone()).collect();
+    let mut names: Vec<_> = report
+        .cancelled_tasks
+        .iter()
+        .filter_map(|task| task.name.clone())
+        .collect();
     names.sort();
     assert_eq!(names.join(", "), "from outside, one, two");
 }

@@ -1,210 +1,29 @@
-//! Faults around the threads of a runtime: threads that the system refuses, ends in odd places, hooks and
-//! wakers that panic on workers, too few workers and too many.
+//! Faults around the threads of a runtime: ends in odd places, hooks and wakers that panic on workers, too
+//! few workers and too many. Threads that the system refuses: `refused.rs`.
 //!
 //! Ends that every flavour shares: `shutdown.rs`; the process as a whole: `faults.rs`.
 
 use std::cell::RefCell;
-use std::collections::HashSet;
 use std::future::{pending, poll_fn};
-use std::io::ErrorKind;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use parking_lot::Mutex;
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tenter::net::TcpListener;
 use tenter::sync::oneshot;
 use tenter::task::yield_now;
 use tenter::{Builder, Handle, Runtime, spawn};
 use tenter_tests::support::hostile::{Act, waker_that_panics_at};
 use tenter_tests::support::{
-    Count, Meeting, OnDrop, Slot, alone, build, ends, foreign_block_on, poll_with,
+    Count, Meeting, OnDrop, Slot, build, ends, foreign_block_on, poll_with,
 };
 
 fn workers(count: usize) -> Builder {
     Builder::multi_thread().workers(count)
-}
-
-/// So large that the limit below has room for none.
-const STACK: usize = 512 << 20;
-
-/// Lets the system refuse threads with stacks of [`STACK`] from now on, or no more.
-fn refuse_threads(refused: bool) {
-    limit_threads(refused.then_some(0));
-}
-
-/// Lets the system refuse threads with such stacks after so many more.
-fn limit_threads(more: Option<u64>) {
-    let mut limit = getrlimit(Resource::As);
-    limit.current = more.map(|more| {
-        let status = std::fs::read_to_string("/proc/self/status").expect("this is Linux");
-        let size = status.lines().find_map(|line| line.strip_prefix("VmSize:"));
-        let kilobytes = size.and_then(|size| size.trim().strip_suffix(" kB"));
-        let kilobytes: u64 = kilobytes
-            .and_then(|size| size.parse().ok())
-            .expect("a number");
-        (kilobytes << 10) + more * STACK as u64 + (STACK as u64 / 2)
-    });
-    let Rlimit { current, maximum } = limit;
-    setrlimit(Resource::As, Rlimit { current, maximum })
-        .expect("it may be lowered, and raised again");
-}
-
-fn threads() -> usize {
-    std::fs::read_dir("/proc/self/task")
-        .expect("this is Linux")
-        .count()
-}
-
-/// tokio #2309, #4398: the refused thread is an error, not a panic, and leaves nothing behind.
-#[test]
-fn tokio_2309_a_refused_first_worker_is_an_error() {
-    if !alone("tokio_2309_a_refused_first_worker_is_an_error") {
-        return;
-    }
-    let before = threads();
-    refuse_threads(true);
-    let refused = workers(2).thread_stack_size(STACK).build();
-    assert!(refused.is_err_and(|error| error.kind() != ErrorKind::InvalidInput));
-    assert_eq!(threads(), before);
-    refuse_threads(false);
-    let runtime = build(workers(2).thread_stack_size(STACK));
-    assert_eq!(runtime.block_on(runtime.spawn(async { 7 })).ok(), Some(7));
-}
-
-/// Goal: a worker whose thread is refused is done without, and started when the system has room again.
-/// Method: the second of two; afterwards tasks that yield are seen on two threads.
-#[test]
-fn a_worker_that_cannot_be_started_is_done_without() {
-    if !alone("a_worker_that_cannot_be_started_is_done_without") {
-        return;
-    }
-    let runtime = build(workers(2).thread_stack_size(STACK));
-    refuse_threads(true);
-    let before = threads();
-    let places = Arc::new(Mutex::new(HashSet::new()));
-    let work = || {
-        let tasks: Vec<_> = (0..100)
-            .map(|_| {
-                let places = Arc::clone(&places);
-                runtime.spawn(async move {
-                    for _ in 0..10 {
-                        yield_now().await;
-                    }
-                    places.lock().insert(thread::current().id());
-                    spawn(async { 1 }).await.expect("no panic")
-                })
-            })
-            .collect();
-        let sum = runtime.block_on(async {
-            let mut sum = 0;
-            for task in tasks {
-                sum += task.await.expect("no panic");
-            }
-            sum
-        });
-        assert_eq!(sum, 100);
-    };
-    work();
-    assert_eq!((threads(), places.lock().len()), (before, 1));
-    refuse_threads(false);
-    let start = Instant::now();
-    while places.lock().len() < 2 {
-        work();
-        assert!(
-            start.elapsed() < Duration::from_secs(60),
-            "it is not tried again"
-        );
-    }
-}
-
-/// Goal: of two workers that are started at the same time one is refused; the numbers of the others stay
-/// right, so that the end waits for each thread once.
-/// Method: the system has room for one more stack, and two threads spawn at the same moment.
-#[test]
-fn one_of_two_workers_that_start_at_once_is_refused() {
-    if !alone("one_of_two_workers_that_start_at_once_is_refused") {
-        return;
-    }
-    for _ in 0..100 {
-        ends("refused", || {
-            let runtime = build(workers(4).thread_stack_size(STACK));
-            let (both, all) = (Meeting::new(2), Meeting::new(2));
-            let occupied = Slot::new();
-            let (release, occupies) = (Slot::<()>::new(), occupied.clone());
-            let held = release.clone();
-            let stuck = runtime.spawn(async move {
-                occupies.put(());
-                held.take();
-            });
-            occupied.take();
-            limit_threads(Some(1));
-            let threads: Vec<_> = (0..2)
-                .map(|_| {
-                    let (handle, both) = (runtime.handle().clone(), Arc::clone(&both));
-                    thread::spawn(move || {
-                        both.meet();
-                        (0..20)
-                            .map(|_| handle.spawn(yield_now()))
-                            .collect::<Vec<_>>()
-                    })
-                })
-                .collect();
-            let tasks: Vec<_> = threads
-                .into_iter()
-                .flat_map(|thread| thread.join().expect("no panic"))
-                .collect();
-            refuse_threads(false);
-            release.put(());
-            runtime.block_on(async {
-                stuck.await.expect("no panic");
-                for task in tasks {
-                    task.await.expect("no panic");
-                }
-            });
-            // With every thread that can be had now.
-            let meet = || {
-                let all = Arc::clone(&all);
-                runtime.spawn(async move { all.meet() })
-            };
-            let meetings = [meet(), meet()];
-            runtime.block_on(async {
-                for meeting in meetings {
-                    meeting.await.expect("no panic");
-                }
-            });
-            assert!(runtime.shutdown_timeout(Duration::MAX).is_clean());
-        });
-    }
-}
-
-/// Goal: the worker that is needed because the only other one is stuck is refused; what waits goes on
-/// when the stuck poll ends.
-#[test]
-fn a_refused_worker_strands_nothing_for_good() {
-    if !alone("a_refused_worker_strands_nothing_for_good") {
-        return;
-    }
-    let runtime = build(workers(2).thread_stack_size(STACK));
-    refuse_threads(true);
-    let (blocked, release) = (Slot::new(), Slot::<()>::new());
-    let stuck = runtime.spawn({
-        let (blocked, release) = (blocked.clone(), release.clone());
-        async move {
-            blocked.put(());
-            release.take();
-            1
-        }
-    });
-    blocked.take();
-    let waits = runtime.spawn(async { 2 });
-    release.put(());
-    assert_eq!(runtime.block_on(waits).ok(), Some(2));
-    assert_eq!(runtime.block_on(stuck).ok(), Some(1));
 }
 
 /// Ends `runtime` as `drop_it` does, and sees to it that its tasks end.
@@ -433,7 +252,7 @@ fn a_waker_that_panics_in_a_batch_keeps_no_other_from_being_woken() {
         assert!(runtime.metrics().unobserved_failures > 0);
 
         // Sockets: the hostile waker waits for the listener, and a task for another one.
-        let (mut quiet, loud) = runtime.block_on(async {
+        let (quiet, loud) = runtime.block_on(async {
             let bind = || TcpListener::bind("127.0.0.1:0");
             let bound = (bind().await, bind().await);
             (bound.0.expect("a free port"), bound.1.expect("a free port"))
@@ -577,13 +396,13 @@ fn tokio_7835_work_from_the_park_hook_of_a_worker_is_slept_over() {
                 for round in 0..50 {
                     let (give, value) = oneshot();
                     if wakes {
-                        armed.put(Box::new(move || drop(give.send(round))));
+                        armed.put(Box::new(move || give.send(round).expect("a task waits")));
                         // Somebody goes to sleep after this, as below.
                         let task = runtime.spawn(value);
                         assert_eq!(runtime.block_on(task).ok(), Some(Ok(round)));
                     } else {
                         armed.put(Box::new(move || {
-                            let task = async move { drop(give.send(round)) };
+                            let task = async move { give.send(round).expect("the test waits") };
                             drop(Handle::current().spawn(task));
                         }));
                         // Somebody goes to sleep after this.

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tenter::task::yield_now;
 use tenter::{Builder, Runtime};
 
-use super::{Meeting, Slot, both, ends};
+use super::{Meeting, both, ends};
 
 /// The workers of the runtimes of a test: how many there are, above how many sleep.
 #[derive(Debug, Default)]
@@ -70,15 +70,14 @@ pub(super) fn start_all(runtime: &Runtime) {
         return;
     }
     let workers = runtime.metrics().workers;
-    let (all, done) = (Meeting::new(workers), Slot::new());
+    let all = Meeting::new(workers);
     for _ in 0..workers {
-        let (all, done) = (Arc::clone(&all), done.clone());
-        drop(runtime.spawn(async move {
-            all.meet();
-            done.put(());
-        }));
+        let all = Arc::clone(&all);
+        drop(runtime.spawn(async move { all.meet() }));
     }
-    done.take();
+    while runtime.metrics().alive_tasks > 0 {
+        std::thread::yield_now();
+    }
 }
 
 /// Whether the tasks of this test run on the very thread that calls: then nothing happens at once.
