@@ -75,7 +75,7 @@ pub(super) fn start_all(runtime: &Runtime) {
         let all = Arc::clone(&all);
         drop(runtime.spawn(async move { all.meet() }));
     }
-    while runtime.metrics().alive_tasks > 0 {
+    while runtime.metrics().completed_tasks < workers as u64 {
         std::thread::yield_now();
     }
 }
