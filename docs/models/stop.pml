@@ -24,7 +24,6 @@
 /* A task's place: the word of state.rs, and the queue that it is in. */
 mtype = { unborn, queued, sleeping, running, ended };
 mtype word[TASKS];
-bool marked[TASKS];        /* to be ended by whoever polls it, or has its place */
 bool woken[TASKS];         /* while it runs */
 byte list_of[TASKS];       /* on whose list it is; N is none */
 bool in_inbox[TASKS];
@@ -39,6 +38,7 @@ byte started;
 byte in_step_3;
 byte threads_born;
 bool token[N];
+bool stays;                /* the first task's poll does, for good */
 
 inline end_task(t) {
   assert(word[t] != ended);
@@ -54,9 +54,8 @@ inline poll(t) {
   atomic {
     assert(word[t] == running);
     if
-    :: marked[t] -> end_task(t)
-    :: !marked[t] && woken[t] -> word[t] = queued; in_queue[t] = true
-    :: !marked[t] && !woken[t] ->
+    :: woken[t] -> word[t] = queued; in_queue[t] = true
+    :: !woken[t] ->
       if
       :: end_task(t)
       :: t == 1 -> word[t] = sleeping; if :: list_of[t] == N -> list_of[t] = me :: else fi
@@ -105,7 +104,6 @@ inline end_sleeping() {
 #ifdef END_WITHOUT_CLAIM
       :: list_of[at] == me && word[at] == queued -> end_task(at)
 #endif
-      :: list_of[at] == me && (word[at] == queued || word[at] == running) -> marked[at] = true
       :: else
       fi;
       at++
@@ -229,8 +227,6 @@ proctype other() {
   }
 }
 
-bool stays;
-
 init {
   byte i;
   atomic {
@@ -262,13 +258,15 @@ init {
   :: timeout -> goto given_up
 #endif
   fi;
-#ifndef LIVENESS
+#if !defined(LIVENESS) && !defined(STAYS)
   timeout;
   assert(word[0] == ended && word[1] == ended && word[2] == ended);
   assert(in_step_3 == 1);
 #endif
+#ifdef STAYS
 given_up:
-  skip
+  assert(returned || stays)
+#endif
 }
 
 #ifdef LIVENESS

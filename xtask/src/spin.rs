@@ -56,7 +56,7 @@ const fn fails(model: &'static str, what: &'static str, defines: &'static str) -
 }
 
 /// The longest first.
-const RUNS: [Run; 16] = [
+const RUNS: [Run; 18] = [
     holds(
         "idle",
         "four workers",
@@ -113,6 +113,12 @@ const RUNS: [Run; 16] = [
         "idle",
         "a claim is forgotten",
         "-DN=2 -DPUSHED=1 -DLEAVE_FORGETS_THE_CLAIM",
+    ),
+    holds("stop", "three workers, a poll that stays", "-DN=3 -DSTAYS"),
+    fails(
+        "stop",
+        "a queued task is ended by who does not hold it",
+        "-DN=2 -DEND_WITHOUT_CLAIM",
     ),
     fails("stop", "the inbox stays open", "-DN=2 -DINBOX_LEFT_OPEN"),
     fails(
