@@ -246,7 +246,7 @@ fn a_mix_that_is_ended_in_the_middle_balances() {
             })
             .collect();
         begun.meet();
-        for _ in 0..random.below(200) {
+        for _ in 0..random.below(30) {
             thread::yield_now();
         }
         runtime.shutdown_timeout(Duration::MAX);
@@ -367,7 +367,7 @@ fn cancellations_race_with_wakes_and_steals() {
                 })
             })
             .collect::<Vec<JoinHandle<std::convert::Infallible>>>();
-        for _ in 0..random.below(100) {
+        for _ in 0..random.below(30) {
             thread::yield_now();
         }
         for task in &tasks {
