@@ -187,7 +187,10 @@ fn tasks_end_once_whatever_happens_to_them() {
             }
         });
         threads.into_iter().for_each(|thread| thread.join());
-        assert_eq!(runtime.metrics().alive_tasks, 0);
+        // A worker counts a task just after its joiner may know that it has ended.
+        while runtime.metrics().alive_tasks > 0 {
+            std::thread::yield_now();
+        }
         drop((runtime, seen));
         handles.lock().clear();
         census.assert_all_dropped();

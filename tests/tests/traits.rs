@@ -103,6 +103,8 @@ table! {
     tenter::NotInRuntime => + + +, +;
     tenter::NestedRuntime => + + +, +;
     tenter::RuntimeMetrics => + + +, +;
+    tenter::WorkerMetrics => + + +, +;
+    tenter::Histogram => + + +, +;
     tenter::ShutdownReport => + + +, +;
     tenter::LeftTask => + + +, +;
 }
