@@ -249,10 +249,13 @@ fn destructors_at_the_end_may_use_each_other() {
     every(|builder| {
         let runtime = build(builder);
         let shared: Arc<Mutex<Vec<JoinHandle<()>>>> = Arc::default();
+        let ended = Count::new();
         runtime.block_on(async {
             for _ in 0..100 {
                 let others = Arc::clone(&shared);
+                let counts = ended.clone();
                 let meddles = OnDrop(move || {
+                    counts.add();
                     for other in others.lock().iter() {
                         other.cancel();
                     }
@@ -273,7 +276,10 @@ fn destructors_at_the_end_may_use_each_other() {
             }
             yield_now().await;
         });
-        assert_eq!(runtime.shutdown_timeout(Duration::MAX).cancelled, 100);
+        let report = runtime.shutdown_timeout(Duration::MAX);
+        // Another worker may end one whom a destructor has cancelled, before it sees the end.
+        assert!(report.cancelled == 100 || (report.cancelled < 100 && !one_thread()));
+        assert_eq!(ended.get(), 100);
         assert!(shared.lock().is_empty());
     });
 }
