@@ -531,11 +531,10 @@ unsafe fn drop_output<F: Future, S: Schedule, O: Ownership>(task: NonNull<Header
     let cell = unsafe { cell::<F, S, O>(task) };
     // SAFETY: the output is the caller's by (b).
     match unsafe { cell.take_output() } {
-        Some(Ok(value)) => {
-            if core::mem::needs_drop::<F::Output>() {
-                guarded(task, UnobservedKind::OutputDrop, || drop(value));
-            }
+        Some(Ok(value)) if core::mem::needs_drop::<F::Output>() => {
+            guarded(task, UnobservedKind::OutputDrop, || drop(value));
         }
+        Some(Ok(_)) => {}
         Some(Err(error)) => {
             if let Some(payload) = error.into_panic_payload() {
                 report(task, UnobservedKind::Panic, payload);

@@ -78,6 +78,8 @@ struct Line {
     leader: Option<Leader>,
     /// The workers from this one on have no thread yet.
     started: u16,
+    /// Those before it that have none either, because the system refused it.
+    refused: Vec<u16>,
     /// How many may have one: more than are to be active, for those that stand in for blocked ones.
     slots: u16,
     /// How many have said that they block.
@@ -157,6 +159,7 @@ impl Idle {
                 guard: None,
                 leader: None,
                 started: 1,
+                refused: Vec::new(),
                 slots: (workers + spares).min(WORKERS_MAX) as u16,
                 blocked: 0,
                 held_back: false,
@@ -321,9 +324,9 @@ impl Idle {
     }
 
     /// The system refused the thread of a worker, which was searching if it was `claimed`.
-    pub fn refused(&self, claimed: bool) {
+    pub fn refused(&self, worker: usize, claimed: bool) {
         let mut line = self.line.lock();
-        line.started -= 1;
+        line.refused.push(worker as u16);
         line.held_back = true;
         if claimed {
             // ORDERING: Relaxed. As in `end_search`; the caller looks for another worker.
@@ -359,8 +362,12 @@ impl Idle {
 }
 
 impl Line {
+    fn with_thread(&self) -> u32 {
+        u32::from(self.started) - self.refused.len() as u32
+    }
+
     fn active(&self) -> u32 {
-        u32::from(self.started) - self.asleep.len() as u32
+        self.with_thread() - self.asleep.len() as u32
     }
 
     fn is_any_active(&self) -> bool {
@@ -372,7 +379,7 @@ impl Line {
         if self.held_back {
             0
         } else {
-            wanted.saturating_sub(u32::from(self.started))
+            wanted.saturating_sub(self.with_thread())
         }
     }
 
@@ -407,9 +414,11 @@ impl Line {
 
     fn start(&mut self, workers: u32) -> Option<Nudge> {
         (self.startable(workers) > 0).then(|| {
-            let worker = usize::from(self.started);
-            self.started += 1;
-            Nudge::Start(worker)
+            let worker = self.refused.pop().unwrap_or_else(|| {
+                self.started += 1;
+                self.started - 1
+            });
+            Nudge::Start(usize::from(worker))
         })
     }
 

@@ -10,7 +10,7 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | [`worker`] | the run loop, and all that happens on the thread of a worker |
+//! | [`worker`], [`steal`] | the run loop, and all that happens on the thread of a worker |
 //! | [`park`], [`idle`], [`watch`], [`lead`] | how workers sleep, who is woken, who guards and who leads the poller |
 //! | [`remote`] | what all threads know of a worker |
 //! | [`deque`], [`lifo`], [`backlog`] | its queues; the inbox is that of the single-threaded scheduler |
@@ -28,6 +28,7 @@ pub mod metrics;
 mod park;
 #[expect(unsafe_code, reason = "reads where a task was spawned")]
 pub mod remote;
+mod steal;
 #[expect(unsafe_code, reason = "ends tasks")]
 pub mod stop;
 pub mod watch;
@@ -310,7 +311,7 @@ impl Scheduler {
         let Err(error) = self.start_worker(shared, worker, claimed) else {
             return false;
         };
-        self.crew.idle.refused(claimed);
+        self.crew.idle.refused(worker, claimed);
         let now = self.crew.remote(0).timers.clock().now();
         // ORDERING: Relaxed. A hint.
         let first = self.refused_at.swap(now.as_nanos(), Ordering::Relaxed) == 0;

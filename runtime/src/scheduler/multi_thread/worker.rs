@@ -30,16 +30,15 @@ use core::cell::{Cell, RefCell};
 use core::time::Duration;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use tenter_sync::shim::{MODELLED, size};
+use tenter_sync::shim::size;
 use tenter_timer::{Instant, Timers};
 
 use super::Scheduler;
 use super::deque::{CAPACITY, Deque, Stealer};
-use super::idle::{Idle, SearchEnded};
+use super::idle::Idle;
 use super::remote::Remote;
-use super::watch::{PERIOD_BUSY, Watch};
+use super::watch::Watch;
 use crate::context::{self, Driving};
-use crate::scheduler::inbox::Chain;
 use crate::scheduler::late::refuse;
 use crate::scheduler::run_queue::RunQueue;
 use crate::scheduler::shared::SchedulerRef;
@@ -57,17 +56,14 @@ const CHECK_EVERY: Duration = Duration::from_micros(size(100, 0) as u64);
 const LIFO_STREAK: u32 = 3;
 
 /// How many tasks are moved at a time: half a deque.
-const BATCH: usize = size(32, 1);
-
-/// How often a searching worker goes round while it sees work that it cannot get hold of.
-const TRIES: usize = size(16, 1);
+pub const BATCH: usize = size(32, 1);
 
 /// How long no thread is started after the system has refused one.
 const START_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 /// What belongs to the thread of a worker alone.
 pub struct Core {
-    deque: Deque,
+    pub(super) deque: Deque,
     streak: Cell<u32>,
     burst: Cell<u32>,
     /// How many tasks of the backlog are run between two checks.
@@ -86,10 +82,10 @@ pub struct Core {
     batched: Cell<usize>,
     /// The task that is run has ended, and now tells who joins it.
     ending: Cell<bool>,
-    searching: Cell<bool>,
+    pub(super) searching: Cell<bool>,
     /// It got up to look for work, and left no guard behind (D1 of `idle.rs`).
-    owes_guard: Cell<bool>,
-    random: Cell<u64>,
+    pub(super) owes_guard: Cell<bool>,
+    pub(super) random: Cell<u64>,
     /// Whose inbox is looked at next.
     next_inbox: Cell<usize>,
     pub watch: RefCell<Watch>,
@@ -258,7 +254,7 @@ impl Worker<'_> {
 
     /// A task with a name is to be found by it before it has run, too. Its place is the caller's.
     #[inline]
-    fn enlist_if_named(&self, task: &Runnable) {
+    pub(super) fn enlist_if_named(&self, task: &Runnable) {
         if task.header().extras().is_some() {
             self.enlist(task.header());
             task.header().state.enlist(self.index);
@@ -314,13 +310,13 @@ impl Worker<'_> {
     }
 
     #[inline]
-    fn push(&self, task: Runnable) {
+    pub(super) fn push(&self, task: Runnable) {
         if let Err(task) = self.core.deque.push(task) {
             self.remote.backlog.push(task);
         }
     }
 
-    fn push_all(&self, tasks: &RunQueue) {
+    pub(super) fn push_all(&self, tasks: &RunQueue) {
         while let Some(task) = tasks.pop() {
             if let Err(task) = self.core.deque.push(task) {
                 let rest = RunQueue::default();
@@ -334,7 +330,7 @@ impl Worker<'_> {
 
     /// Another worker could take something from here.
     #[inline]
-    fn work_is_there(&self) {
+    pub(super) fn work_is_there(&self) {
         self.scheduler.wake_one(self.shared);
     }
 
@@ -363,42 +359,6 @@ impl Worker<'_> {
             self.work_is_there();
         }
         result
-    }
-
-    // ----- what comes from elsewhere ------------------------------------------------------------
-
-    /// Takes everything from an inbox. True: there was something.
-    pub fn take_inbox(&self, of: &Remote) -> bool {
-        if of.inbox.is_empty() {
-            return false;
-        }
-        let count = self.take_chain(of.inbox.take());
-        if count > 1 {
-            self.work_is_there();
-        }
-        count > 0
-    }
-
-    fn take_chain(&self, chain: Chain) -> usize {
-        let tasks = RunQueue::default();
-        let mut fresh = 0;
-        for task in chain {
-            // A task that has never run comes through an inbox only when another thread spawned it.
-            if task.header().state.load().is_fresh() {
-                fresh += 1;
-                self.enlist_if_named(&task);
-            }
-            tasks.push(task);
-        }
-        let count = tasks.len();
-        self.remote.counters.spawned.add(fresh);
-        self.remote.counters.remote_spawned.add(fresh);
-        if self.remote.backlog.is_empty() {
-            self.push_all(&tasks);
-        } else {
-            self.remote.backlog.append(&tasks);
-        }
-        count
     }
 
     /// A busy worker's look at timers, the poller and all that waits (W2).
@@ -435,15 +395,6 @@ impl Worker<'_> {
         self.scheduler.retry_starts(now, START_AGAIN_AFTER);
         if !self.remote.backlog.is_empty() {
             self.turn_of_backlog(driving);
-        }
-    }
-
-    /// Takes what the others cannot get to, if they have been in one poll for long.
-    fn glance_at_others(&self, now: Instant) {
-        let mut watch = self.core.watch.borrow_mut();
-        if watch.is_due(now, PERIOD_BUSY) {
-            let others = self.scheduler.crew.remotes();
-            let _ = watch.look(now, others, |stuck| self.rescue(stuck, now));
         }
     }
 
@@ -488,93 +439,9 @@ impl Worker<'_> {
         }
     }
 
-    /// Looks for work among the others. True: there is some here now.
-    fn search(&self) -> bool {
-        if !self.core.searching.get() {
-            if !self.scheduler.crew.idle.begin_search() {
-                return false;
-            }
-            self.core.searching.set(true);
-        }
-        for _ in 0..TRIES {
-            if self.steal() {
-                self.end_search();
-                return true;
-            }
-            // Others were faster, or are about to put something back: to sleep and to be woken costs more
-            // than to look again.
-            if !self.scheduler.crew.has_stealable() {
-                break;
-            }
-            core::hint::spin_loop();
-        }
-        false
-    }
-
-    /// There is work here: searches no more.
-    pub fn end_search(&self) {
-        if self.core.owes_guard.take() {
-            if let Some(nudge) = self.scheduler.crew.idle.guard() {
-                self.scheduler.nudge(self.shared, nudge);
-            }
-        }
-        if !self.core.searching.take() {
-            return;
-        }
-        let idle = &self.scheduler.crew.idle;
-        if idle.end_search() == SearchEnded::Last && self.scheduler.crew.has_stealable() {
-            self.work_is_there();
-        }
-    }
-
-    /// Whether this worker is counted as searching.
-    pub fn is_searching(&self) -> bool {
-        self.core.searching.get()
-    }
-
-    /// Whether it has to see to a guard before it runs a task.
-    pub fn set_owes_guard(&self, owes: bool) {
-        self.core.owes_guard.set(owes);
-    }
-
     /// It has been claimed, and so is searching; or it is searching no more, as it fell asleep.
     pub fn set_searching(&self, searching: bool) {
         self.core.searching.set(searching);
-    }
-
-    fn steal(&self) -> bool {
-        let crew = &self.scheduler.crew;
-        let first = if MODELLED { self.index } else { self.random() };
-        for victim in crew.remotes_from(first) {
-            if self.take_inbox(victim) {
-                return true;
-            }
-            if core::ptr::eq(victim, self.remote) {
-                continue;
-            }
-            let tasks = RunQueue::default();
-            victim.backlog.steal(BATCH, &tasks);
-            let from_backlog = tasks.len() as u64;
-            self.push_all(&tasks);
-            if from_backlog > 0 || victim.stealer.steal(&self.core.deque) {
-                self.remote.counters.steals.add(1);
-                let stolen = from_backlog.max(self.core.deque.len() as u64);
-                self.remote.counters.stolen.add(stolen);
-                return true;
-            }
-        }
-        false
-    }
-
-    /// A number to begin a round with.
-    fn random(&self) -> usize {
-        // Marsaglia's xorshift, "Xorshift RNGs", 2003.
-        let mut random = self.core.random.get();
-        random ^= random << 13;
-        random ^= random >> 7;
-        random ^= random << 17;
-        self.core.random.set(random);
-        (random >> 32) as usize
     }
 
     /// Calls `body`, which blocks. Nothing waits for it but the task that called: the others run what is
@@ -596,49 +463,5 @@ impl Worker<'_> {
         // Whether there is work now or not: what comes later may be a timer, or a socket.
         self.work_is_there();
         context::undriven(body)
-    }
-
-    /// Takes what a stuck worker alone could run: the task in its LIFO slot, and its due timers.
-    pub fn rescue(&self, stuck: &Remote, now: Instant) {
-        if core::ptr::eq(stuck, self.remote) {
-            return;
-        }
-        if let Some(task) = stuck.lifo.take() {
-            self.remote.counters.rescues.add(1);
-            self.push(task);
-        }
-        if stuck.timers.armed() > 0 {
-            self.batch(|| stuck.timers.fire_due(now));
-        }
-    }
-
-    /// Takes from all queues of a worker, when the runtime ends. True: there was something.
-    pub fn take_everything(&self, of: &Remote) -> bool {
-        let mut found = self.take_inbox(of);
-        if let Some(task) = of.lifo.take() {
-            self.remote.backlog.push(task);
-            found = true;
-        }
-        if core::ptr::eq(of, self.remote) {
-            return found;
-        }
-        let tasks = RunQueue::default();
-        of.backlog.take(usize::MAX, &tasks);
-        found |= !tasks.is_empty();
-        self.remote.backlog.append(&tasks);
-        found | (self.core.deque.is_empty() && of.stealer.steal(&self.core.deque))
-    }
-
-    /// The next task to be ended, when the runtime ends.
-    pub fn next_to_end(&self) -> Option<Runnable> {
-        self.remote
-            .lifo
-            .take()
-            .or_else(|| self.core.deque.pop())
-            .or_else(|| {
-                let tasks = RunQueue::default();
-                self.remote.backlog.take(1, &tasks);
-                tasks.pop()
-            })
     }
 }

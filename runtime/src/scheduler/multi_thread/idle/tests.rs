@@ -96,7 +96,7 @@ fn a_refused_thread_is_not_counted_asleep_until_it_is_tried_again() {
     let Claim::Worker(Nudge::Start(1), None) = idle.claim() else {
         panic!("the second worker has no thread");
     };
-    idle.refused(true);
+    idle.refused(1, true);
     assert_eq!(idle.claim(), Claim::Nobody);
     assert_eq!(idle.searching(), 0);
     idle.retry_starts();
@@ -127,4 +127,16 @@ fn a_spare_stands_in_for_a_blocked_worker_and_sleeps_when_it_is_back() {
     );
     assert_eq!(idle.end_search(), SearchEnded::Last);
     assert_eq!(idle.claim(), Claim::Nobody);
+}
+
+#[test]
+fn of_two_threads_the_one_that_came_is_not_started_again_when_the_other_was_refused() {
+    let idle = Idle::new(3, 0);
+    let both = Claim::Worker(Nudge::Start(1), Some(Nudge::Start(2)));
+    assert_eq!(idle.claim(), both, "one to work, and one to guard");
+    idle.refused(1, true);
+    assert_eq!(idle.line.lock().active(), 2);
+    assert_eq!(idle.claim(), Claim::Nobody);
+    idle.retry_starts();
+    assert_eq!(idle.claim(), Claim::Worker(Nudge::Start(1), None));
 }
