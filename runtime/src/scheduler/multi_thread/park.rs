@@ -23,6 +23,10 @@ use super::lead::Leading;
 use super::watch::PERIOD;
 use super::worker::Worker;
 
+/// How much later than due a timer may be seen by a worker that has just been woken by another one: as much
+/// as the system's own slack.
+const SLACK: Duration = Duration::from_micros(50);
+
 impl Worker<'_> {
     /// Nothing is ready: sleeps until something may be.
     pub fn park(&self) {
@@ -47,6 +51,8 @@ impl Worker<'_> {
         let sleep = idle.park(self.index, self.is_searching(), leading.is_some());
         self.set_searching(false);
         self.set_owes_guard(false);
+        // The first socket may have come before we were counted asleep, and its wake to nobody.
+        self.take_lead(&mut leading);
         // W3.
         let work = self.is_work_unattended() && !planted!("idle.no_recheck");
         if !work {
@@ -71,10 +77,12 @@ impl Worker<'_> {
         }
         loop {
             let deadline = self.remote.timers.begin_park();
-            let left = deadline.map(|deadline| deadline.duration_since(self.now()));
+            let now = self.now();
+            let left = deadline.map(|deadline| deadline.duration_since(now));
             if left == Some(Duration::ZERO) || self.scheduler.stop.is_closing() {
                 return;
             }
+            let left = left.map(|left| self.with_slack(left, now));
             let bounded = sleep == Sleep::Bounded && !MODELLED;
             let timeout = if bounded {
                 Some(left.map_or(PERIOD, |left| left.min(PERIOD)))
@@ -90,6 +98,17 @@ impl Worker<'_> {
             if bounded && !self.look_at_others() {
                 return;
             }
+        }
+    }
+
+    /// Where timers end in quick succession, one sleep is for several of them: each costs a system call,
+    /// and more processor time than what it wakes. A timer that is alone is not kept waiting.
+    fn with_slack(&self, left: Duration, now: Instant) -> Duration {
+        let fired = self.core.fired.get();
+        if fired.is_some_and(|fired| now.duration_since(fired) < SLACK) {
+            left.max(SLACK)
+        } else {
+            left
         }
     }
 
@@ -150,7 +169,10 @@ impl Worker<'_> {
     fn fire_own(&self) {
         if self.remote.timers.armed() > 0 {
             let now = self.now();
-            self.batch(|| self.remote.timers.fire_due(now));
+            let fired = self.batch(|| self.remote.timers.fire_due(now));
+            if fired.is_some_and(|count| count > 0) {
+                self.core.fired.set(Some(now));
+            }
         }
     }
 }

@@ -55,6 +55,9 @@ const CHECK_EVERY: Duration = Duration::from_micros(size(100, 0) as u64);
 /// How often in a row the LIFO slot goes before the deque.
 const LIFO_STREAK: u32 = 3;
 
+/// A share of the backlog that is so small is taken task by task.
+const SHARE_SMALL: u32 = 4;
+
 /// How many tasks are moved at a time: half a deque.
 pub const BATCH: usize = size(32, 1);
 
@@ -70,12 +73,16 @@ pub struct Core {
     share: Cell<u32>,
     /// How many were, since the last one.
     shared: Cell<u32>,
+    /// And before that, since the last check that looked at everything.
+    shared_before: Cell<u32>,
     last_check: Cell<Instant>,
     /// The number of polls at the last check.
     last_polls: Cell<u64>,
     /// A sample of the schedule delay: when it began, and the number of polls that ends it.
     sample: Cell<Option<(Instant, u64)>>,
     awake_since: Cell<Instant>,
+    /// When timers last ended a sleep.
+    pub(super) fired: Cell<Option<Instant>>,
     /// Wakes are collected, and the decision to wake another worker is left to the end.
     batching: Cell<bool>,
     /// What the batch has queued.
@@ -101,10 +108,12 @@ impl Core {
             burst: Cell::new(BURST_MAX),
             share: Cell::new(1),
             shared: Cell::new(0),
+            shared_before: Cell::new(0),
             last_check: Cell::new(timers.clock().now()),
             last_polls: Cell::new(0),
             sample: Cell::new(None),
             awake_since: Cell::new(timers.clock().now()),
+            fired: Cell::new(None),
             batching: Cell::new(false),
             batched: Cell::new(0),
             ending: Cell::new(false),
@@ -188,20 +197,27 @@ impl Worker<'_> {
         if let Some(task) = self.remote.lifo.take() {
             return Some(task);
         }
-        if self.remote.backlog.is_empty() || !self.refill() {
+        self.next_of_backlog()
+    }
+
+    /// The next task of the backlog, unless it has had its share until the next check.
+    fn next_of_backlog(&self) -> Option<Runnable> {
+        if self.remote.backlog.is_empty() {
             return None;
         }
+        if self.core.share.get() <= SHARE_SMALL {
+            // Each takes long: what is woken meanwhile goes before the next one.
+            return self.take_share(1).pop();
+        }
+        self.refill();
         self.core.deque.pop()
     }
 
-    /// Moves some of the backlog to the deque. False: the backlog has had its share until the next check.
-    fn refill(&self) -> bool {
+    /// Moves the share of the backlog to the deque.
+    fn refill(&self) {
         // What does not fit would go to the end of the line, for the second time. Thieves make room only.
         let room = CAPACITY.saturating_sub(self.core.deque.len());
-        let tasks = self.take_share(room);
-        let some = !tasks.is_empty();
-        self.push_all(&tasks);
-        some
+        self.push_all(&self.take_share(room));
     }
 
     /// Takes from the backlog what is left of its share, but no more than `limit`.
@@ -373,9 +389,11 @@ impl Worker<'_> {
         };
         let burst = self.core.burst.get();
         self.core.burst.set(fits(burst, BURST_MAX));
-        let shared = self.core.shared.take();
+        let shared = self.core.shared_before.get() + self.core.shared.take();
+        self.core.shared_before.set(shared);
         if shared > 0 {
-            self.core.share.set(fits(shared, BATCH as u32));
+            let most = 2 * self.core.share.get();
+            self.core.share.set(fits(shared, BATCH as u32).min(most));
         }
         if since < CHECK_EVERY {
             return;
@@ -393,7 +411,7 @@ impl Worker<'_> {
         self.take_inbox(self.scheduler.crew.remote(other));
         self.glance_at_others(now);
         self.scheduler.retry_starts(now, START_AGAIN_AFTER);
-        if !self.remote.backlog.is_empty() {
+        if self.core.shared_before.take() == 0 && !self.remote.backlog.is_empty() {
             self.turn_of_backlog(driving);
         }
     }
