@@ -3,7 +3,8 @@
 use std::io::Read;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -107,9 +108,10 @@ pub fn run_limited(command: &mut Command, limit: Duration) -> Result<Finished, S
         .stderr(Stdio::piped())
         .spawn()
         .map_err(|error| format!("cannot start `{}`: {error}", shown(command)))?;
-    let stdout = collect(child.stdout.take());
-    let stderr = collect(child.stderr.take());
-    let status = wait_limited(&mut child, begin, limit)?;
+    let seen = Arc::new(Seen::default());
+    let stdout = collect(child.stdout.take(), &seen);
+    let stderr = collect(child.stderr.take(), &seen);
+    let status = wait_limited(&mut child, begin, limit, &seen)?;
     let took = begin.elapsed();
     let mut output = stdout.join().unwrap_or_default();
     output += &stderr.join().unwrap_or_default();
@@ -120,12 +122,44 @@ pub fn run_limited(command: &mut Command, limit: Duration) -> Result<Finished, S
     })
 }
 
-fn collect(pipe: Option<impl Read + Send + 'static>) -> thread::JoinHandle<String> {
+/// The most that is kept of what a command writes. A program that goes on writing after that has lost its
+/// way: it is killed, and what it wrote so far decides.
+const OUTPUT_MAX: usize = 4 << 20;
+
+/// What the model checker prints when it has found a deadlock. The process may not come out of it, for the
+/// drop of a whole runtime waits for threads of the model that are stuck: it is given [`GRACE`].
+const FOUND: &[u8] = b"deadlock; threads";
+const GRACE: Duration = Duration::from_secs(1);
+
+/// What the collectors of a command's output have seen.
+#[derive(Debug, Default)]
+struct Seen {
+    too_much: AtomicBool,
+    found: AtomicBool,
+}
+
+fn collect(
+    pipe: Option<impl Read + Send + 'static>,
+    seen: &Arc<Seen>,
+) -> thread::JoinHandle<String> {
+    let seen = Arc::clone(seen);
     thread::spawn(move || {
         let mut bytes = Vec::new();
-        if let Some(mut pipe) = pipe {
-            // A broken pipe only shortens the text; the exit status decides.
-            let _ = pipe.read_to_end(&mut bytes);
+        let mut chunk = vec![0; 1 << 16];
+        let Some(mut pipe) = pipe else {
+            return String::new();
+        };
+        // A broken pipe only shortens the text; the exit status decides.
+        while let Ok(count @ 1..) = pipe.read(&mut chunk) {
+            let looked = bytes.len().saturating_sub(FOUND.len());
+            bytes.extend_from_slice(&chunk[..count]);
+            if bytes[looked..].windows(FOUND.len()).any(|at| at == FOUND) {
+                seen.found.store(true, Ordering::Relaxed);
+            }
+            if bytes.len() > OUTPUT_MAX {
+                seen.too_much.store(true, Ordering::Relaxed);
+                break;
+            }
         }
         String::from_utf8_lossy(&bytes).into_owned()
     })
@@ -135,12 +169,19 @@ fn wait_limited(
     child: &mut Child,
     begin: Instant,
     limit: Duration,
+    seen: &Seen,
 ) -> Result<Option<ExitStatus>, String> {
+    let mut end = begin + limit;
+    let mut found = false;
     loop {
         if let Some(status) = child.try_wait().map_err(|error| error.to_string())? {
             return Ok(Some(status));
         }
-        if begin.elapsed() > limit {
+        if !found && seen.found.load(Ordering::Relaxed) {
+            found = true;
+            end = end.min(Instant::now() + GRACE);
+        }
+        if Instant::now() > end || seen.too_much.load(Ordering::Relaxed) {
             child.kill().map_err(|error| error.to_string())?;
             child.wait().map_err(|error| error.to_string())?;
             return Ok(None);

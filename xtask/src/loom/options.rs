@@ -6,7 +6,7 @@ use std::time::Duration;
 pub const BOUND: u32 = 2;
 
 /// Seconds that one model may take.
-const LIMIT: u64 = 300;
+const LIMIT: u64 = 120;
 
 /// What the command line asks for.
 pub struct Options {

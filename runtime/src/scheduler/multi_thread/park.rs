@@ -23,9 +23,9 @@ use super::lead::Leading;
 use super::watch::PERIOD;
 use super::worker::Worker;
 
-/// How much later than due a timer may be seen by a worker that has just been woken by another one: as much
-/// as the system's own slack.
-const SLACK: Duration = Duration::from_micros(50);
+/// How much later than due a timer may be seen by a worker that has just been woken by another timer: as
+/// often as a busy worker looks at its timers.
+const SLACK: Duration = Duration::from_micros(100);
 
 impl Worker<'_> {
     /// Nothing is ready: sleeps until something may be.
