@@ -4,8 +4,8 @@
 //! runtime has no such primitive the nearest crate of its family stands in, named in its module.
 //! All calls are generic and inlined: the trait costs nothing at run time.
 //!
-//! Each runtime comes in two kinds under one [`PeerId`]: on one thread ([`with_peer!`]) and with two
-//! workers ([`with_workers!`]); a row says which kind it asks. Go takes part as a program of its own
+//! Each runtime comes in two kinds under one [`PeerId`]: on one thread (`with_peer!`) and with two
+//! workers (`with_workers!`); a row says which kind it asks. Go takes part as a program of its own
 //! ([`go`](crate::go)) and is behind no trait.
 
 mod smol;
@@ -23,7 +23,7 @@ pub use self::smol::{Local, Pool, Smol, StaticPool};
 pub use self::tenter::Tenter;
 pub use self::tokio::Tokio;
 
-/// How many workers the runtimes of [`with_workers!`] have.
+/// How many workers the runtimes of `with_workers!` have.
 pub const WORKERS: usize = 2;
 
 /// One runtime.
@@ -254,7 +254,7 @@ macro_rules! with_workers {
     };
 }
 
-/// As [`with_workers!`] with one worker, where the runtime can have one: then what happens depends
+/// As `with_workers!` with one worker, where the runtime can have one: then what happens depends
 /// little on who is faster.
 ///
 /// # Panics

@@ -54,8 +54,8 @@ use crate::task::Runnable;
 
 /// How long the scout naps. In a model the nap is over at once.
 pub const NAP: Duration = Duration::from_micros(size(200, 0) as u64);
-/// A queue of this length is taken from at once: there is no burst to sit out.
-const SHORT: usize = size(4, 0);
+/// A queue shorter than this is taken from at once: there is no burst to sit out.
+const LONG: usize = size(5, 1);
 /// A queue that lasts for more naps than this, at the rate of the last one, is slow.
 const NAPS_MAX: u64 = 4;
 /// While all are held up, threads follow each other as long as no more than this part of the queue moves
@@ -194,7 +194,7 @@ impl State {
 
     /// There is a job that a thread may take, and none is on its way.
     fn call(&mut self) -> Help {
-        let at_once = self.queue.len() <= SHORT || self.busy < self.limits.eager;
+        let at_once = self.queue.len() < LONG || self.busy < self.limits.eager;
         let caller = match self.scout {
             // A scout is as good as awake beside a long queue.
             Some(_) if !at_once => return Help::Nobody,
@@ -326,7 +326,7 @@ impl State {
             return self.rest(number);
         }
         let at_once = warm
-            || self.queue.len() <= SHORT
+            || self.queue.len() < LONG
             || self.busy < self.limits.eager
             || self.scout.is_some();
         if at_once {
@@ -379,7 +379,7 @@ impl State {
         self.set(number, Doing::Coming);
         let moved = self.taken - self.taken_at_nap;
         let left = self.queue.len();
-        if left > SHORT && left as u64 <= moved * NAPS_MAX {
+        if left >= LONG && left as u64 <= moved * NAPS_MAX {
             return self.nap(number);
         }
         let gives_up = planted!("blocking.scout_gives_up");
