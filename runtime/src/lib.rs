@@ -27,7 +27,7 @@
 //!   queue has its turn.
 //! - A task that yields, or is woken during its own poll, goes behind all that are ready, on the same
 //!   worker. As many of these as fit into 100 microseconds get their turn after at most 64 polls, or the
-//!   first poll that ends after 200 microseconds, whatever else is woken.
+//!   first poll that ends after 100 microseconds, whatever else is woken.
 //! - At the same moments a busy worker looks at what other threads woke for it, at its due timers, at
 //!   sockets if no other worker does, and at what other threads woke for one of the other workers.
 //! - A poll that does not end keeps nothing but its own task: as long as another worker has nothing to

@@ -126,6 +126,12 @@ impl Core {
         (core, stealer)
     }
 
+    /// How many polls fit between two checks, if so many took this long; at most twice as many.
+    fn fits(&self, count: u32, took: Duration, max: u32) -> u32 {
+        let fit = CHECK_EVERY.as_nanos() * u128::from(count) / took.as_nanos().max(1);
+        (fit.min(u128::from(2 * count)) as u32).clamp(1, max)
+    }
+
     /// How the thread begins.
     pub fn set_searching(&self, searching: bool) {
         self.searching.set(searching);
@@ -233,13 +239,17 @@ impl Worker<'_> {
         tasks
     }
 
-    /// W2: the share of the backlog goes to the deque, and runs at once where there is no room: tasks that
-    /// wake each other may keep the deque full for ever.
-    fn turn_of_backlog(&self, driving: &Driving<'_>) {
-        self.refill();
+    /// W2: the share of the backlog runs at once. In the deque there may be no room, and tasks that wake each
+    /// other may keep it full for ever.
+    fn turn_of_backlog(&self, driving: &Driving<'_>, began: Instant) {
         while let Some(task) = self.take_share(1).pop() {
             self.run_task(driving, task);
         }
+        let count = self.core.shared.take();
+        let took = self.remote.timers.clock().now().duration_since(began);
+        self.core
+            .share
+            .set(self.core.fits(count, took, BATCH as u32));
     }
 
     #[inline]
@@ -383,21 +393,21 @@ impl Worker<'_> {
         let since = now.duration_since(self.core.last_check.get());
         // What fits between two checks, from the speed of the polls since the last one. What yields is
         // counted by itself: it is what computes for long, between others that do not.
-        let fits = |count: u32, max: u32| {
-            let fit = CHECK_EVERY.as_nanos() * u128::from(count) / since.as_nanos().max(1);
-            (fit.min(u128::from(2 * count)) as u32).clamp(1, max)
-        };
         let burst = self.core.burst.get();
-        self.core.burst.set(fits(burst, BURST_MAX));
+        self.core.burst.set(self.core.fits(burst, since, BURST_MAX));
         let shared = self.core.shared_before.get() + self.core.shared.take();
         self.core.shared_before.set(shared);
         if shared > 0 {
             let most = 2 * self.core.share.get();
-            self.core.share.set(fits(shared, BATCH as u32).min(most));
+            let share = self.core.fits(shared, since, BATCH as u32);
+            self.core.share.set(share.min(most));
         }
         if since < CHECK_EVERY {
             return;
         }
+        // While the deque and the LIFO slot never run empty, the backlog gets no turn but this one.
+        let crowded = !self.core.deque.is_empty() || !self.remote.lifo.is_empty();
+        self.core.shared_before.set(0);
         self.measure(now, since);
         self.core.last_check.set(now);
         if self.remote.timers.armed() > 0 {
@@ -411,8 +421,8 @@ impl Worker<'_> {
         self.take_inbox(self.scheduler.crew.remote(other));
         self.glance_at_others(now);
         self.scheduler.retry_starts(now, START_AGAIN_AFTER);
-        if self.core.shared_before.take() == 0 && !self.remote.backlog.is_empty() {
-            self.turn_of_backlog(driving);
+        if crowded && !self.remote.backlog.is_empty() {
+            self.turn_of_backlog(driving, self.remote.timers.clock().now());
         }
     }
 
