@@ -177,7 +177,9 @@ fn searches() -> Outcome {
 }
 
 fn search(number: usize, run: Run) -> Result<String, String> {
-    let folder = target_dir("spin").join(number.to_string());
+    // Absolute, for the programs are run in there.
+    let folder = std::path::absolute(target_dir("spin").join(number.to_string()))
+        .map_err(|error| error.to_string())?;
     std::fs::create_dir_all(&folder).map_err(|error| error.to_string())?;
     let model: PathBuf = source::root().join(format!("docs/models/{}.pml", run.model));
     let liveness = run.defines.contains("-DLIVENESS");
