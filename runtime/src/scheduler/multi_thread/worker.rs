@@ -407,7 +407,7 @@ impl Worker<'_> {
         }
         // While the deque and the LIFO slot never run empty, the backlog gets no turn but this one.
         let crowded = !self.core.deque.is_empty() || !self.remote.lifo.is_empty();
-        self.core.shared_before.set(0);
+        let starved = self.core.shared_before.take() == 0 && crowded;
         self.measure(now, since);
         self.core.last_check.set(now);
         if self.remote.timers.armed() > 0 {
@@ -421,7 +421,7 @@ impl Worker<'_> {
         self.take_inbox(self.scheduler.crew.remote(other));
         self.glance_at_others(now);
         self.scheduler.retry_starts(now, START_AGAIN_AFTER);
-        if crowded && !self.remote.backlog.is_empty() {
+        if starved && !self.remote.backlog.is_empty() {
             self.turn_of_backlog(driving, self.remote.timers.clock().now());
         }
     }
