@@ -28,7 +28,10 @@ mod ambient;
     reason = "promises that a source keeps its descriptor open while it is registered"
 )]
 mod async_fd;
+mod buffered;
+mod copy;
 mod driver;
+mod duplex;
 mod error;
 mod fallback;
 mod interest;
@@ -47,6 +50,8 @@ mod registration;
 mod shared;
 mod slab;
 mod slot;
+#[cfg(feature = "tokio-io")]
+mod tokio_io;
 mod waiters;
 mod wakes;
 

@@ -12,6 +12,7 @@ use tenter_timer::Clock;
 
 use crate::blocking;
 use crate::hooks::Hooks;
+use crate::metrics::Counters;
 use crate::runtime::Runtime;
 use crate::scheduler::deterministic::Choices;
 use crate::scheduler::multi_thread::idle::WORKERS_MAX;
@@ -349,9 +350,22 @@ impl Config {
         }
     }
 
+    /// Runs a driver. It raises the panics of wakers, after it has woken all others; they are those of foreign
+    /// executors and combinators, not of a task, so they are counted and told, and end nothing.
+    pub fn guarded<R>(&self, counters: &Counters, driver: impl FnOnce() -> R) -> Option<R> {
+        match catch_unwind(AssertUnwindSafe(driver)) {
+            Ok(result) => Some(result),
+            Err(payload) => {
+                counters.unobserved.add_shared(1);
+                self.report_waker(payload);
+                None
+            }
+        }
+    }
+
     /// Tells standard error of a waker that panicked. It belongs to no task, so there is nothing to ask
     /// the program about.
-    pub fn report_waker(&self, payload: Box<dyn Any + Send>) {
+    fn report_waker(&self, payload: Box<dyn Any + Send>) {
         let message = format!(
             "tenter: a waker that waited for a timer or a socket panicked: {}",
             payload_message(&*payload)

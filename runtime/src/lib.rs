@@ -27,7 +27,7 @@
 //!   queue has its turn.
 //! - A task that yields, or is woken during its own poll, goes behind all that are ready, on the same
 //!   worker. As many of these as fit into 100 microseconds get their turn after at most 64 polls, or the
-//!   first poll that ends after 100 microseconds, whatever else is woken.
+//!   first polls that end after 200 microseconds, whatever else is woken.
 //! - At the same moments a busy worker looks at what other threads woke for it, at its due timers, at
 //!   sockets if no other worker does, and at what other threads woke for one of the other workers.
 //! - A poll that does not end keeps nothing but its own task: as long as another worker has nothing to
@@ -48,17 +48,24 @@ pub mod time {
 }
 
 pub mod net {
-    //! Sockets.
+    //! Sockets, and a server's loop around a listener.
+    pub use crate::serve::*;
     #[doc(inline)]
     pub use tenter_io::net::*;
 }
 
 pub mod io {
     //! Reading, writing, and waiting for any file descriptor that can be polled.
+    pub use crate::stdio::*;
     #[doc(inline)]
     pub use tenter_io::*;
 }
 
+#[cfg(feature = "fs")]
+pub mod fs;
+#[cfg(feature = "process")]
+pub mod process;
+#[cfg(feature = "signal")]
 pub mod signal;
 
 pub use crate::builder::{Builder, Flavor};
@@ -94,6 +101,8 @@ mod hooks;
 mod metrics;
 mod runtime;
 mod scheduler;
+mod serve;
+mod stdio;
 
 use core::future::Future;
 use core::panic::Location;

@@ -41,7 +41,7 @@ const WALLS: [Wall; 6] = [
     Wall {
         package: "tenter-io",
         inside: &["tenter-sync", "tenter-timer"],
-        outside: &["futures-io", "polling", "rustix", "socket2"],
+        outside: &["futures-io", "polling", "rustix", "socket2", "tokio"],
     },
     Wall {
         package: "tenter-macros",
@@ -55,6 +55,7 @@ const WALLS: [Wall; 6] = [
             "crossbeam-deque",
             "futures-core",
             "futures-io",
+            "rustix",
             "signal-hook-registry",
         ],
     },

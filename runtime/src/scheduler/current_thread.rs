@@ -32,7 +32,6 @@ use core::panic::Location;
 use core::ptr;
 use core::task::{Context, Poll, Waker};
 use core::time::Duration;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc as StdArc;
 
 use tenter_io as io;
@@ -282,7 +281,9 @@ impl Scheduler {
         if !self.io.is_started() {
             return;
         }
-        let turn = self.guarded(|| core.poller.borrow_mut().turn(timeout));
+        let turn = self
+            .config
+            .guarded(&self.counters, || core.poller.borrow_mut().turn(timeout));
         if let Some(Err(_)) = turn {
             // Every operation on a socket has been given the error; there is nothing to wait for.
             self.counters.poller_failures.add(1);
@@ -291,20 +292,8 @@ impl Scheduler {
 
     /// Wakes whoever waits for a timer that is due.
     pub fn fire_timers(&self, now: Instant) {
-        self.guarded(|| self.timers.fire_due(now));
-    }
-
-    /// Runs a driver. It raises the panics of wakers, after it has woken all others; they are those of
-    /// foreign executors and combinators, not of the main future, so they do not end its `block_on`.
-    fn guarded<R>(&self, driver: impl FnOnce() -> R) -> Option<R> {
-        match catch_unwind(AssertUnwindSafe(driver)) {
-            Ok(result) => Some(result),
-            Err(payload) => {
-                self.counters.unobserved.add_shared(1);
-                self.config.report_waker(payload);
-                None
-            }
-        }
+        self.config
+            .guarded(&self.counters, || self.timers.fire_due(now));
     }
 
     /// Nothing is ready: sleeps until something may be.
@@ -378,8 +367,9 @@ impl Scheduler {
     /// Ends every task and closes everything. Only with the core, and in its context.
     pub fn close_drivers(&self) {
         self.parking.set_poller(None);
-        self.guarded(|| self.io.shutdown());
-        self.guarded(|| self.timers.shutdown());
+        self.config.guarded(&self.counters, || self.io.shutdown());
+        self.config
+            .guarded(&self.counters, || self.timers.shutdown());
     }
 }
 

@@ -319,7 +319,7 @@ impl Scheduler {
         if first {
             self.config.report_line(&format!(
                 "tenter: the system refused the thread of worker {worker}: {error}. The runtime goes on \
-                 with {worker}, and tries again from time to time"
+                 with the workers it has, and tries again from time to time"
             ));
         }
         true
@@ -421,7 +421,6 @@ fn main(shared: &SchedulerRef, index: usize, claimed: bool) {
     drop(worker);
     drop((timers, io));
     context::leave(entered);
-    scheduler.stop.gone();
 }
 
 /// Whether the calling thread is a worker of this scheduler.

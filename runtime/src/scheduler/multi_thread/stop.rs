@@ -55,8 +55,6 @@ pub struct Stop {
 #[derive(Default)]
 struct State {
     live: usize,
-    /// Threads that are past step 3, but still there.
-    leaving: usize,
     ended: bool,
     threads: Vec<JoinHandle<()>>,
     waiting: Vec<StdArc<ThreadParker>>,
@@ -97,13 +95,7 @@ impl Stop {
         let mut state = self.state.lock();
         state.report.merge(part);
         state.live -= 1;
-        state.leaving += 1;
         state.live == 0
-    }
-
-    /// A thread is about to end.
-    pub fn gone(&self) {
-        self.state.lock().leaving -= 1;
     }
 
     fn end(&self, part: ShutdownReport) {
@@ -121,7 +113,7 @@ impl Scheduler {
     pub fn shut_down(&self, shared: &SchedulerRef, timeout: Option<Duration>) -> ShutdownReport {
         {
             let _state = self.stop.state.lock();
-            // ORDERING: Relaxed. Under the lock for `may_start`; workers are interrupted below.
+            // ORDERING: Relaxed. Under the lock for `start`; workers are interrupted below.
             self.stop.closing.store(true, Ordering::Relaxed);
         }
         for remote in self.crew.remotes() {
@@ -186,17 +178,11 @@ impl Scheduler {
     pub fn close_drivers(&self) {
         for remote in self.crew.remotes() {
             remote.parking.set_poller(None);
-            self.guarded(|| remote.timers.shutdown());
+            self.config
+                .guarded(&self.counters, || remote.timers.shutdown());
         }
-        self.guarded(|| self.lead.handle().shutdown());
-    }
-
-    fn guarded(&self, body: impl FnOnce()) {
-        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(body));
-        if let Err(payload) = outcome {
-            self.counters.unobserved.add_shared(1);
-            self.config.report_waker(payload);
-        }
+        self.config
+            .guarded(&self.counters, || self.lead.handle().shutdown());
     }
 }
 

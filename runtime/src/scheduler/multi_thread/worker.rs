@@ -28,7 +28,6 @@
 
 use core::cell::{Cell, RefCell};
 use core::time::Duration;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use tenter_sync::shim::size;
 use tenter_timer::{Instant, Timers};
@@ -55,6 +54,9 @@ const CHECK_EVERY: Duration = Duration::from_micros(size(100, 0) as u64);
 /// How often in a row the LIFO slot goes before the deque.
 const LIFO_STREAK: u32 = 3;
 
+/// How many checks in a row the backlog may go without a turn.
+const UNSERVED_MAX: u32 = 2;
+
 /// A share of the backlog that is so small is taken task by task.
 const SHARE_SMALL: u32 = 4;
 
@@ -75,6 +77,8 @@ pub struct Core {
     shared: Cell<u32>,
     /// And before that, since the last check that looked at everything.
     shared_before: Cell<u32>,
+    /// How many such checks in a row have found that the backlog had no turn.
+    unserved: Cell<u32>,
     last_check: Cell<Instant>,
     /// The number of polls at the last check.
     last_polls: Cell<u64>,
@@ -109,6 +113,7 @@ impl Core {
             share: Cell::new(1),
             shared: Cell::new(0),
             shared_before: Cell::new(0),
+            unserved: Cell::new(0),
             last_check: Cell::new(timers.clock().now()),
             last_polls: Cell::new(0),
             sample: Cell::new(None),
@@ -126,16 +131,16 @@ impl Core {
         (core, stealer)
     }
 
-    /// How many polls fit between two checks, if so many took this long; at most twice as many.
-    fn fits(&self, count: u32, took: Duration, max: u32) -> u32 {
-        let fit = CHECK_EVERY.as_nanos() * u128::from(count) / took.as_nanos().max(1);
-        (fit.min(u128::from(2 * count)) as u32).clamp(1, max)
-    }
-
     /// How the thread begins.
     pub fn set_searching(&self, searching: bool) {
         self.searching.set(searching);
     }
+}
+
+/// How many polls fit between two checks, if so many took this long; at most twice as many.
+fn fits(count: u32, took: Duration, max: u32) -> u32 {
+    let fit = CHECK_EVERY.as_nanos() * u128::from(count) / took.as_nanos().max(1);
+    (fit.min(u128::from(2 * count)) as u32).clamp(1, max)
 }
 
 /// A worker on its thread.
@@ -215,15 +220,9 @@ impl Worker<'_> {
             // Each takes long: what is woken meanwhile goes before the next one.
             return self.take_share(1).pop();
         }
-        self.refill();
+        // It is empty, so there is room.
+        self.push_all(&self.take_share(CAPACITY));
         self.core.deque.pop()
-    }
-
-    /// Moves the share of the backlog to the deque.
-    fn refill(&self) {
-        // What does not fit would go to the end of the line, for the second time. Thieves make room only.
-        let room = CAPACITY.saturating_sub(self.core.deque.len());
-        self.push_all(&self.take_share(room));
     }
 
     /// Takes from the backlog what is left of its share, but no more than `limit`.
@@ -241,15 +240,15 @@ impl Worker<'_> {
 
     /// W2: the share of the backlog runs at once. In the deque there may be no room, and tasks that wake each
     /// other may keep it full for ever.
-    fn turn_of_backlog(&self, driving: &Driving<'_>, began: Instant) {
+    fn turn_of_backlog(&self, driving: &Driving<'_>) {
+        let clock = self.remote.timers.clock();
+        let began = clock.now();
         while let Some(task) = self.take_share(1).pop() {
             self.run_task(driving, task);
         }
         let count = self.core.shared.take();
-        let took = self.remote.timers.clock().now().duration_since(began);
-        self.core
-            .share
-            .set(self.core.fits(count, took, BATCH as u32));
+        let took = clock.now().duration_since(began);
+        self.core.share.set(fits(count, took, BATCH as u32));
     }
 
     #[inline]
@@ -372,14 +371,10 @@ impl Worker<'_> {
     /// of a waker, which is that of a foreign executor or a combinator, is reported.
     pub fn batch<R>(&self, body: impl FnOnce() -> R) -> Option<R> {
         let outer = self.core.batching.replace(true);
-        let result = match catch_unwind(AssertUnwindSafe(body)) {
-            Ok(result) => Some(result),
-            Err(payload) => {
-                self.scheduler.counters.unobserved.add_shared(1);
-                self.scheduler.config.report_waker(payload);
-                None
-            }
-        };
+        let result = self
+            .scheduler
+            .config
+            .guarded(&self.scheduler.counters, body);
         self.core.batching.set(outer);
         if !outer && self.core.batched.replace(0) > 1 {
             self.work_is_there();
@@ -394,20 +389,26 @@ impl Worker<'_> {
         // What fits between two checks, from the speed of the polls since the last one. What yields is
         // counted by itself: it is what computes for long, between others that do not.
         let burst = self.core.burst.get();
-        self.core.burst.set(self.core.fits(burst, since, BURST_MAX));
+        self.core.burst.set(fits(burst, since, BURST_MAX));
         let shared = self.core.shared_before.get() + self.core.shared.take();
         self.core.shared_before.set(shared);
         if shared > 0 {
             let most = 2 * self.core.share.get();
-            let share = self.core.fits(shared, since, BATCH as u32);
+            let share = fits(shared, since, BATCH as u32);
             self.core.share.set(share.min(most));
         }
         if since < CHECK_EVERY {
             return;
         }
-        // While the deque and the LIFO slot never run empty, the backlog gets no turn but this one.
-        let crowded = !self.core.deque.is_empty() || !self.remote.lifo.is_empty();
-        let starved = self.core.shared_before.take() == 0 && crowded;
+        // While the deque and the LIFO slot never run empty, the backlog gets no turn but this one. Twice,
+        // because a worker that has lost its processor for so long has had no time for it.
+        let served = self.core.shared_before.take() > 0 || self.remote.backlog.is_empty();
+        let unserved = if served {
+            0
+        } else {
+            self.core.unserved.get() + 1
+        };
+        self.core.unserved.set(unserved % UNSERVED_MAX);
         self.measure(now, since);
         self.core.last_check.set(now);
         if self.remote.timers.armed() > 0 {
@@ -421,8 +422,8 @@ impl Worker<'_> {
         self.take_inbox(self.scheduler.crew.remote(other));
         self.glance_at_others(now);
         self.scheduler.retry_starts(now, START_AGAIN_AFTER);
-        if starved && !self.remote.backlog.is_empty() {
-            self.turn_of_backlog(driving, self.remote.timers.clock().now());
+        if unserved == UNSERVED_MAX {
+            self.turn_of_backlog(driving);
         }
     }
 

@@ -1,0 +1,1 @@
+//! Buffers in front of readers and writers.

@@ -1,0 +1,1 @@
+//! A stream in memory.

@@ -1,0 +1,1 @@
+//! The traits of `tokio::io` on every stream.
