@@ -10,6 +10,13 @@ use std::time::{Duration, Instant};
 
 use rustix::event::epoll;
 
+pub use self::churn::Churn;
+
+mod churn;
+
+/// More than a response has, so that one that is too long is seen.
+const BUFFER: usize = 32 * 1024;
+
 /// Connections to one server.
 #[derive(Debug)]
 pub struct Load {
@@ -17,6 +24,7 @@ pub struct Load {
     connections: Vec<Connection>,
     request: Vec<u8>,
     response: usize,
+    buffer: Vec<u8>,
 }
 
 /// What came of a number of requests.
@@ -68,6 +76,7 @@ impl Load {
             connections: all,
             request: request.to_vec(),
             response,
+            buffer: vec![0; BUFFER],
         })
     }
 
@@ -94,7 +103,7 @@ impl Load {
             )?;
             for event in &events {
                 let connection = &mut self.connections[event.data.u64() as usize];
-                if connection.receive()? {
+                if connection.receive(&mut self.buffer)? {
                     unanswered -= 1;
                     latencies.push(connection.sent.elapsed().as_nanos() as f64);
                     if unsent > 0 {
@@ -121,9 +130,8 @@ impl Connection {
     }
 
     /// Whether the response is complete.
-    fn receive(&mut self) -> io::Result<bool> {
-        let mut buffer = [0; 1024];
-        match self.stream.read(&mut buffer) {
+    fn receive(&mut self, buffer: &mut [u8]) -> io::Result<bool> {
+        match self.stream.read(buffer) {
             Ok(0) => Err(io::ErrorKind::UnexpectedEof.into()),
             Ok(length) if length <= self.missing => {
                 self.missing -= length;

@@ -150,11 +150,23 @@ pub enum PeerId {
     AsyncExecutor,
     /// Go with `GOMAXPROCS=2`.
     Go,
+    /// No runtime: an echo server on one thread, pinned, around one epoll.
+    Epoll,
 }
 
 impl PeerId {
     /// All of them, in the order of the table.
     pub const ALL: &[Self] = &[
+        Self::Tenter,
+        Self::Tokio,
+        Self::Smol,
+        Self::AsyncExecutor,
+        Self::Go,
+        Self::Epoll,
+    ];
+
+    /// Those that have tasks and channels, with two workers.
+    pub const WITH_TASKS: &[Self] = &[
         Self::Tenter,
         Self::Tokio,
         Self::Smol,
@@ -176,6 +188,7 @@ impl PeerId {
             Self::Smol => "smol",
             Self::AsyncExecutor => "async-executor",
             Self::Go => "go",
+            Self::Epoll => "epoll",
         }
     }
 }
@@ -228,7 +241,7 @@ macro_rules! with_peer {
 ///
 /// # Panics
 ///
-/// For Go, which is a program of its own.
+/// For those that are a program of their own.
 #[macro_export]
 macro_rules! with_workers {
     ($id:expr, $Peer:ident => $body:expr) => {
@@ -249,7 +262,7 @@ macro_rules! with_workers {
                 type $Peer = $crate::peer::Smol<$crate::peer::StaticPool>;
                 $body
             }
-            other @ $crate::peer::PeerId::Go => panic!("{other} is a program of its own"),
+            other => panic!("{other} is a program of its own"),
         }
     };
 }
@@ -259,7 +272,7 @@ macro_rules! with_workers {
 ///
 /// # Panics
 ///
-/// For Go, which is a program of its own.
+/// For those that are a program of their own.
 #[macro_export]
 macro_rules! with_one_worker {
     ($id:expr, $Peer:ident => $body:expr) => {

@@ -3,24 +3,34 @@
 
 use std::convert::Infallible;
 use std::io;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use hyper::service::service_fn;
 use hyper::{Request, Response};
+use socket2::{Domain, Socket, Type};
 
 use crate::operation::connected_pair;
 use crate::operation::workers::{Hog, Hogs};
 use crate::peer::{Peer, PeerId};
 use crate::{child, machine, with_peer, with_workers};
 
+mod raw;
+
+/// The buffers of the echo servers.
+const SMALL: usize = 1024;
+/// See [`SMALL`].
+const LARGE: usize = 16 * 1024;
+
 /// What a child process serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Service {
     /// Sends back what it reads, with a buffer that is larger than a message.
     Echo,
+    /// The same with a buffer of 16 KiB.
+    EchoLarge,
     /// The same beside eight tasks that compute for 100 µs and yield.
     EchoBesideHogs,
     /// HTTP/1 keep-alive, `Hello, World!`.
@@ -30,10 +40,19 @@ pub enum Service {
 }
 
 impl Service {
+    const ALL: [Self; 5] = [
+        Self::Echo,
+        Self::EchoLarge,
+        Self::EchoBesideHogs,
+        Self::Http,
+        Self::Idle,
+    ];
+
     /// Its name on the command line.
     pub fn name(self) -> &'static str {
         match self {
             Self::Echo => "echo",
+            Self::EchoLarge => "echo-large",
             Self::EchoBesideHogs => "echo-beside-hogs",
             Self::Http => "http",
             Self::Idle => "idle",
@@ -42,15 +61,17 @@ impl Service {
 
     /// The service with this name.
     pub fn named(name: &str) -> Option<Self> {
-        [Self::Echo, Self::EchoBesideHogs, Self::Http, Self::Idle]
-            .into_iter()
-            .find(|service| service.name() == name)
+        Self::ALL.into_iter().find(|service| service.name() == name)
     }
 }
 
 /// Runs a service in this process until standard input ends; see [`child`] for the conversation.
 pub fn run(service: Service, peer: PeerId, workers: bool) -> io::Result<()> {
     machine::raise_file_limit();
+    if peer == PeerId::Epoll {
+        machine::pin(machine::BESIDE);
+        return without_a_runtime(service);
+    }
     if workers {
         machine::pin(machine::WORKERS);
         with_workers!(peer, P => offer::<P>(service))
@@ -62,8 +83,9 @@ pub fn run(service: Service, peer: PeerId, workers: bool) -> io::Result<()> {
 
 fn offer<P: Peer>(service: Service) -> io::Result<()> {
     match service {
-        Service::Echo => serve::<P, _>(|| (), echo::<P>),
-        Service::EchoBesideHogs => serve::<P, _>(hogs::<P>, echo::<P>),
+        Service::Echo => serve::<P, _>(|| (), echo::<P, SMALL>),
+        Service::EchoLarge => serve::<P, _>(|| (), echo::<P, LARGE>),
+        Service::EchoBesideHogs => serve::<P, _>(hogs::<P>, echo::<P, SMALL>),
         Service::Http => serve::<P, _>(|| (), P::http),
         Service::Idle => idle::<P>(),
     }
@@ -80,9 +102,7 @@ where
     P: Peer,
     F: Future<Output = ()> + Send + 'static,
 {
-    let socket = TcpListener::bind("127.0.0.1:0")?;
-    socket.set_nonblocking(true)?;
-    child::announce(&socket.local_addr()?.to_string())?;
+    let socket = listen()?;
     P::new().block_on(async {
         beside();
         let listener = P::listener(socket);
@@ -92,10 +112,33 @@ where
     })
 }
 
+/// A socket that listens and does not block, announced.
+fn listen() -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+    socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into())?;
+    // A thousand connect at once.
+    socket.listen(4096)?;
+    socket.set_nonblocking(true)?;
+    let socket = TcpListener::from(socket);
+    child::announce(&socket.local_addr()?.to_string())?;
+    Ok(socket)
+}
+
+fn without_a_runtime(service: Service) -> io::Result<()> {
+    match service {
+        Service::Echo => raw::echo(&listen()?, SMALL),
+        Service::EchoLarge => raw::echo(&listen()?, LARGE),
+        other => Err(io::Error::other(format!(
+            "{} takes a runtime",
+            other.name()
+        ))),
+    }
+}
+
 /// Sends back what it reads until the other side ends. The buffer has room to spare, as in a real
 /// server: a runtime that takes a short read for the last one may do so.
-async fn echo<P: Peer>(mut stream: P::Stream) {
-    let mut buffer = [0; 1024];
+async fn echo<P: Peer, const BUFFER: usize>(mut stream: P::Stream) {
+    let mut buffer = [0; BUFFER];
     while let Ok(length @ 1..) = P::read(&mut stream, &mut buffer).await {
         if P::write(&mut stream, &buffer[..length]).await.is_err() {
             return;
@@ -108,8 +151,8 @@ fn idle<P: Peer>() -> io::Result<()> {
     P::new().block_on(async {
         for _ in 0..500 {
             let (near, far) = connected_pair();
-            P::spawn_detached(echo::<P>(P::stream(near)));
-            P::spawn_detached(echo::<P>(P::stream(far)));
+            P::spawn_detached(echo::<P, SMALL>(P::stream(near)));
+            P::spawn_detached(echo::<P, SMALL>(P::stream(far)));
         }
         for _ in 0..1_000 {
             P::spawn_detached(P::sleep(Duration::from_secs(3_600)));

@@ -300,7 +300,7 @@ mod tests {
 
     /// Every peer that is no program of its own.
     fn peers() -> impl Iterator<Item = PeerId> {
-        PeerId::ALL
+        PeerId::WITH_TASKS
             .iter()
             .copied()
             .filter(|&peer| peer != PeerId::Go)

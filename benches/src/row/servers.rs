@@ -4,7 +4,7 @@ use std::io;
 
 use super::{Figure, How, Measure, Rounds, Row, Unit};
 use crate::child::Child;
-use crate::load::{HTTP_REQUEST, Load, http_length};
+use crate::load::{Answered, Churn, HTTP_REQUEST, Load, http_length};
 use crate::measure::{Sample, each};
 use crate::peer::PeerId;
 use crate::server::Service;
@@ -20,31 +20,76 @@ pub(super) const SERVED: &[Figure] = &[
 /// System calls while nothing happens.
 pub(super) const IDLE: &[Figure] = &[Figure::of("calls", Unit::Count)];
 
+/// Who echoes on one thread.
+const ECHO: &[PeerId] = &[PeerId::Tenter, PeerId::Tokio, PeerId::Smol, PeerId::Epoll];
+
+/// A row of a server, which has the load beside it.
+macro_rules! served {
+    ($name:literal, $question:literal, $peers:expr, $served:expr, $service:ident, $load:expr) => {
+        Row {
+            name: $name,
+            question: $question,
+            figures: SERVED,
+            rounds: Rounds::Each,
+            peers: $peers,
+            how: How::Here(|peer| {
+                const LOAD: Requests = $load;
+                $served(Service::$service, peer).load(&LOAD)
+            }),
+        }
+    };
+}
+pub(super) use served;
+
 pub(super) const ROWS: &[Row] = &[
-    Row {
-        name: "echo_64",
-        question: "TCP echo of 64 bytes over 64 connections",
-        figures: SERVED,
-        rounds: Rounds::Each,
-        peers: PeerId::ON_ONE_THREAD,
-        how: How::Here(|peer| echo(peer, &const { Requests::echo(64, 60_000) })),
-    },
-    Row {
-        name: "echo_1",
-        question: "TCP echo of 64 bytes over one connection",
-        figures: SERVED,
-        rounds: Rounds::Each,
-        peers: PeerId::ON_ONE_THREAD,
-        how: How::Here(|peer| echo(peer, &const { Requests::echo(1, 8_000) })),
-    },
-    Row {
-        name: "http_hello",
-        question: "HTTP hello by hyper over 64 keep-alive connections",
-        figures: SERVED,
-        rounds: Rounds::Each,
-        peers: PeerId::ON_ONE_THREAD,
-        how: How::Here(http),
-    },
+    served!(
+        "echo_64",
+        "TCP echo of 64 bytes over 64 connections",
+        ECHO,
+        Served::on_a_thread,
+        Echo,
+        Requests::echo(64, 60_000)
+    ),
+    served!(
+        "echo_1",
+        "TCP echo of 64 bytes over one connection",
+        ECHO,
+        Served::on_a_thread,
+        Echo,
+        Requests::echo(1, 8_000)
+    ),
+    served!(
+        "echo_1000",
+        "TCP echo of 64 bytes over 1 000 connections",
+        ECHO,
+        Served::on_a_thread,
+        Echo,
+        Requests::echo(1_000, 40_000)
+    ),
+    served!(
+        "echo_16k",
+        "TCP echo of 16 KiB over 64 connections",
+        ECHO,
+        Served::on_a_thread,
+        EchoLarge,
+        Requests::large(64, 20_000)
+    ),
+    served!(
+        "connect_close",
+        "connect, one byte each way, close, 16 at a time",
+        ECHO,
+        Served::on_a_thread,
+        Echo,
+        Requests::churn(16, 8_000)
+    ),
+    served!(
+        "http_hello",
+        "HTTP hello by hyper over 64 keep-alive connections",
+        PeerId::ON_ONE_THREAD,
+        Served::on_a_thread,
+        Http,
+        Requests::http(64, 40_000)
+    ),
     Row {
         name: "idle",
         question: "system calls in 10 s with 1 000 silent sockets and 1 000 timers an hour away",
@@ -59,15 +104,6 @@ pub(super) const ROWS: &[Row] = &[
     },
 ];
 
-fn echo(peer: PeerId, load: &'static Requests) -> io::Result<Measure> {
-    Served::on_a_thread(Service::Echo, peer).load(load)
-}
-
-fn http(peer: PeerId) -> io::Result<Measure> {
-    const LOAD: Requests = Requests::http(40_000);
-    Served::on_a_thread(Service::Http, peer).load(&LOAD)
-}
-
 /// A service, who gives it, and what is asked about it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Served {
@@ -79,7 +115,7 @@ pub(super) struct Served {
 
 impl Served {
     /// On one thread on one processor, the load on the other.
-    fn on_a_thread(service: Service, peer: PeerId) -> Self {
+    pub(super) fn on_a_thread(service: Service, peer: PeerId) -> Self {
         Self {
             service,
             peer,
@@ -119,8 +155,8 @@ pub(super) struct Requests {
     /// How many a round.
     pub(super) number: u64,
     pub(super) request: &'static [u8],
-    /// The length of a response of which this much is known.
-    pub(super) length: fn(&[u8]) -> Option<usize>,
+    /// The length of a response of which this much is known; `None`: each has its own connection.
+    pub(super) length: Option<fn(&[u8]) -> Option<usize>>,
 }
 
 impl Requests {
@@ -130,16 +166,63 @@ impl Requests {
             connections,
             number,
             request: &[7; 64],
-            length: |_| Some(64),
+            length: Some(|_| Some(64)),
         }
     }
 
-    pub(super) const fn http(number: u64) -> Self {
+    /// Messages of 16 KiB.
+    pub(super) const fn large(connections: usize, number: u64) -> Self {
         Self {
-            connections: 64,
+            connections,
+            number,
+            request: &[7; 16 * 1024],
+            length: Some(|_| Some(16 * 1024)),
+        }
+    }
+
+    pub(super) const fn http(connections: usize, number: u64) -> Self {
+        Self {
+            connections,
             number,
             request: HTTP_REQUEST,
-            length: http_length,
+            length: Some(http_length),
+        }
+    }
+
+    /// A byte over a connection of its own.
+    pub(super) const fn churn(connections: usize, number: u64) -> Self {
+        Self {
+            connections,
+            number,
+            request: &[7],
+            length: None,
+        }
+    }
+
+    fn connect(&self, server: &str) -> io::Result<Traffic> {
+        Ok(match self.length {
+            Some(length) => Traffic::Kept(Load::connect(
+                server,
+                self.connections,
+                self.request,
+                length,
+            )?),
+            None => Traffic::Churn(Churn::new(server, self.connections)?),
+        })
+    }
+}
+
+/// A load that is connected.
+enum Traffic {
+    Kept(Load),
+    Churn(Churn),
+}
+
+impl Traffic {
+    fn run(&mut self, requests: u64) -> io::Result<Answered> {
+        match self {
+            Traffic::Kept(load) => load.run(requests),
+            Traffic::Churn(churn) => churn.run(requests),
         }
     }
 }
@@ -149,7 +232,7 @@ struct Loaded {
     served: Served,
     requests: u64,
     server: Child,
-    load: Load,
+    load: Traffic,
 }
 
 impl Loaded {
@@ -162,12 +245,7 @@ impl Loaded {
             machine::BESIDE
         };
         let server = Child::start_on(beside, command)?;
-        let load = Load::connect(
-            server.first_line(),
-            requests.connections,
-            requests.request,
-            requests.length,
-        )?;
+        let load = requests.connect(server.first_line())?;
         let mut loaded = Self {
             served,
             requests: requests.number,

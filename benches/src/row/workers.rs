@@ -21,7 +21,7 @@ pub(super) const ROWS: [&[Row]; 6] = [
 ];
 
 /// Where nothing but tasks and channels is asked for, everybody takes part.
-const ALL: &[PeerId] = PeerId::ALL;
+const ALL: &[PeerId] = PeerId::WITH_TASKS;
 /// Without Go.
 const SPAWN: &[PeerId] = &[
     PeerId::Tenter,

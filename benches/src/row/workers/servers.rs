@@ -2,10 +2,11 @@
 
 use std::io;
 
+use super::super::servers::SERVED;
 use super::{Figure, How, Measure, RUNTIMES, RUNTIMES_AND_GO, Rounds, Row, Unit};
 use crate::check;
 use crate::peer::PeerId;
-use crate::row::servers::{IDLE, Requests, SERVED, Served};
+use crate::row::servers::{IDLE, Requests, Served, served};
 use crate::server::Service;
 
 pub(in crate::row) const ROWS: &[Row] = &[
@@ -21,22 +22,62 @@ pub(in crate::row) const ROWS: &[Row] = &[
         peers: RUNTIMES_AND_GO,
         how: How::Here(hogs_echo),
     },
-    Row {
-        name: "mt_echo_64",
-        question: "TCP echo of 64 bytes over 64 connections",
-        figures: SERVED,
-        rounds: Rounds::Each,
-        peers: RUNTIMES_AND_GO,
-        how: How::Here(echo),
-    },
-    Row {
-        name: "mt_http_hello",
-        question: "HTTP hello by hyper over 64 keep-alive connections",
-        figures: SERVED,
-        rounds: Rounds::Each,
-        peers: RUNTIMES,
-        how: How::Here(http),
-    },
+    served!(
+        "mt_echo_1",
+        "TCP echo of 64 bytes over one connection",
+        RUNTIMES_AND_GO,
+        Served::by_workers,
+        Echo,
+        Requests::echo(1, 8_000)
+    ),
+    served!(
+        "mt_echo_64",
+        "TCP echo of 64 bytes over 64 connections",
+        RUNTIMES_AND_GO,
+        Served::by_workers,
+        Echo,
+        Requests::echo(64, 40_000)
+    ),
+    served!(
+        "mt_echo_1000",
+        "TCP echo of 64 bytes over 1 000 connections",
+        RUNTIMES_AND_GO,
+        Served::by_workers,
+        Echo,
+        Requests::echo(1_000, 40_000)
+    ),
+    served!(
+        "mt_echo_16k",
+        "TCP echo of 16 KiB over 64 connections",
+        RUNTIMES,
+        Served::by_workers,
+        EchoLarge,
+        Requests::large(64, 20_000)
+    ),
+    served!(
+        "mt_connect_close",
+        "connect, one byte each way, close, 16 at a time",
+        RUNTIMES_AND_GO,
+        Served::by_workers,
+        Echo,
+        Requests::churn(16, 8_000)
+    ),
+    served!(
+        "mt_http_hello",
+        "HTTP hello by hyper over 64 keep-alive connections",
+        RUNTIMES,
+        Served::by_workers,
+        Http,
+        Requests::http(64, 30_000)
+    ),
+    served!(
+        "mt_http_512",
+        "HTTP hello by hyper over 512 keep-alive connections",
+        RUNTIMES,
+        Served::by_workers,
+        Http,
+        Requests::http(512, 30_000)
+    ),
     Row {
         name: "mt_idle",
         question: "system calls in 10 s with 1 000 silent sockets and 1 000 timers an hour away",
@@ -50,16 +91,6 @@ pub(in crate::row) const ROWS: &[Row] = &[
         }),
     },
 ];
-
-fn echo(peer: PeerId) -> io::Result<Measure> {
-    const LOAD: Requests = Requests::echo(64, 40_000);
-    Served::by_workers(Service::Echo, peer).load(&LOAD)
-}
-
-fn http(peer: PeerId) -> io::Result<Measure> {
-    const LOAD: Requests = Requests::http(30_000);
-    Served::by_workers(Service::Http, peer).load(&LOAD)
-}
 
 fn hogs_echo(peer: PeerId) -> io::Result<Measure> {
     const LOAD: Requests = Requests::echo(4, 4_000);
