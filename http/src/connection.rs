@@ -1,10 +1,10 @@
 //! One connection, as a task.
 //!
 //! It ends when the peer closes it, when it fails, when the server drains and the request in hand
-//! is answered, or at the latest when the server drops what is left. Only its own place tells the
-//! server that it is gone.
+//! is answered, or at the latest when the server cancels what is left.
 
 use std::future::{Future, poll_fn};
+use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -15,10 +15,9 @@ use http_body::Body;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::service::TowerToHyperService;
-use tenter::net::TcpStream;
+use tenter::net::{Connection, TcpStream};
 use tower_service::Service;
 
-use crate::gate::{Gate, Place};
 use crate::peer::{AddPeer, Peer};
 use crate::{BoxError, TenterIo, TenterTimer};
 
@@ -26,9 +25,7 @@ use crate::{BoxError, TenterIo, TenterTimer};
 pub(crate) type OnError = Arc<dyn Fn(Peer, &hyper::Error) + Send + Sync>;
 
 /// What all connections of a server have in common.
-#[derive(Clone)]
 pub(crate) struct Settings {
-    pub(crate) gate: Arc<Gate>,
     pub(crate) header_read_timeout: Duration,
     pub(crate) half_close: bool,
     pub(crate) on_error: Option<OnError>,
@@ -36,11 +33,9 @@ pub(crate) struct Settings {
 
 /// Serves one connection to its end.
 pub(crate) async fn run<S, B>(
-    stream: TcpStream,
-    peer: Peer,
+    accepted: Connection<TcpStream, SocketAddr>,
     service: S,
-    settings: Settings,
-    place: Place,
+    settings: Arc<Settings>,
 ) where
     S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + 'static,
     S::Future: Send,
@@ -49,25 +44,24 @@ pub(crate) async fn run<S, B>(
     B::Data: Send,
     B::Error: Into<BoxError>,
 {
-    // Declared first, so dropped last: a free place means that nothing of the connection is left.
-    let _place = place;
+    let closing = accepted.closing();
+    let peer = Peer(accepted.peer);
     let service = TowerToHyperService::new(AddPeer { service, peer });
     let connection = http1::Builder::new()
         .timer(TenterTimer::new())
         .header_read_timeout(settings.header_read_timeout)
         .half_close(settings.half_close)
-        .serve_connection(TenterIo::new(stream), service)
+        .serve_connection(TenterIo::new(accepted.stream), service)
         .with_upgrades();
     let mut connection = pin!(connection);
-    let gate = &settings.gate;
-    let result = match unless(connection.as_mut(), pin!(gate.draining())).await {
-        Some(result) => Some(result),
+    let result = match unless(connection.as_mut(), pin!(closing.requested())).await {
+        Some(result) => result,
         None => {
             connection.as_mut().graceful_shutdown();
-            unless(connection, pin!(gate.dropping())).await
+            connection.await
         }
     };
-    if let (Some(Err(error)), Some(on_error)) = (result, settings.on_error) {
+    if let (Err(error), Some(on_error)) = (result, &settings.on_error) {
         on_error(peer, &error);
     }
 }

@@ -25,9 +25,8 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `serve` | the server: accepts, watches for the end, drains |
+//! | `serve` | the server, on the accept loop of `tenter::net` |
 //! | `connection` | one connection, as a task |
-//! | `gate` | how the server tells its connections to finish, and learns that they have |
 //! | `peer` | the peer's address on every request |
 //! | `executor`, `timer`, `stream` | hyper's traits for tenter's types |
 #![deny(unsafe_code)]
@@ -40,7 +39,6 @@ pub use crate::timer::{TenterSleep, TenterTimer};
 
 mod connection;
 mod executor;
-mod gate;
 mod peer;
 mod serve;
 #[expect(

@@ -1,13 +1,10 @@
 //! [`serve()`]: a tower service on a listener.
 //!
-//! ```text
-//!  accepting ──signal──► draining ──all gone──────────────► report
-//!      │                    └──timeout──► dropping ──gone──► report
-//!      └── the listener itself fails ──► dropping ──gone──► error
-//! ```
+//! The accept loop, its limit, its drain and its end are those of [`tenter::net::Server`]; what is
+//! here makes each connection speak HTTP.
 //!
-//! 1. A failing accept ends nothing: the listener waits a little and goes on (a process that is
-//!    out of file descriptors serves the connections that it has).
+//! 1. A failing accept ends nothing (a process that is out of file descriptors serves the
+//!    connections that it has).
 //! 2. No connection outlives the server: whichever way the future ends, also by being dropped, its
 //!    connections finish or are dropped.
 //! 3. Every connection has a limit on the time it may take to send a head, so that a client that
@@ -18,6 +15,7 @@
 use std::fmt;
 use std::future::{Future, IntoFuture, Pending, pending, poll_fn};
 use std::io;
+use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -26,33 +24,14 @@ use std::time::Duration;
 use http::{Request, Response};
 use http_body::Body;
 use hyper::body::Incoming;
-use tenter::net::TcpListener;
-use tenter::sync::Semaphore;
-use tenter::time::{sleep, timeout};
+use tenter::net::{self, Connection, ServeOptions, Server, TcpListener, TcpStream};
 use tower_service::Service;
 
 use crate::connection::{self, OnError, Settings};
-use crate::gate::Gate;
 use crate::{BoxError, Peer};
 
 /// Long enough for an ordinary head over a bad line, short enough that slow clients do not pile up.
 const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// What service managers wait between asking a process to end and killing it is 30 s or more.
-const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// How long dropped connections may take to be gone. They need one poll; more means a thread is
-/// stuck in user code, and the report must not wait for that.
-const DROP_GRACE: Duration = Duration::from_secs(1);
-
-/// How long to wait after an accept failed for a reason that nobody foresaw.
-const UNFORESEEN_PAUSE: Duration = Duration::from_millis(100);
-
-/// How many of those in a row mean that the listener is no longer one.
-const UNFORESEEN_MAX: u32 = 20;
-
-/// More than any system has sockets.
-const CONNECTIONS_UNLIMITED: usize = Semaphore::MAX_PERMITS;
 
 /// Serves HTTP/1.1 on `listener` with a tower service: an axum `Router`, or anything that takes
 /// `Request<Incoming>`.
@@ -89,9 +68,8 @@ pub fn serve<S>(listener: TcpListener, service: S) -> Serve<S> {
         listener,
         service,
         signal: pending(),
+        options: ServeOptions::new(),
         header_read_timeout: HEADER_READ_TIMEOUT,
-        drain_timeout: DRAIN_TIMEOUT,
-        connections_max: CONNECTIONS_UNLIMITED,
         nodelay: true,
         half_close: true,
         on_error: None,
@@ -104,9 +82,8 @@ pub struct Serve<S, F = Pending<()>> {
     listener: TcpListener,
     service: S,
     signal: F,
+    options: ServeOptions,
     header_read_timeout: Duration,
-    drain_timeout: Duration,
-    connections_max: usize,
     nodelay: bool,
     half_close: bool,
     on_error: Option<OnError>,
@@ -123,9 +100,8 @@ impl<S, F> Serve<S, F> {
             listener: self.listener,
             service: self.service,
             signal,
+            options: self.options,
             header_read_timeout: self.header_read_timeout,
-            drain_timeout: self.drain_timeout,
-            connections_max: self.connections_max,
             nodelay: self.nodelay,
             half_close: self.half_close,
             on_error: self.on_error,
@@ -135,7 +111,7 @@ impl<S, F> Serve<S, F> {
     /// How long a graceful shutdown waits for requests in hand; then the connections that are left
     /// are dropped, and the report counts them. Default: 30 s. `Duration::MAX` waits for ever.
     pub fn drain_timeout(mut self, limit: Duration) -> Self {
-        self.drain_timeout = limit;
+        self.options = self.options.drain_timeout(limit);
         self
     }
 
@@ -155,11 +131,7 @@ impl<S, F> Serve<S, F> {
     /// If `count` is 0, which would serve nobody.
     #[track_caller]
     pub fn max_connections(mut self, count: usize) -> Self {
-        assert!(
-            count > 0,
-            "max_connections(0) would serve nobody: allow at least one"
-        );
-        self.connections_max = count.min(CONNECTIONS_UNLIMITED);
+        self.options = self.options.max_connections(count);
         self
     }
 
@@ -194,8 +166,7 @@ impl<S, F> fmt::Debug for Serve<S, F> {
         f.debug_struct("Serve")
             .field("listener", &self.listener)
             .field("header_read_timeout", &self.header_read_timeout)
-            .field("drain_timeout", &self.drain_timeout)
-            .field("connections_max", &self.connections_max)
+            .field("options", &self.options)
             .finish_non_exhaustive()
     }
 }
@@ -273,12 +244,15 @@ impl fmt::Display for ServeReport {
     }
 }
 
-/// Drops the connections of a server whose future is dropped (invariant 2).
-struct DropAll(Arc<Gate>);
-
-impl Drop for DropAll {
-    fn drop(&mut self) {
-        self.0.drop_all();
+impl From<net::ServeReport> for ServeReport {
+    fn from(report: net::ServeReport) -> ServeReport {
+        let count = |count| usize::try_from(count).unwrap_or(usize::MAX);
+        ServeReport {
+            accepted: report.accepted,
+            accept_errors: report.accept_errors,
+            drained: count(report.drained),
+            dropped: count(report.cancelled).saturating_add(report.stuck),
+        }
     }
 }
 
@@ -297,94 +271,29 @@ where
         listener,
         service,
         signal,
-        drain_timeout,
         nodelay,
+        options,
         ..
     } = serve;
-    let settings = Settings {
-        gate: Arc::new(Gate::new(serve.connections_max)),
+    let settings = Arc::new(Settings {
         header_read_timeout: serve.header_read_timeout,
         half_close: serve.half_close,
         on_error: serve.on_error,
-    };
-    let _guard = DropAll(Arc::clone(&settings.gate));
-    let mut report = ServeReport::default();
-    let mut signal = pin!(signal);
-    let mut unforeseen = 0;
-    loop {
-        let Some(place) = until(signal.as_mut(), settings.gate.place()).await else {
-            break;
-        };
-        let Some(accepted) = until(signal.as_mut(), listener.accept()).await else {
-            break;
-        };
-        let (stream, address) = match accepted {
-            Ok(connection) => connection,
-            Err(error) => {
-                report.accept_errors += 1;
-                let pause = after_failure(error, &mut unforeseen)?;
-                match until(signal.as_mut(), sleep(pause)).await {
-                    Some(()) => continue,
-                    None => break,
-                }
-            }
-        };
-        unforeseen = 0;
-        report.accepted += 1;
+    });
+    let handler = move |connection: Connection<TcpStream, SocketAddr>| {
         // A peer that has already reset the connection makes this fail; serving it shows that.
-        let _ = stream.set_nodelay(nodelay);
-        let service = service.clone();
-        let (peer, settings) = (Peer(address), settings.clone());
-        drop(tenter::spawn(connection::run(
-            stream, peer, service, settings, place,
-        )));
-    }
-    // From here on clients are refused; those in the backlog learn it now.
-    drop(listener);
-    drain(&settings.gate, drain_timeout, &mut report).await;
-    Ok(report)
-}
-
-/// How long to wait after a failed accept, or the error if there is no point in going on.
-fn after_failure(error: io::Error, unforeseen: &mut u32) -> io::Result<Duration> {
-    let explained = error
-        .get_ref()
-        .is_some_and(|inner| inner.source().is_some());
-    if explained {
-        // No room for another connection: the listener says so, and the next accept pauses.
-        return Ok(Duration::ZERO);
-    }
-    *unforeseen += 1;
-    // Without an error of the system it is the driver that has failed or was shut down.
-    if error.raw_os_error().is_some() && *unforeseen < UNFORESEEN_MAX {
-        return Ok(UNFORESEEN_PAUSE);
-    }
-    Err(error)
-}
-
-/// Lets the connections finish, and drops those that have not when the time is over.
-async fn drain(gate: &Gate, limit: Duration, report: &mut ServeReport) {
-    let live = gate.live();
-    gate.drain();
-    if timeout(limit, gate.empty()).await.is_err() {
-        report.dropped = gate.live();
-        gate.drop_all();
-        // If the time runs out here, a connection's thread is stuck in user code; it is counted.
-        let _ = timeout(DROP_GRACE, gate.empty()).await;
-    }
-    report.drained = live.saturating_sub(report.dropped);
-}
-
-/// What `work` returns, or `None` if `signal` comes first. The signal goes first: under a flood of
-/// clients there is always work.
-async fn until<T>(
-    mut signal: Pin<&mut impl Future<Output = ()>>,
-    work: impl Future<Output = T>,
-) -> Option<T> {
-    let mut work = pin!(work);
-    poll_fn(|cx: &mut Context<'_>| match signal.as_mut().poll(cx) {
-        Poll::Ready(()) => Poll::Ready(None),
-        Poll::Pending => work.as_mut().poll(cx).map(Some),
-    })
-    .await
+        let _ = connection.stream.set_nodelay(nodelay);
+        connection::run(connection, service.clone(), Arc::clone(&settings))
+    };
+    let mut server = Server::new(listener, handler, options);
+    let handle = server.handle();
+    let mut signal = pin!(signal);
+    // The signal goes first: under a flood of clients there is always work.
+    let report = poll_fn(|cx: &mut Context<'_>| {
+        if !handle.is_closing() && signal.as_mut().poll(cx).is_ready() {
+            handle.close();
+        }
+        Pin::new(&mut server).poll(cx)
+    });
+    Ok(report.await?.into())
 }

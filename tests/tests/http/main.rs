@@ -472,7 +472,7 @@ fn the_futures_of_the_server_are_send() {
     tenter::run(async {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let server = serve(listener, hello());
-        assert!(format!("{server:?}").contains("connections_max"));
+        assert!(format!("{server:?}").contains("max_connections"));
         send(&server);
         let mut future = server.into_future();
         send(&future);

@@ -1,0 +1,82 @@
+//! What a handler is given: [`Connection`].
+
+use core::fmt;
+use std::sync::Arc;
+
+use super::shared::Shared;
+
+/// A connection that was accepted, as the handler of a server gets it.
+///
+/// # Examples
+///
+/// ```
+/// # use tenter::net::{Connection, TcpStream};
+/// # use std::net::SocketAddr;
+/// async fn handle(connection: Connection<TcpStream, SocketAddr>) {
+///     let Connection { stream, peer, .. } = connection;
+///     println!("{peer} has connected");
+///     drop(stream);
+/// }
+/// # drop(handle);
+/// ```
+#[non_exhaustive]
+pub struct Connection<S, A> {
+    /// The stream.
+    pub stream: S,
+    /// The address at its other end.
+    pub peer: A,
+    closing: Closing,
+}
+
+impl<S, A> Connection<S, A> {
+    pub(super) fn new(stream: S, peer: A, server: Arc<Shared>) -> Connection<S, A> {
+        Connection {
+            stream,
+            peer,
+            closing: Closing(server),
+        }
+    }
+
+    /// Tells when the server wants the connection to finish.
+    pub fn closing(&self) -> Closing {
+        self.closing.clone()
+    }
+}
+
+impl<S: fmt::Debug, A: fmt::Debug> fmt::Debug for Connection<S, A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection")
+            .field("stream", &self.stream)
+            .field("peer", &self.peer)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Tells a connection that its server is closing, so that it can say goodbye before the drain
+/// timeout is over. Made by [`Connection::closing`].
+#[derive(Clone)]
+pub struct Closing(Arc<Shared>);
+
+impl Closing {
+    /// Waits until the server is asked to close, or has ended.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future has no effect.
+    pub async fn requested(&self) {
+        self.0.closing.wait().await;
+    }
+
+    /// Whether the server was asked to close, or has ended.
+    pub fn is_requested(&self) -> bool {
+        self.0.closing.is_open()
+    }
+}
+
+impl fmt::Debug for Closing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Closing")
+            .field("is_requested", &self.is_requested())
+            .finish()
+    }
+}
