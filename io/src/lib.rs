@@ -65,6 +65,8 @@ mod selector;
 #[path = "selector_script.rs"]
 mod selector;
 #[cfg(not(tenter_loom))]
+mod holders;
+#[cfg(not(tenter_loom))]
 mod selector_portable;
 
 /// What the models in `loom-tests` explore.

@@ -178,8 +178,8 @@ fn leave(shared: &Shared, key: Key) {
 impl Drop for Registration {
     fn drop(&mut self) {
         // I1, I2. An error means that the descriptor was closed underneath: the poller forgot it
-        // then.
-        let _ = self.selector.delete(self.fd);
+        // then, and the number may be another source's.
+        let _ = self.selector.delete(self.fd, self.key);
         leave(&self.shared, self.key);
     }
 }

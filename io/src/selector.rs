@@ -27,15 +27,18 @@ use std::os::fd::{BorrowedFd, RawFd};
 use std::time::Duration;
 
 use polling::{Event, PollMode, Poller};
+use rustix::io::Errno;
 
+use crate::holders::Holders;
 use crate::interest::Directions;
 use crate::selector_portable::Portable;
 use crate::slab::Key;
 
-#[cfg(target_os = "linux")]
+// The flag is that of `polling` for its own tests: it waits by `poll` then, and has no descriptor.
+#[cfg(all(target_os = "linux", not(polling_test_poll_backend)))]
 #[path = "selector_direct.rs"]
 mod direct;
-#[cfg(not(target_os = "linux"))]
+#[cfg(any(not(target_os = "linux"), polling_test_poll_backend))]
 #[path = "selector_indirect.rs"]
 mod direct;
 
@@ -59,6 +62,7 @@ pub struct Selector {
     mode: PollMode,
     /// `None`: `polling` waits.
     direct: Option<Direct>,
+    holders: Holders,
 }
 
 /// The events of one wait, and what the waiting thread keeps from one wait to the next.
@@ -89,6 +93,7 @@ impl Selector {
             poller,
             mode,
             direct,
+            holders: Holders::new(),
         })
     }
 
@@ -113,6 +118,7 @@ impl Selector {
         // registration is dropped, which deletes it here first. Otherwise a poller that keeps its
         // own list would poll a number that belongs to something else by then.
         unsafe { self.poller.add_with_mode(fd, event, self.mode) }?;
+        self.holders.taken(fd, key);
         let Some(direct) = &self.direct else {
             return Ok(());
         };
@@ -120,7 +126,7 @@ impl Selector {
         let borrowed = unsafe { BorrowedFd::borrow_raw(fd) };
         direct
             .tell_ends(&self.poller, borrowed, key)
-            .inspect_err(|_| drop(self.delete(fd)))
+            .inspect_err(|_| drop(self.delete(fd, key)))
     }
 
     /// Asks for one report of `directions`.
@@ -132,6 +138,9 @@ impl Selector {
         let readable = !(directions & Directions::READ).is_empty();
         let writable = !(directions & Directions::WRITE).is_empty();
         let event = Event::new(key.bits(), readable, writable);
+        if !self.holders.is_held(fd, key) {
+            return Err(Errno::BADF.into());
+        }
         // SAFETY: the registration exists, because its slot's generation was compared under the
         // slot's lock; so its owner still keeps the descriptor open. Otherwise this would arm
         // another file.
@@ -143,8 +152,11 @@ impl Selector {
     ///
     /// # Errors
     ///
-    /// It was not registered, or was closed.
-    pub fn delete(&self, fd: RawFd) -> io::Result<()> {
+    /// It was not registered, or was closed underneath; the number may be another source's by now.
+    pub fn delete(&self, fd: RawFd, key: Key) -> io::Result<()> {
+        if !self.holders.released(fd, key) {
+            return Err(Errno::BADF.into());
+        }
         // SAFETY: called from the drop of the registration, whose owner keeps the descriptor open
         // until that has returned. Otherwise this would take another file from the poller.
         let fd = unsafe { BorrowedFd::borrow_raw(fd) };

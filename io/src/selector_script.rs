@@ -104,7 +104,7 @@ impl Selector {
     }
 
     /// Ends a registration. Events that are queued already still come.
-    pub fn delete(&self, fd: RawFd) -> io::Result<()> {
+    pub fn delete(&self, fd: RawFd, _key: Key) -> io::Result<()> {
         self.state.lock().source(fd).key = None;
         Ok(())
     }

@@ -18,22 +18,12 @@ use std::time::Duration;
 
 use tenter::task::yield_now;
 use tenter::{Builder, Runtime, spawn};
+mod descriptors;
+mod poller;
+mod system;
+
+use system::{every_flavour, flavours, own};
 use tenter_tests::support::{Slot, alone, alone_with, build, forget, poll_once, thread};
-
-/// How many entries a directory under /proc/self has.
-fn own(directory: &str) -> usize {
-    let entries = std::fs::read_dir(format!("/proc/self/{directory}"));
-    entries.expect("this is Linux").count()
-}
-
-fn flavours() -> [Builder; 2] {
-    [Builder::current_thread(), Builder::deterministic(7)]
-}
-
-fn every_flavour() -> impl Iterator<Item = Builder> {
-    let many = [1, 2].map(|workers| Builder::multi_thread().workers(workers));
-    flavours().into_iter().chain(many)
-}
 
 /// Goal: making and using a runtime without sockets starts no thread and opens no descriptor, so the
 /// system has nothing to refuse; ending it leaves nothing behind.
