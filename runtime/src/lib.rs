@@ -99,6 +99,7 @@ mod handle;
 mod histogram;
 mod hooks;
 mod metrics;
+mod offload;
 mod runtime;
 mod scheduler;
 mod serve;
