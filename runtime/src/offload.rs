@@ -37,9 +37,6 @@ use crate::context;
 use crate::task::cell::Extras;
 use crate::task::{CancelKind, JoinError, JoinHandle};
 
-#[cfg_attr(
-    not(feature = "fs"),
-)]
 pub mod behind;
 pub mod explained;
 

@@ -1,10 +1,7 @@
 //! What a job has read and the program has not taken yet.
 
 use core::mem;
-use std::io;
-
-use rustix::buffer::spare_capacity;
-use rustix::io::{Errno, read};
+use std::io::{self, Read};
 
 use super::opened::Opened;
 
@@ -18,8 +15,10 @@ const WANT_MAX: usize = 1024 * 1024;
 /// Bytes read ahead; behind them perhaps the end, or an error.
 #[derive(Debug)]
 pub struct Data {
+    /// Room that stays initialised; what was read is in `taken..filled`.
     bytes: Vec<u8>,
     taken: usize,
+    filled: usize,
     /// The file ended here; to be told once, for it may have grown since.
     end: bool,
     error: Option<io::Error>,
@@ -32,6 +31,7 @@ impl Default for Data {
         Self {
             bytes: Vec::new(),
             taken: 0,
+            filled: 0,
             end: false,
             error: None,
             room: ROOM_MIN,
@@ -42,12 +42,12 @@ impl Default for Data {
 impl Data {
     /// How many bytes are left.
     pub fn left(&self) -> usize {
-        self.bytes.len() - self.taken
+        self.filled - self.taken
     }
 
     /// Those bytes.
     pub fn rest(&self) -> &[u8] {
-        &self.bytes[self.taken..]
+        &self.bytes[self.taken..self.filled]
     }
 
     /// Moves as many of them as fit.
@@ -60,7 +60,7 @@ impl Data {
 
     /// So many of them were taken. More than there are is a slip of the caller, and harmless.
     pub fn consume(&mut self, count: usize) {
-        self.taken = self.bytes.len().min(self.taken + count);
+        self.taken = self.filled.min(self.taken.saturating_add(count));
     }
 
     /// Whether the end comes now.
@@ -80,8 +80,8 @@ impl Data {
 
     /// The position has moved elsewhere.
     pub fn forget(&mut self) {
-        self.bytes.clear();
         self.taken = 0;
+        self.filled = 0;
         self.end = false;
         self.error = None;
         self.room = ROOM_MIN;
@@ -96,33 +96,34 @@ impl Data {
         } else {
             want
         };
-        self.bytes.clear();
         self.taken = 0;
-        self.bytes.reserve_exact(room);
-        self.error = self.fill(opened, room).err();
+        self.filled = 0;
+        if self.bytes.len() < room {
+            self.bytes = vec![0; room];
+        }
         // What was read before an error comes before it.
-        if self.bytes.len() >= self.room {
+        self.error = self.fill(opened, room).err();
+        if self.filled >= self.room {
             self.room = (self.room * 4).min(ROOM_MAX);
         }
     }
 
     /// Reads once; from an ordinary file, where that cannot wait, up to `room` bytes or the end.
     fn fill(&mut self, opened: &Opened, room: usize) -> io::Result<()> {
-        loop {
-            let free = room - self.bytes.len();
-            if free == 0 {
-                return Ok(());
-            }
-            match read(&opened.file, spare_capacity(&mut self.bytes)) {
-                Err(Errno::INTR) => {}
-                Err(error) => return Err(opened.failed("read", error.into())),
+        while self.filled < room {
+            match (&opened.file).read(&mut self.bytes[self.filled..room]) {
                 Ok(0) => {
                     self.end = true;
-                    return Ok(());
+                    break;
                 }
-                Ok(count) if count >= free || !opened.is_ordinary => return Ok(()),
-                Ok(_) => {}
+                Ok(count) => self.filled += count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(opened.failed("read", error)),
+            }
+            if !opened.is_ordinary {
+                break;
             }
         }
+        Ok(())
     }
 }
