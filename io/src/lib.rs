@@ -13,11 +13,22 @@ pub use futures_io::{AsyncBufRead, AsyncRead, AsyncSeek, AsyncWrite};
 
 pub use crate::ambient::EnterGuard;
 pub use crate::async_fd::{Async, ReadWith, Readable, Writable, WriteWith};
+pub use crate::buffered::{BufReader, BufStream, BufWriter};
+pub use crate::copy::{copy, copy_bidirectional, copy_buf};
 pub use crate::driver::{Driver, Handle};
-pub use crate::ext::{AsyncReadExt, AsyncWriteExt};
+pub use crate::duplex::{DuplexStream, duplex};
+pub use crate::ext::cursor::Cursor;
+pub use crate::ext::ends::{empty, repeat, sink};
+pub use crate::ext::join::join;
+pub use crate::ext::{
+    AsyncBufReadExt, AsyncPeek, AsyncReadExt, AsyncSeekExt, AsyncWriteExt, Lines, Split,
+};
 pub use crate::interest::Interest;
 #[doc(hidden)]
 pub use crate::selector::Backend;
+pub use crate::split::{ReadHalf, WriteHalf, split};
+#[cfg(feature = "tokio-io")]
+pub use crate::tokio_io::Compat;
 
 pub mod ext;
 pub mod net;
@@ -50,7 +61,12 @@ mod registration;
 mod shared;
 mod slab;
 mod slot;
+mod split;
 #[cfg(feature = "tokio-io")]
+#[expect(
+    unsafe_code,
+    reason = "tells tokio how much of its buffer a stream of ours has initialised"
+)]
 mod tokio_io;
 mod waiters;
 mod wakes;

@@ -49,3 +49,14 @@ pub const ACCEPT_PAUSE_MAX: Duration = Duration::from_millis(500);
 pub const READ_TO_END_ROOM_MIN: usize = 1024;
 /// Room that `read_to_end` offers to one read, at most.
 pub const READ_TO_END_ROOM_MAX: usize = 64 * 1024;
+
+/// Longest record (a line, say) before its separator, unless the caller says otherwise.
+pub const RECORD_LIMIT: usize = 1024 * 1024;
+
+/// Buffer of a `BufReader` or `BufWriter`, unless the caller says otherwise.
+pub const BUFFER_CAPACITY: usize = 8 * 1024;
+
+/// First and largest buffer of a copy: it doubles when a read fills it.
+pub const COPY_BUFFER_MIN: usize = 8 * 1024;
+/// See [`COPY_BUFFER_MIN`].
+pub const COPY_BUFFER_MAX: usize = 64 * 1024;

@@ -2,14 +2,17 @@
 //!
 //! Tests: `io/tests/ext.rs`, `io/tests/cancel.rs`.
 
-use std::fmt;
-use std::io;
+use std::io::{self, IoSliceMut};
 use std::pin::Pin;
+use std::str;
 use std::task::{Context, Poll, ready};
 
 use futures_io::AsyncRead;
 
-use crate::error;
+use crate::ext::chain::Chain;
+use crate::ext::error::{IncompleteRead, NotUtf8, checked};
+use crate::ext::opaque_debug;
+use crate::ext::take::Take;
 use crate::limits::{READ_TO_END_ROOM_MAX, READ_TO_END_ROOM_MIN};
 
 /// What one does with a reader. Implemented for every [`AsyncRead`].
@@ -38,8 +41,8 @@ pub trait AsyncReadExt: AsyncRead {
     ///
     /// # Errors
     ///
-    /// [`UnexpectedEof`](io::ErrorKind::UnexpectedEof) if the stream ends before; else those of the
-    /// reader.
+    /// [`IncompleteRead`] if the stream ends before: the front of `buffer` holds what was read. Else
+    /// those of the reader.
     ///
     /// # Cancel safety
     ///
@@ -77,6 +80,67 @@ pub trait AsyncReadExt: AsyncRead {
             buffer,
         }
     }
+
+    /// Appends everything up to the end to `text`. Returns how many bytes that was.
+    ///
+    /// # Errors
+    ///
+    /// What was read is not UTF-8 ([`NotUtf8`]): what stands before the bad bytes is in `text`, the
+    /// others in the error. Else those of the reader; what was read before is in `text`.
+    ///
+    /// # Cancel safety
+    ///
+    /// When the future is dropped before it is ready, the whole characters that were read are in
+    /// `text`. A character of which only a part has come is lost.
+    fn read_to_string<'a>(&'a mut self, text: &'a mut String) -> ReadToString<'a, Self>
+    where
+        Self: Unpin,
+    {
+        ReadToString {
+            reader: self,
+            text,
+            bytes: Vec::new(),
+            room: READ_TO_END_ROOM_MIN,
+        }
+    }
+
+    /// As [`read`](Self::read), into several buffers, in one call where the reader can do that.
+    ///
+    /// # Errors
+    ///
+    /// Those of the reader.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing has been read when the future is dropped before it is ready.
+    fn read_vectored<'a, 'b>(
+        &'a mut self,
+        buffers: &'a mut [IoSliceMut<'b>],
+    ) -> ReadVectored<'a, 'b, Self>
+    where
+        Self: Unpin,
+    {
+        ReadVectored {
+            reader: self,
+            buffers,
+        }
+    }
+
+    /// A reader that ends after `limit` bytes of this one.
+    fn take(self, limit: u64) -> Take<Self>
+    where
+        Self: Sized,
+    {
+        Take::new(self, limit)
+    }
+
+    /// A reader that goes on with `next` where this one ends.
+    fn chain<R: AsyncRead>(self, next: R) -> Chain<Self, R>
+    where
+        Self: Sized,
+    {
+        Chain::new(self, next)
+    }
 }
 
 impl<R: AsyncRead + ?Sized> AsyncReadExt for R {}
@@ -112,18 +176,16 @@ impl<R: AsyncRead + Unpin + ?Sized> Future for ReadExact<'_, R> {
         let this = &mut *self;
         while this.filled < this.buffer.len() {
             let rest = &mut this.buffer[this.filled..];
+            let room = rest.len();
             match ready!(Pin::new(&mut *this.reader).poll_read(cx, rest)) {
                 Ok(0) => {
-                    return Poll::Ready(Err(error::plain(
-                        io::ErrorKind::UnexpectedEof,
-                        format!(
-                            "the stream ended after {} of {} bytes",
-                            this.filled,
-                            this.buffer.len()
-                        ),
-                    )));
+                    let incomplete = IncompleteRead {
+                        read: this.filled,
+                        expected: Some(this.buffer.len()),
+                    };
+                    return Poll::Ready(Err(incomplete.into()));
                 }
-                Ok(count) => this.filled += count,
+                Ok(count) => this.filled += checked(count, room)?,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Poll::Ready(Err(error)),
             }
@@ -146,23 +208,33 @@ impl<R: AsyncRead + Unpin + ?Sized> Future for ReadToEnd<'_, R> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        // However this poll ends, also by a panic of the reader, the buffer holds only what was
-        // read.
-        let mut tail = Tail::new(this.buffer);
-        loop {
-            let rest = tail.offer(this.room);
-            let offered = rest.len();
-            match ready!(Pin::new(&mut *this.reader).poll_read(cx, rest)) {
-                Ok(0) => return Poll::Ready(Ok(tail.filled - this.start)),
-                Ok(count) => {
-                    tail.filled += count;
-                    if count == offered {
-                        this.room = (this.room * 2).min(READ_TO_END_ROOM_MAX);
-                    }
+        ready!(poll_to_end(this.reader, cx, this.buffer, &mut this.room))?;
+        Poll::Ready(Ok(this.buffer.len() - this.start))
+    }
+}
+
+/// Appends everything up to the end to `buffer`, offering `room` bytes at first.
+fn poll_to_end<R: AsyncRead + Unpin + ?Sized>(
+    reader: &mut R,
+    cx: &mut Context<'_>,
+    buffer: &mut Vec<u8>,
+    room: &mut usize,
+) -> Poll<io::Result<()>> {
+    // However this poll ends, also by a panic of the reader, the buffer holds only what was read.
+    let mut tail = Tail::new(buffer);
+    loop {
+        let rest = tail.offer(*room);
+        let offered = rest.len();
+        match ready!(Pin::new(&mut *reader).poll_read(cx, rest)) {
+            Ok(0) => return Poll::Ready(Ok(())),
+            Ok(count) => {
+                tail.filled += checked(count, offered)?;
+                if count == offered {
+                    *room = (*room * 2).min(READ_TO_END_ROOM_MAX);
                 }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Poll::Ready(Err(error)),
             }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Poll::Ready(Err(error)),
         }
     }
 }
@@ -201,16 +273,75 @@ impl Drop for Tail<'_> {
     }
 }
 
-macro_rules! debug {
-    ($name:ident) => {
-        impl<R: ?Sized> fmt::Debug for $name<'_, R> {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.debug_struct(stringify!($name)).finish_non_exhaustive()
-            }
-        }
-    };
+/// The future of [`AsyncReadExt::read_vectored`].
+#[must_use = "futures do nothing unless awaited"]
+pub struct ReadVectored<'a, 'b, R: ?Sized> {
+    reader: &'a mut R,
+    buffers: &'a mut [IoSliceMut<'b>],
 }
 
-debug!(Read);
-debug!(ReadExact);
-debug!(ReadToEnd);
+impl<R: AsyncRead + Unpin + ?Sized> Future for ReadVectored<'_, '_, R> {
+    type Output = io::Result<usize>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        Pin::new(&mut *this.reader).poll_read_vectored(cx, this.buffers)
+    }
+}
+
+/// The future of [`AsyncReadExt::read_to_string`].
+#[must_use = "futures do nothing unless awaited"]
+pub struct ReadToString<'a, R: ?Sized> {
+    reader: &'a mut R,
+    text: &'a mut String,
+    /// What was read and is not in `text` yet.
+    bytes: Vec<u8>,
+    room: usize,
+}
+
+impl<R: ?Sized> ReadToString<'_, R> {
+    /// Moves whole characters over to the text.
+    fn hand_over(&mut self) -> Result<usize, NotUtf8> {
+        let valid = match str::from_utf8(&self.bytes) {
+            Ok(text) => text.len(),
+            Err(error) => error.valid_up_to(),
+        };
+        let bad = self.bytes.split_off(valid);
+        let count = self.bytes.len();
+        self.text
+            .push_str(str::from_utf8(&self.bytes).unwrap_or_default());
+        self.bytes.clear();
+        if bad.is_empty() {
+            return Ok(count);
+        }
+        Err(NotUtf8 { bytes: bad, valid })
+    }
+}
+
+impl<R: AsyncRead + Unpin + ?Sized> Future for ReadToString<'_, R> {
+    type Output = io::Result<usize>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        ready!(poll_to_end(
+            this.reader,
+            cx,
+            &mut this.bytes,
+            &mut this.room
+        ))?;
+        Poll::Ready(this.hand_over().map_err(io::Error::from))
+    }
+}
+
+impl<R: ?Sized> Drop for ReadToString<'_, R> {
+    fn drop(&mut self) {
+        // A drop has nobody to tell of bytes that are no text; the docs say so.
+        let _ = self.hand_over();
+    }
+}
+
+opaque_debug!([R: ?Sized] Read<'_, R>);
+opaque_debug!([R: ?Sized] ReadExact<'_, R>);
+opaque_debug!([R: ?Sized] ReadToEnd<'_, R>);
+opaque_debug!([R: ?Sized] ReadVectored<'_, '_, R>);
+opaque_debug!([R: ?Sized] ReadToString<'_, R>);

@@ -1,1 +1,0 @@
-//! From a reader to a writer.
