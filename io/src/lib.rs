@@ -81,6 +81,15 @@ mod selector;
 #[path = "selector_script.rs"]
 mod selector;
 #[cfg(not(tenter_loom))]
+#[cfg_attr(
+    target_os = "linux",
+    expect(
+        unsafe_code,
+        reason = "maps a page that the kernel wipes in a forked process"
+    )
+)]
+mod fork;
+#[cfg(not(tenter_loom))]
 mod holders;
 #[cfg(not(tenter_loom))]
 mod selector_portable;

@@ -29,6 +29,8 @@ use std::time::Duration;
 use polling::{Event, PollMode, Poller};
 use rustix::io::Errno;
 
+use crate::error;
+use crate::fork::Process;
 use crate::holders::Holders;
 use crate::interest::Directions;
 use crate::selector_portable::Portable;
@@ -63,6 +65,7 @@ pub struct Selector {
     /// `None`: `polling` waits.
     direct: Option<Direct>,
     holders: Holders,
+    process: Process,
 }
 
 /// The events of one wait, and what the waiting thread keeps from one wait to the next.
@@ -94,6 +97,7 @@ impl Selector {
             mode,
             direct,
             holders: Holders::new(),
+            process: Process::current(),
         })
     }
 
@@ -107,8 +111,10 @@ impl Selector {
     ///
     /// # Errors
     ///
-    /// Those of the operating system. The descriptor is not registered under this key then.
+    /// Those of the operating system, and that of a forked process. The descriptor is not
+    /// registered under this key then.
     pub fn add(&self, fd: RawFd, key: Key) -> io::Result<()> {
+        self.check_process()?;
         let event = if self.reports_each_wait_once() {
             Event::none(key.bits())
         } else {
@@ -138,6 +144,7 @@ impl Selector {
         let readable = !(directions & Directions::READ).is_empty();
         let writable = !(directions & Directions::WRITE).is_empty();
         let event = Event::new(key.bits(), readable, writable);
+        self.check_process()?;
         if !self.holders.is_held(fd, key) {
             return Err(Errno::BADF.into());
         }
@@ -154,6 +161,7 @@ impl Selector {
     ///
     /// It was not registered, or was closed underneath; the number may be another source's by now.
     pub fn delete(&self, fd: RawFd, key: Key) -> io::Result<()> {
+        self.check_process()?;
         if !self.holders.released(fd, key) {
             return Err(Errno::BADF.into());
         }
@@ -168,8 +176,9 @@ impl Selector {
     ///
     /// # Errors
     ///
-    /// The poller is broken.
+    /// The poller is broken, or another process's.
     pub fn wait(&self, harvest: &mut Harvest, timeout: Option<Duration>) -> io::Result<()> {
+        self.check_process()?;
         match &self.direct {
             Some(direct) => direct.wait(&self.poller, &mut harvest.direct, timeout),
             None => harvest.portable.wait(&self.poller, timeout),
@@ -178,11 +187,28 @@ impl Selector {
 
     /// Ends the current wait, or else the next.
     pub fn kick(&self) {
+        if !self.process.is_current() {
+            return;
+        }
         // A poller that cannot be kicked is broken; the waiting thread finds that out by itself.
         let _ = match &self.direct {
             Some(direct) => direct.kick(),
             None => self.poller.notify(),
         };
+    }
+
+    /// A copy of the process that opened the poller must not speak to it: see `fork.rs`.
+    ///
+    /// # Errors
+    ///
+    /// This process is such a copy.
+    #[inline]
+    fn check_process(&self) -> io::Result<()> {
+        if self.process.is_current() {
+            Ok(())
+        } else {
+            Err(error::forked())
+        }
     }
 }
 

@@ -27,7 +27,10 @@ async fn serve(listener: TcpListener, errors: Arc<AtomicUsize>) {
         match listener.accept().await {
             Ok((stream, _)) => drop(spawn(echo(stream))),
             Err(error) => {
-                assert_says(&error.to_string(), &["cannot accept", "ulimit -n", "next try"]);
+                assert_says(
+                    &error.to_string(),
+                    &["cannot accept", "ulimit -n", "next try"],
+                );
                 errors.fetch_add(1, Ordering::AcqRel);
             }
         }

@@ -19,6 +19,7 @@ use std::time::Duration;
 use tenter::task::yield_now;
 use tenter::{Builder, Runtime, spawn};
 mod descriptors;
+mod fork;
 mod poller;
 mod system;
 

@@ -87,7 +87,10 @@ fn everybody_is_told(
             TcpListener::bind("127.0.0.1:0").await.map(drop),
         ] {
             let text = told.expect_err("nobody waits for events any more");
-            assert_says(&text.to_string(), &["I/O driver", "has failed", "new runtime"]);
+            assert_says(
+                &text.to_string(),
+                &["I/O driver", "has failed", "new runtime"],
+            );
         }
         // Tasks, timers and jobs are not concerned.
         for round in 0..20 {
@@ -107,10 +110,18 @@ fn everybody_is_told(
 fn nobody_spins(runtime: &Runtime, label: &str) {
     let (failures, used) = (runtime.metrics().poller_failures, processor_time());
     runtime.block_on(async {
-        spawn(sleep(Duration::from_millis(100))).await.expect("no panic");
+        spawn(sleep(Duration::from_millis(100)))
+            .await
+            .expect("no panic");
     });
     let used = processor_time() - used;
     assert_eq!(runtime.metrics().poller_failures, failures, "{label}");
-    assert!(used < Duration::from_millis(50), "{label}: {used:?} of 100 ms");
-    assert!(failures < 10, "{label}: {failures} turns of a broken poller");
+    assert!(
+        used < Duration::from_millis(50),
+        "{label}: {used:?} of 100 ms"
+    );
+    assert!(
+        failures < 10,
+        "{label}: {failures} turns of a broken poller"
+    );
 }
