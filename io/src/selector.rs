@@ -115,24 +115,23 @@ impl Selector {
     /// registered under this key then.
     pub fn add(&self, fd: RawFd, key: Key) -> io::Result<()> {
         self.check_process()?;
-        let event = if self.reports_each_wait_once() {
-            Event::none(key.bits())
+        if let Some(direct) = &self.direct {
+            // SAFETY: `Registration::new` obliges its caller to keep the descriptor open until the
+            // registration is dropped, which deletes it here first. Otherwise a poller that keeps
+            // its own list would poll a number that belongs to something else by then.
+            let fd = unsafe { BorrowedFd::borrow_raw(fd) };
+            direct.add(&self.poller, fd, key)?;
         } else {
-            Event::all(key.bits())
-        };
-        // SAFETY: `Registration::new` obliges its caller to keep the descriptor open until the
-        // registration is dropped, which deletes it here first. Otherwise a poller that keeps its
-        // own list would poll a number that belongs to something else by then.
-        unsafe { self.poller.add_with_mode(fd, event, self.mode) }?;
+            let event = if self.reports_each_wait_once() {
+                Event::none(key.bits())
+            } else {
+                Event::all(key.bits())
+            };
+            // SAFETY: as above.
+            unsafe { self.poller.add_with_mode(fd, event, self.mode) }?;
+        }
         self.holders.taken(fd, key);
-        let Some(direct) = &self.direct else {
-            return Ok(());
-        };
-        // SAFETY: as above.
-        let borrowed = unsafe { BorrowedFd::borrow_raw(fd) };
-        direct
-            .tell_ends(&self.poller, borrowed, key)
-            .inspect_err(|_| drop(self.delete(fd, key)))
+        Ok(())
     }
 
     /// Asks for one report of `directions`.

@@ -41,11 +41,17 @@ use rustix::io::Errno;
 use rustix::time::{
     Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, timerfd_create, timerfd_settime,
 };
+use tenter_sync::shim::thread;
 use tenter_timer::{Clock, Instant};
 
 use crate::interest::Directions;
 use crate::limits::{DEADLINE_SLACK, EVENTS_PER_WAIT, IDLE_BEFORE_TIDY, LONGEST_WAIT};
 use crate::slab::Key;
+
+use self::spin::{SPIN, Spin};
+
+#[path = "spin.rs"]
+mod spin;
 
 /// Keys of generation 0, which no registration has.
 const KICK: Key = Key::from_bits(0);
@@ -67,6 +73,7 @@ pub struct Direct {
 pub struct DirectHarvest {
     events: Vec<epoll::Event>,
     alarm: Option<Instant>,
+    spin: Spin,
 }
 
 // SAFETY: the union in an epoll event could hold a pointer, which is what keeps it from being
@@ -93,17 +100,16 @@ impl Direct {
         }))
     }
 
-    /// Asks for the end of a stream as well, which `polling` does not: an event then says whether
-    /// the end stands behind the data. The kernel looks at the descriptor anew, so that nothing is
-    /// missed that came since `polling` registered it.
-    pub fn tell_ends(&self, poller: &Poller, fd: BorrowedFd<'_>, key: Key) -> io::Result<()> {
+    /// Registers a descriptor as `polling` does, and asks for the end of a stream as well: an event then
+    /// says whether the end stands behind the data.
+    pub fn add(&self, poller: &Poller, fd: BorrowedFd<'_>, key: Key) -> io::Result<()> {
         let flags = epoll::EventFlags::ET
             | epoll::EventFlags::IN
             | epoll::EventFlags::PRI
             | epoll::EventFlags::OUT
             | epoll::EventFlags::RDHUP;
         let data = epoll::EventData::new_u64(key.bits() as u64);
-        Ok(epoll::modify(poller, fd, data, flags)?)
+        Ok(epoll::add(poller, fd, data, flags)?)
     }
 
     /// See `Selector::wait`.
@@ -134,7 +140,13 @@ impl Direct {
                 (alarm, _) => alarm.is_none(),
             };
             let tidy = (!is_exact).then(|| timespec(IDLE_BEFORE_TIDY));
-            let count = harvest.fill(poller, tidy.as_ref())?;
+            let mut count = self.spin(poller, harvest)?;
+            if count == 0 {
+                let began = self.clock.now();
+                count = harvest.fill(poller, tidy.as_ref())?;
+                let length = self.clock.now().duration_since(began);
+                harvest.spin.slept(length, count > 0 && !harvest.has_rung());
+            }
             let rang = harvest.take_alarm();
             if count > usize::from(rang) || deadline.is_some_and(|at| self.clock.now() >= at) {
                 return Ok(()); // I2
@@ -143,6 +155,29 @@ impl Direct {
             if harvest.alarm != deadline {
                 self.set_alarm(harvest, deadline)?;
             }
+        }
+    }
+
+    /// Looks for events until it is time to sleep. Other threads go first: one of them may be the peer.
+    fn spin(&self, poller: &Poller, harvest: &mut DirectHarvest) -> io::Result<usize> {
+        if !harvest.spin.is_due() {
+            return Ok(0);
+        }
+        let mut until = None;
+        loop {
+            let count = harvest.fill(poller, Some(&NEVER))?;
+            if count > 0 {
+                if !harvest.has_rung() {
+                    harvest.spin.caught();
+                }
+                return Ok(count);
+            }
+            let now = self.clock.now();
+            if now >= *until.get_or_insert(now + SPIN) {
+                harvest.spin.missed();
+                return Ok(0);
+            }
+            thread::yield_now();
         }
     }
 
@@ -187,6 +222,7 @@ impl DirectHarvest {
         DirectHarvest {
             events: Vec::new(),
             alarm: None,
+            spin: Spin::new(),
         }
     }
 
@@ -219,10 +255,14 @@ impl DirectHarvest {
         }
     }
 
+    fn has_rung(&self) -> bool {
+        let mut keys = self.events.iter().map(|event| event.data.u64());
+        keys.any(|key| key == ALARM.bits() as u64)
+    }
+
     /// Whether the alarm rang; it is not set any more then.
     fn take_alarm(&mut self) -> bool {
-        let mut keys = self.events.iter().map(|event| event.data.u64());
-        let rang = keys.any(|key| key == ALARM.bits() as u64);
+        let rang = self.has_rung();
         if rang {
             self.alarm = None;
         }

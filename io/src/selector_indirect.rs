@@ -20,7 +20,7 @@ impl Direct {
     }
 
     /// See `selector_direct.rs`.
-    pub fn tell_ends(&self, _: &Poller, _: BorrowedFd<'_>, _: Key) -> io::Result<()> {
+    pub fn add(&self, _: &Poller, _: BorrowedFd<'_>, _: Key) -> io::Result<()> {
         match *self {}
     }
 
