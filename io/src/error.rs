@@ -152,26 +152,67 @@ impl Failure {
 
 /// Every address was tried in vain. Named is each of them with its reason; the kind is the last
 /// one's.
-pub fn all_failed(what: &str, failures: Vec<(SocketAddr, io::Error)>) -> io::Error {
-    let kind = failures
+pub fn all_failed(what: &'static str, attempts: Vec<(SocketAddr, io::Error)>) -> io::Error {
+    let kind = attempts
         .last()
         .map_or(io::ErrorKind::InvalidInput, |(_, error)| error.kind());
-    let mut failures = failures;
-    if failures.len() == 1 {
-        let (address, cause) = failures.remove(0);
-        return explain(format!("cannot {what} {address}"), cause);
+    io::Error::new(kind, AttemptErrors { what, attempts })
+}
+
+/// Every address that was tried, and what became of it: inside the error of
+/// [`TcpStream::connect`](crate::net::TcpStream::connect) and of the functions that bind.
+///
+/// # Examples
+///
+/// ```no_run
+/// use tenter_io::net::{AttemptErrors, TcpStream};
+///
+/// # async fn example() {
+/// if let Err(error) = TcpStream::connect("localhost:1").await {
+///     let inside = error.get_ref().and_then(|inner| inner.downcast_ref::<AttemptErrors>());
+///     for (address, cause) in inside.map_or(&[][..], AttemptErrors::attempts) {
+///         println!("{address}: {cause}");
+///     }
+/// }
+/// # }
+/// ```
+#[derive(Debug)]
+#[doc(alias = "all_errors")]
+pub struct AttemptErrors {
+    what: &'static str,
+    attempts: Vec<(SocketAddr, io::Error)>,
+}
+
+impl AttemptErrors {
+    /// The addresses with their errors, in the order in which they failed. Empty if there was no
+    /// address.
+    pub fn attempts(&self) -> &[(SocketAddr, io::Error)] {
+        &self.attempts
     }
-    let reasons: Vec<String> = failures
-        .iter()
-        .map(|(address, error)| format!("{address}: {error}"))
-        .collect();
-    let reasons = if reasons.is_empty() {
-        "no address was given".to_owned()
-    } else {
-        reasons.join("; ")
-    };
-    plain(
-        kind,
-        format!("cannot {what} any of the addresses: {reasons}"),
-    )
+}
+
+impl fmt::Display for AttemptErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let what = self.what;
+        match &self.attempts[..] {
+            [] => write!(
+                f,
+                "cannot {what} any of the addresses: no address was given"
+            ),
+            [(address, cause)] => write!(f, "cannot {what} {address}: {cause}"),
+            [(address, cause), others @ ..] => {
+                write!(f, "cannot {what} any of the addresses: {address}: {cause}")?;
+                others
+                    .iter()
+                    .try_for_each(|(address, cause)| write!(f, "; {address}: {cause}"))
+            }
+        }
+    }
+}
+
+impl std::error::Error for AttemptErrors {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        let (_, cause) = self.attempts.last()?;
+        Some(cause)
+    }
 }

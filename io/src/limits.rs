@@ -45,6 +45,19 @@ pub const ACCEPT_PAUSE_MIN: Duration = Duration::from_millis(5);
 /// See [`ACCEPT_PAUSE_MIN`].
 pub const ACCEPT_PAUSE_MAX: Duration = Duration::from_millis(500);
 
+/// How long an attempt to connect goes on alone before the next address is tried beside it. What
+/// RFC 8305 recommends.
+pub const CONNECT_ATTEMPT_DELAY: Duration = Duration::from_millis(250);
+
+/// First and longest pause before a Unix socket whose queue is full is tried again, where the system
+/// does not say when there is room.
+pub const UNIX_PAUSE_MIN: Duration = Duration::from_millis(1);
+/// See [`UNIX_PAUSE_MIN`].
+pub const UNIX_PAUSE_MAX: Duration = Duration::from_millis(64);
+
+/// Datagrams that one system call sends.
+pub const DATAGRAMS_PER_SEND: usize = 32;
+
 /// Room that `read_to_end` offers to one read, at least.
 pub const READ_TO_END_ROOM_MIN: usize = 1024;
 /// Room that `read_to_end` offers to one read, at most.

@@ -1,12 +1,17 @@
 //! Where to connect or listen: socket addresses, or host names that become some.
 //!
 //! A numeric address is parsed at once. Only a host name costs a lookup, on a thread of its own.
+//! A single address costs no allocation: it is what clients connect to and datagrams are sent to.
+//!
+//! Tests: below; `io/tests/lookup.rs`.
 
 use std::io;
+use std::iter::FusedIterator;
 use std::mem;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::vec;
 
 use crate::error;
 use crate::net::lookup::Lookup;
@@ -19,7 +24,7 @@ use crate::net::lookup::Lookup;
 /// |---|---|
 /// | `SocketAddr`, `SocketAddrV4`, `SocketAddrV6` | this address |
 /// | `(IpAddr, u16)`, `(Ipv4Addr, u16)`, `(Ipv6Addr, u16)` | this address and port |
-/// | `&[SocketAddr]` | these, in this order |
+/// | `&[SocketAddr]`, `&Vec<SocketAddr>` | these, in this order |
 /// | `&str`, `String`, `&String` | `"127.0.0.1:80"`, `"[::1]:80"` or `"localhost:80"` |
 /// | `(&str, u16)`, `(String, u16)` | an address or host name without the port |
 ///
@@ -34,8 +39,10 @@ impl<A: sealed::Sealed> ToSocketAddrs for A {}
 /// What an address argument turned out to be.
 #[derive(Debug)]
 pub enum Target {
-    /// The addresses to try.
-    Known(Vec<SocketAddr>),
+    /// The address.
+    One(SocketAddr),
+    /// The addresses to try, in this order.
+    Several(Vec<SocketAddr>),
     /// A host name.
     Host(Lookup),
     /// Neither.
@@ -44,19 +51,84 @@ pub enum Target {
 
 impl Target {
     /// The addresses, once. At least one, except where an empty slice was given.
-    pub fn poll_addresses(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Vec<SocketAddr>>> {
+    pub fn poll_addresses(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Addresses>> {
         if let Target::Host(lookup) = self {
             let addresses = ready!(Pin::new(lookup).poll(cx));
-            *self = Target::Known(Vec::new());
-            return Poll::Ready(addresses);
+            *self = Target::Several(Vec::new());
+            return Poll::Ready(addresses.map(Addresses::from));
         }
-        Poll::Ready(match mem::replace(self, Target::Known(Vec::new())) {
-            Target::Known(addresses) => Ok(addresses),
+        Poll::Ready(match mem::replace(self, Target::Several(Vec::new())) {
+            Target::One(address) => Ok(Addresses::from(address)),
+            Target::Several(addresses) => Ok(Addresses::from(addresses)),
             Target::Invalid(error) => Err(error),
             Target::Host(_) => unreachable!("handled above"),
         })
     }
 }
+
+/// Addresses, one after another.
+#[derive(Clone, Debug)]
+pub struct Addresses {
+    first: Option<SocketAddr>,
+    rest: vec::IntoIter<SocketAddr>,
+}
+
+impl Addresses {
+    /// In turns of one family and the other, beginning with that of the first: when one of them does
+    /// not get through, every second attempt does.
+    pub fn interleaved(self) -> Addresses {
+        let all: Vec<SocketAddr> = self.collect();
+        let Some(first) = all.first().copied() else {
+            return Addresses::from(all);
+        };
+        let mut turns = Vec::with_capacity(all.len());
+        let (same, other): (Vec<_>, Vec<_>) = all
+            .into_iter()
+            .partition(|address| address.is_ipv6() == first.is_ipv6());
+        let (mut same, mut other) = (same.into_iter(), other.into_iter());
+        loop {
+            let pair = (same.next(), other.next());
+            if pair == (None, None) {
+                return Addresses::from(turns);
+            }
+            turns.extend(pair.0.into_iter().chain(pair.1));
+        }
+    }
+}
+
+impl From<SocketAddr> for Addresses {
+    fn from(address: SocketAddr) -> Self {
+        Addresses {
+            first: Some(address),
+            rest: Vec::new().into_iter(),
+        }
+    }
+}
+
+impl From<Vec<SocketAddr>> for Addresses {
+    fn from(addresses: Vec<SocketAddr>) -> Self {
+        Addresses {
+            first: None,
+            rest: addresses.into_iter(),
+        }
+    }
+}
+
+impl Iterator for Addresses {
+    type Item = SocketAddr;
+
+    fn next(&mut self) -> Option<SocketAddr> {
+        self.first.take().or_else(|| self.rest.next())
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let count = usize::from(self.first.is_some()) + self.rest.len();
+        (count, Some(count))
+    }
+}
+
+impl ExactSizeIterator for Addresses {}
+impl FusedIterator for Addresses {}
 
 pub(crate) mod sealed {
     use super::Target;
@@ -70,7 +142,7 @@ use sealed::Sealed;
 
 impl Sealed for SocketAddr {
     fn target(self) -> Target {
-        Target::Known(vec![self])
+        Target::One(self)
     }
 }
 
@@ -112,13 +184,19 @@ impl Sealed for &SocketAddr {
 
 impl Sealed for &[SocketAddr] {
     fn target(self) -> Target {
-        Target::Known(self.to_vec())
+        Target::Several(self.to_vec())
+    }
+}
+
+impl Sealed for &Vec<SocketAddr> {
+    fn target(self) -> Target {
+        Target::Several(self.clone())
     }
 }
 
 impl<const N: usize> Sealed for &[SocketAddr; N] {
     fn target(self) -> Target {
-        Target::Known(self.to_vec())
+        Target::Several(self.to_vec())
     }
 }
 
@@ -178,7 +256,8 @@ mod tests {
 
     fn known(target: impl Sealed) -> Vec<String> {
         match target.target() {
-            Target::Known(addresses) => addresses.iter().map(ToString::to_string).collect(),
+            Target::One(address) => vec![address.to_string()],
+            Target::Several(addresses) => addresses.iter().map(ToString::to_string).collect(),
             other => panic!("{other:?}"),
         }
     }
@@ -191,6 +270,24 @@ mod tests {
         assert_eq!(known(("[::1]", 80)), ["[::1]:80"]);
         assert_eq!(known((Ipv4Addr::LOCALHOST, 80)), ["127.0.0.1:80"]);
         assert_eq!(known(String::from("0.0.0.0:0")), ["0.0.0.0:0"]);
+    }
+
+    #[test]
+    fn families_take_turns_beginning_with_the_first() {
+        let turns = |texts: &[&str]| -> Vec<String> {
+            let all: Vec<SocketAddr> = texts
+                .iter()
+                .map(|text| text.parse().expect("an address"))
+                .collect();
+            let addresses = Addresses::from(all).interleaved();
+            addresses.map(|address| address.to_string()).collect()
+        };
+        let (a, b, c) = ("[::1]:1", "[::2]:1", "[::3]:1");
+        let (x, y) = ("1.1.1.1:1", "2.2.2.2:1");
+        assert_eq!(turns(&[a, b, c, x, y]), [a, x, b, y, c]);
+        assert_eq!(turns(&[x, y, a]), [x, a, y]);
+        assert_eq!(turns(&[a, b]), [a, b]);
+        assert_eq!(turns(&[]), [""; 0]);
     }
 
     #[test]

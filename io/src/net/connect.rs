@@ -1,35 +1,54 @@
-//! Connecting: one address after another, until one answers.
+//! Connecting: addresses race, and the first that answers wins (RFC 8305, "Happy Eyeballs").
 //!
 //! ```text
-//!   target ─► (lookup) ─► next address ─► socket, connect ─┬─ done ─────────► registered stream
-//!                             ▲                            └─ in progress ─► wait until writable
-//!                             └───── failed: noted ◄───────────────────────────────┘
+//!   target ─► (lookup, families in turns) ─► next address ─► socket, connect ─┬─ done: won
+//!                                               ▲                             │
+//!                       one failed, or 250 ms ──┤                             ▼
+//!                       without an answer       └─────────────── attempts in progress ─► one done:
+//!                                                                                        won
 //! ```
 //!
 //! A connection on this machine is usually complete when the system call returns although it says
-//! "in progress", so it is looked at once before the poller is asked.
+//! "in progress", so it is looked at once before the poller is asked. A single address arms no
+//! timer, and allocates only if it has to wait.
 //!
-//! Tests: `io/tests/stream.rs`, `io/tests/cancel.rs`.
+//! Invariants:
+//! - I1: while there are addresses left and no attempt has won, an attempt is in progress with the
+//!   delay armed, or the next attempt is due.
+//! - I2: the winner is taken out and all others are closed in the same poll.
+//! - I3: the budget is spent before an attempt begins: nothing is lost when it is used up.
+//!
+//! RFC 8305 also begins to connect to one family while the lookup of the other goes on. The system's
+//! lookup answers both at once, so there is nothing to begin with.
+//!
+//! Rejected: families in turns also for a slice of addresses. Whoever gives one has an order.
+//!
+//! Tests: `io/tests/connect.rs`, `io/tests/stream.rs`, `io/tests/cancel.rs`.
 
 use std::fmt;
 use std::io;
 use std::net::{self, SocketAddr};
+use std::os::fd::OwnedFd;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
-use std::vec;
 
-use tenter_timer::{Timeout, timeout};
+use rustix::net::SocketType;
+use tenter_sync::budget;
+use tenter_sync::current::{self, WaitKind};
+use tenter_timer::{Sleep, Timeout, sleep, timeout};
 
 use crate::async_fd::Async;
 use crate::error;
 use crate::interest::{Direction, Directions};
-use crate::net::address::{Target, ToSocketAddrs};
-use crate::net::stream::TcpStream;
+use crate::limits::CONNECT_ATTEMPT_DELAY;
+use crate::net::address::{Addresses, Target, ToSocketAddrs};
+use crate::net::stream::StreamSocket;
 use crate::net::sys;
+use crate::net::tcp::TcpStream;
 use crate::slot::Place;
 
-/// The future of [`TcpStream::connect`].
+/// The future of [`TcpStream::connect`] and [`TcpSocket::connect`](crate::net::TcpSocket::connect).
 #[derive(Debug)]
 #[must_use = "futures do nothing unless awaited"]
 pub struct Connect(State);
@@ -37,20 +56,30 @@ pub struct Connect(State);
 #[derive(Debug)]
 enum State {
     Resolving(Target),
-    Trying(Tries),
-}
-
-#[derive(Debug)]
-struct Tries {
-    left: vec::IntoIter<SocketAddr>,
-    /// The address that is being tried. Its socket is ready for nothing until the system says so.
-    attempt: Option<(SocketAddr, Async<net::TcpStream>)>,
-    failures: Vec<(SocketAddr, io::Error)>,
+    Racing(Race),
 }
 
 impl Connect {
     pub(crate) fn new(address: impl ToSocketAddrs) -> Self {
         Connect(State::Resolving(address.target()))
+    }
+
+    /// With a socket of the caller's own.
+    pub(crate) fn with_socket(socket: OwnedFd, address: SocketAddr) -> Self {
+        let mut race = Race::new(address.into());
+        race.socket = Some(socket);
+        Connect(State::Racing(race))
+    }
+
+    /// What is still in progress, for the error of a timeout.
+    fn progress(&self) -> String {
+        match &self.0 {
+            State::Resolving(Target::Host(lookup)) => {
+                format!("the lookup of host `{}` is not answered", lookup.host())
+            }
+            State::Resolving(_) => "nothing was tried".to_owned(),
+            State::Racing(race) => race.progress(),
+        }
     }
 }
 
@@ -60,54 +89,153 @@ impl Future for Connect {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         loop {
             match &mut self.0 {
-                State::Trying(tries) => return tries.poll(cx),
+                State::Racing(race) => return race.poll(cx),
                 State::Resolving(target) => {
-                    let addresses = ready!(target.poll_addresses(cx))?;
-                    self.0 = State::Trying(Tries {
-                        left: addresses.into_iter(),
-                        attempt: None,
-                        failures: Vec::new(),
-                    });
+                    let is_host = matches!(target, Target::Host(_));
+                    let mut addresses = ready!(target.poll_addresses(cx))?;
+                    if is_host {
+                        addresses = addresses.interleaved();
+                    }
+                    self.0 = State::Racing(Race::new(addresses));
                 }
             }
         }
     }
 }
 
-impl Tries {
+/// Attempts side by side.
+#[derive(Debug)]
+struct Race {
+    left: Addresses,
+    /// For the first address, if the caller has prepared one.
+    socket: Option<OwnedFd>,
+    /// The earliest first.
+    attempts: Vec<Attempt>,
+    failures: Vec<(SocketAddr, io::Error)>,
+    /// The next address is to be tried now.
+    is_due: bool,
+    /// When it is due otherwise. Armed while an address is left.
+    delay: Option<Pin<Box<Sleep>>>,
+}
+
+/// One address that is being tried. Its socket is ready for nothing until the system says so.
+#[derive(Debug)]
+struct Attempt {
+    address: SocketAddr,
+    source: Async<net::TcpStream>,
+}
+
+impl Attempt {
+    fn poll(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.source
+            .poll_io(Direction::Write, Place::Poller, cx, |socket| {
+                // A readiness that turns out to be nothing is waited for again.
+                sys::connected(socket).unwrap_or_else(|| Err(io::ErrorKind::WouldBlock.into()))
+            })
+    }
+}
+
+impl Race {
+    fn new(addresses: Addresses) -> Self {
+        Race {
+            left: addresses,
+            socket: None,
+            attempts: Vec::new(),
+            failures: Vec::new(),
+            is_due: true,
+            delay: None,
+        }
+    }
+
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<TcpStream>> {
         loop {
-            if let Some((address, source)) = &self.attempt {
-                let address = *address;
-                let outcome = ready!(source.poll_io(
-                    Direction::Write,
-                    Place::Poller,
-                    cx,
-                    // A readiness that turns out to be nothing is waited for again.
-                    |socket| {
-                        sys::connected(socket)
-                            .unwrap_or_else(|| Err(io::ErrorKind::WouldBlock.into()))
-                    },
-                ));
-                let attempt = self.attempt.take();
-                match (outcome, attempt) {
-                    (Ok(()), Some((_, source))) => {
-                        return Poll::Ready(Ok(TcpStream::from_source(source)));
-                    }
-                    (Err(error), _) => self.failures.push((address, error)),
-                    (Ok(()), None) => unreachable!("the attempt was there a moment ago"),
-                }
+            if let Some(source) = self.poll_attempts(cx) {
+                return Poll::Ready(Ok(self.won(StreamSocket::from_source(source))));
             }
-            let Some(address) = self.left.next() else {
+            if !self.is_due {
+                ready!(self.poll_delay(cx));
+                self.is_due = true;
+            }
+            if self.left.len() == 0 {
+                if !self.attempts.is_empty() {
+                    return Poll::Pending;
+                }
                 let failures = std::mem::take(&mut self.failures);
                 return Poll::Ready(Err(error::all_failed("connect to", failures)));
-            };
-            match begin(address) {
-                Ok(Begun::Connected(stream)) => return Poll::Ready(Ok(stream)),
-                Ok(Begun::InProgress(source)) => self.attempt = Some((address, source)),
-                Err(error) => self.failures.push((address, error)),
+            }
+            ready!(budget::poll_spend(cx)); // I3
+            if let Some(stream) = self.begin_next() {
+                return Poll::Ready(Ok(self.won(stream)));
             }
         }
+    }
+
+    /// Looks at all attempts; those that have failed are noted, and make the next one due.
+    fn poll_attempts(&mut self, cx: &mut Context<'_>) -> Option<Async<net::TcpStream>> {
+        let mut index = 0;
+        while let Some(attempt) = self.attempts.get(index) {
+            match attempt.poll(cx) {
+                Poll::Pending => index += 1,
+                Poll::Ready(Ok(())) => return Some(self.attempts.remove(index).source),
+                Poll::Ready(Err(error)) => {
+                    let attempt = self.attempts.remove(index);
+                    self.failures.push((attempt.address, error));
+                    self.is_due = true;
+                }
+            }
+        }
+        None
+    }
+
+    fn poll_delay(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(delay) = &mut self.delay else {
+            return Poll::Pending;
+        };
+        let due = delay.as_mut().poll(cx);
+        if due.is_pending() {
+            // For a diagnosis the task waits for the connection, not for the clock.
+            current::waiting_on(WaitKind::Writable, &raw const *self);
+        }
+        due
+    }
+
+    /// Tries the next address. The answer is there if it is connected already.
+    fn begin_next(&mut self) -> Option<TcpStream> {
+        let address = self.left.next()?;
+        match begin(self.socket.take(), address) {
+            Ok(Begun::Connected(stream)) => return Some(stream),
+            Ok(Begun::InProgress(source)) => {
+                self.attempts.push(Attempt { address, source });
+                self.is_due = false;
+                let is_last = self.left.len() == 0;
+                self.delay = (!is_last).then(|| Box::pin(sleep(CONNECT_ATTEMPT_DELAY)));
+            }
+            Err(error) => self.failures.push((address, error)),
+        }
+        None
+    }
+
+    /// Closes all attempts but this one. I2.
+    fn won(&mut self, winner: TcpStream) -> TcpStream {
+        self.attempts.clear();
+        self.delay = None;
+        winner
+    }
+
+    fn progress(&self) -> String {
+        let mut parts = Vec::new();
+        for attempt in &self.attempts {
+            parts.push(format!("{} has not answered", attempt.address));
+        }
+        for (address, error) in &self.failures {
+            parts.push(format!("{address}: {error}"));
+        }
+        match self.left.len() {
+            0 => {}
+            1 => parts.push("one more address was not tried".to_owned()),
+            count => parts.push(format!("{count} more addresses were not tried")),
+        }
+        parts.join("; ")
     }
 }
 
@@ -116,16 +244,20 @@ enum Begun {
     InProgress(Async<net::TcpStream>),
 }
 
-fn begin(address: SocketAddr) -> io::Result<Begun> {
-    let socket = sys::connect(address)?;
+fn begin(socket: Option<OwnedFd>, address: SocketAddr) -> io::Result<Begun> {
+    let socket = match socket {
+        Some(socket) => socket,
+        None => sys::new_socket(sys::family_of(&address), SocketType::STREAM)?,
+    };
+    sys::connect(&socket, &address)?;
     match sys::connected(&socket) {
         Some(outcome) => {
             outcome?;
-            let source = Async::register(socket, Directions::BOTH)?;
-            Ok(Begun::Connected(TcpStream::from_source(source)))
+            let source = Async::register(socket.into(), Directions::BOTH)?;
+            Ok(Begun::Connected(StreamSocket::from_source(source)))
         }
         // The poller reports what has happened before the registration too.
-        None => Async::register(socket, Directions::NONE).map(Begun::InProgress),
+        None => Async::register(socket.into(), Directions::NONE).map(Begun::InProgress),
     }
 }
 
@@ -144,10 +276,14 @@ impl Future for ConnectTimeout {
     type Output = io::Result<TcpStream>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        Poll::Ready(match ready!(self.0.as_mut().poll(cx)) {
-            Ok(outcome) => outcome,
-            Err(elapsed) => Err(error::explain("cannot connect".to_owned(), elapsed.into())),
-        })
+        match ready!(self.0.as_mut().poll(cx)) {
+            Ok(outcome) => Poll::Ready(outcome),
+            Err(elapsed) => {
+                let progress = self.0.get_ref().progress();
+                let sentence = format!("cannot connect: {progress}");
+                Poll::Ready(Err(error::explain(sentence, elapsed.into())))
+            }
+        }
     }
 }
 

@@ -1,13 +1,17 @@
 //! The connections of a listener, one after another.
+//!
+//! Tests: `io/tests/listener.rs`, `io/tests/unix.rs`.
 
 use std::io;
+use std::net;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use crate::net::listener::{Accept, TcpListener};
-use crate::net::stream::TcpStream;
+use crate::net::family::StdListener;
+use crate::net::listener::{Accept, ListeningSocket};
+use crate::net::stream::StreamSocket;
 
-/// The connections of a listener. See [`TcpListener::incoming`].
+/// The connections of a listener. See [`ListeningSocket::incoming`].
 ///
 /// ```no_run
 /// # async fn example(listener: tenter_io::net::TcpListener) -> std::io::Result<()> {
@@ -22,13 +26,13 @@ use crate::net::stream::TcpStream;
 /// # }
 /// ```
 #[derive(Debug)]
-pub struct Incoming<'a> {
-    listener: &'a TcpListener,
-    accept: Accept<'a>,
+pub struct Incoming<'a, S = net::TcpListener> {
+    listener: &'a ListeningSocket<S>,
+    accept: Accept<'a, S>,
 }
 
-impl<'a> Incoming<'a> {
-    pub(crate) fn new(listener: &'a TcpListener) -> Self {
+impl<'a, S: StdListener> Incoming<'a, S> {
+    pub(crate) fn new(listener: &'a ListeningSocket<S>) -> Self {
         Incoming {
             listener,
             accept: listener.accept(),
@@ -36,11 +40,11 @@ impl<'a> Incoming<'a> {
     }
 
     /// Waits for the next connection; there is always another. Errors and pauses are those of
-    /// [`TcpListener::accept`].
+    /// [`ListeningSocket::accept`].
     ///
     /// # Errors
     ///
-    /// As [`TcpListener::accept`].
+    /// As [`ListeningSocket::accept`].
     ///
     /// # Cancel safety
     ///
@@ -49,7 +53,7 @@ impl<'a> Incoming<'a> {
         clippy::should_implement_trait,
         reason = "it returns a future, as a stream's `next` does"
     )]
-    pub fn next(&mut self) -> Next<'_, 'a> {
+    pub fn next(&mut self) -> Next<'_, 'a, S> {
         Next(self)
     }
 
@@ -57,8 +61,11 @@ impl<'a> Incoming<'a> {
     ///
     /// # Errors
     ///
-    /// As [`TcpListener::accept`].
-    pub fn poll_next_connection(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<TcpStream>> {
+    /// As [`ListeningSocket::accept`].
+    pub fn poll_next_connection(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<StreamSocket<S::Stream>>> {
         let accepted = Pin::new(&mut self.accept).poll(cx);
         if accepted.is_ready() {
             self.accept = self.listener.accept();
@@ -70,10 +77,10 @@ impl<'a> Incoming<'a> {
 /// The future of [`Incoming::next`].
 #[derive(Debug)]
 #[must_use = "futures do nothing unless awaited"]
-pub struct Next<'i, 'a>(&'i mut Incoming<'a>);
+pub struct Next<'i, 'a, S = net::TcpListener>(&'i mut Incoming<'a, S>);
 
-impl Future for Next<'_, '_> {
-    type Output = io::Result<TcpStream>;
+impl<S: StdListener> Future for Next<'_, '_, S> {
+    type Output = io::Result<StreamSocket<S::Stream>>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         self.0.poll_next_connection(cx)

@@ -1,103 +1,79 @@
-//! `TcpListener`: taking connections, and what to do when the system cannot give one.
+//! `ListeningSocket`: taking connections, and what to do when the system cannot give one.
 //!
-//! | `accept` says                            | it is about            | here                   |
-//! |------------------------------------------|------------------------|------------------------|
-//! | `EAGAIN`                                 | –                      | wait                   |
-//! | `EINTR`                                  | –                      | try again              |
-//! | `ECONNABORTED`, `EPROTO`, network errors | one connection, gone   | try again, count       |
-//! | `EMFILE`, `ENFILE`, `ENOBUFS`, `ENOMEM`  | this process or system | tell the caller, pause |
-//! | anything else                            | the listener           | tell the caller        |
+//! Which error of `accept` means what is in [`pause`](crate::net::pause). The pause belongs to the
+//! listener, not to a loop around it: whoever calls `accept` again at once waits 5 ms, then 10, and
+//! so on up to 500 ms, until a connection could be taken. The descriptor stays readable meanwhile,
+//! so a loop that only logs the error would otherwise spin.
 //!
-//! The pause belongs to the listener, not to a loop around it: whoever calls `accept` again at once
-//! waits 5 ms, then 10, and so on up to 500 ms, until a connection could be taken. The descriptor
-//! stays readable meanwhile, so a loop that only logs the error would otherwise spin.
-//!
-//! Tests: `io/tests/listener.rs`, `io/tests/faults.rs`, `io/tests/others.rs`.
+//! Tests: `io/tests/listener.rs`, `io/tests/unix.rs`, `io/tests/faults.rs`, `io/tests/others.rs`.
 
 use std::fmt;
 use std::io;
-use std::net::{self, SocketAddr};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::net;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use rustix::io::Errno;
 use tenter_sync::shim::Mutex;
 use tenter_sync::shim::diagnostic::{AtomicU64, Ordering};
-use tenter_timer::{Instant, Sleep, sleep_until};
+use tenter_timer::{Sleep, sleep_until};
 
 use crate::async_fd::{Async, Waiting};
 use crate::error;
 use crate::interest::Direction;
-use crate::limits::{ACCEPT_PAUSE_MAX, ACCEPT_PAUSE_MIN};
-use crate::net::address::{Target, ToSocketAddrs};
+use crate::net::family::{FromSystem, StdListener};
 use crate::net::incoming::Incoming;
-use crate::net::stream::TcpStream;
+use crate::net::pause::{Blame, Pause, blame};
+use crate::net::socket_file::SocketFile;
+use crate::net::stream::StreamSocket;
 use crate::net::sys;
+use crate::slot::Place;
 
-/// A TCP socket that listens for connections.
+/// A socket that listens for connections: [`TcpListener`](crate::net::TcpListener) or
+/// [`UnixListener`](crate::net::UnixListener).
 ///
 /// Any number of tasks may accept from one listener.
-///
-/// # Examples
-///
-/// ```no_run
-/// use tenter_io::net::TcpListener;
-///
-/// # async fn example() -> std::io::Result<()> {
-/// let listener = TcpListener::bind("127.0.0.1:8080").await?;
-/// loop {
-///     let (stream, peer) = listener.accept().await?;
-///     # drop((stream, peer));
-/// }
-/// # }
-/// ```
-#[doc(alias = "start_server")]
-pub struct TcpListener {
-    source: Async<net::TcpListener>,
+pub struct ListeningSocket<S> {
+    /// Removed when the listener is dropped: before the socket is closed, so that nobody finds a
+    /// dead socket there and puts another in its place, which would be removed then.
+    file: Option<SocketFile>,
+    source: Async<S>,
     pause: Mutex<Pause>,
     aborted: AtomicU64,
 }
 
-impl TcpListener {
-    /// Listens at `address`: at the first one that works, if there are several. Port 0 lets the
-    /// system choose one, which [`local_addr`](Self::local_addr) tells.
-    ///
-    /// On Unix the address may be bound again while connections of an earlier listener still time
-    /// out. The system completes up to 1024 connections before they are accepted.
-    ///
-    /// # Errors
-    ///
-    /// The address cannot be understood or found, or none can be bound, with the reason for each.
-    ///
-    /// # Cancel safety
-    ///
-    /// Dropping the future closes what was opened.
-    pub fn bind<A: ToSocketAddrs>(address: A) -> Bind {
-        Bind(address.target())
-    }
-
+impl<S: StdListener> ListeningSocket<S> {
     /// Takes over a listener of the standard library, and makes it non-blocking.
     ///
     /// # Errors
     ///
     /// As [`Async::new`].
-    pub fn from_std(listener: net::TcpListener) -> io::Result<TcpListener> {
-        Async::new(listener).map(TcpListener::new)
+    pub fn from_std(listener: S) -> io::Result<Self> {
+        let source = Async::new(listener)?;
+        Ok(ListeningSocket::new(source, None))
     }
 
-    /// Gives the listener to the standard library. It stays non-blocking.
-    pub fn into_std(self) -> net::TcpListener {
+    /// Gives the listener to the standard library. It stays non-blocking, and the path of a Unix
+    /// socket stays where it is.
+    pub fn into_std(self) -> S {
+        if let Some(file) = self.file {
+            file.keep();
+        }
         self.source.into_inner()
     }
 
-    fn new(source: Async<net::TcpListener>) -> TcpListener {
-        TcpListener {
+    pub(crate) fn new(source: Async<S>, file: Option<SocketFile>) -> Self {
+        ListeningSocket {
+            file,
             source,
             pause: Mutex::new(Pause::default()),
             aborted: AtomicU64::new(0),
         }
+    }
+
+    pub(crate) fn socket(&self) -> &S {
+        self.source.get_ref()
     }
 
     /// Waits for a connection.
@@ -113,7 +89,7 @@ impl TcpListener {
     ///
     /// No connection is lost when the future is dropped.
     #[doc(alias = "sock_accept")]
-    pub fn accept(&self) -> Accept<'_> {
+    pub fn accept(&self) -> Accept<'_, S> {
         Accept {
             listener: self,
             waiting: self.source.waiting(),
@@ -122,8 +98,30 @@ impl TcpListener {
     }
 
     /// All connections, one after another, for as long as they are asked for.
-    pub fn incoming(&self) -> Incoming<'_> {
+    pub fn incoming(&self) -> Incoming<'_, S> {
         Incoming::new(self)
+    }
+
+    /// Takes a connection that is there, without waiting. It does not heed the pause after an
+    /// error.
+    ///
+    /// # Errors
+    ///
+    /// [`WouldBlock`](io::ErrorKind::WouldBlock) when there is none; else as
+    /// [`accept`](Self::accept).
+    pub fn try_accept(&self) -> io::Result<(StreamSocket<S::Stream>, S::Address)> {
+        loop {
+            let accepted = self
+                .source
+                .try_io(crate::Interest::READABLE, || self.accept_one(self.socket()));
+            match accepted {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                accepted => {
+                    let (stream, peer) = accepted?;
+                    return Ok((StreamSocket::accepted(stream)?, peer));
+                }
+            }
+        }
     }
 
     /// The address that this listens at.
@@ -131,26 +129,8 @@ impl TcpListener {
     /// # Errors
     ///
     /// Those of the operating system.
-    pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.source.get_ref().local_addr()
-    }
-
-    /// The time to live of outgoing packets.
-    ///
-    /// # Errors
-    ///
-    /// Those of the operating system.
-    pub fn ttl(&self) -> io::Result<u32> {
-        self.source.get_ref().ttl()
-    }
-
-    /// Sets the time to live of outgoing packets.
-    ///
-    /// # Errors
-    ///
-    /// Those of the operating system.
-    pub fn set_ttl(&self, hops: u32) -> io::Result<()> {
-        self.source.get_ref().set_ttl(hops)
+    pub fn local_addr(&self) -> io::Result<S::Address> {
+        sys::local_addr(self)
     }
 
     /// Takes the pending error of the socket.
@@ -159,7 +139,7 @@ impl TcpListener {
     ///
     /// Those of the operating system.
     pub fn take_error(&self) -> io::Result<Option<io::Error>> {
-        self.source.get_ref().take_error()
+        sys::take_error(self)
     }
 
     /// How many connections were gone before they could be accepted.
@@ -169,220 +149,127 @@ impl TcpListener {
     }
 
     /// One try: an error to try again after is told as `Interrupted`.
-    fn try_accept(&self, listener: &net::TcpListener) -> io::Result<(net::TcpStream, SocketAddr)> {
-        let result = sys::accept(listener);
-        let errno = match &result {
-            Ok(_) => {
+    fn accept_one(&self, listener: &S) -> io::Result<(S::Stream, S::Address)> {
+        let cause = match sys::accept(listener) {
+            Ok(accepted) => {
                 self.pause.lock().end();
-                return result;
+                return Ok(accepted);
             }
-            Err(error) => error.raw_os_error().map(Errno::from_raw_os_error),
+            Err(cause) => cause,
         };
-        match errno {
-            Some(errno) if is_about_one_connection(errno) => {
+        match blame(&cause) {
+            Blame::Connection => {
                 // ORDERING: Relaxed. A statistic.
                 self.aborted.fetch_add(1, Ordering::Relaxed);
                 Err(io::ErrorKind::Interrupted.into())
             }
-            Some(errno) if is_exhaustion(errno) => {
+            Blame::Exhaustion => {
                 let pause = self.pause.lock().begin(tenter_timer::now());
-                result.map_err(|cause| exhausted(self, pause, cause))
+                Err(self.exhausted(pause, cause))
             }
-            _ => result,
+            Blame::Listener => Err(cause),
         }
     }
-}
 
-/// The connection that would have been accepted is gone, the listener is well.
-fn is_about_one_connection(errno: Errno) -> bool {
-    matches!(
-        errno,
-        Errno::CONNABORTED
-            | Errno::PROTO
-            | Errno::NETDOWN
-            | Errno::NETUNREACH
-            | Errno::HOSTDOWN
-            | Errno::HOSTUNREACH
-    )
-}
-
-/// There is no room for another connection in this process or system.
-fn is_exhaustion(errno: Errno) -> bool {
-    matches!(
-        errno,
-        Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM
-    )
-}
-
-#[cold]
-fn exhausted(listener: &TcpListener, pause: Duration, cause: io::Error) -> io::Error {
-    let at = match listener.local_addr() {
-        Ok(address) => address.to_string(),
-        Err(_) => "an unknown address".to_owned(),
-    };
-    error::explain(
-        format!(
-            "cannot accept a connection at {at}: the process or the system has no room for \
-             another; raise the limit (`ulimit -n`) or close connections; the next try is in \
-             {pause:?}"
-        ),
-        cause,
-    )
-}
-
-/// How long `accept` waits before it tries again after the system had no room.
-#[derive(Debug, Default)]
-struct Pause {
-    until: Option<Instant>,
-    length: Duration,
-}
-
-impl Pause {
-    fn begin(&mut self, now: Instant) -> Duration {
-        self.length = (self.length * 2).clamp(ACCEPT_PAUSE_MIN, ACCEPT_PAUSE_MAX);
-        self.until = Some(now + self.length);
-        self.length
-    }
-
-    fn end(&mut self) {
-        *self = Pause::default();
+    #[cold]
+    fn exhausted(&self, pause: Duration, cause: io::Error) -> io::Error {
+        let at = match self.local_addr() {
+            Ok(address) => address.name(),
+            Err(_) => "an unknown address".to_owned(),
+        };
+        error::explain(
+            format!(
+                "cannot accept a connection at {at}: the process or the system has no room for \
+                 another; raise the limit (`ulimit -n`) or close connections; the next try is in \
+                 {pause:?}"
+            ),
+            cause,
+        )
     }
 }
 
-impl AsFd for TcpListener {
+impl<S: AsFd> AsFd for ListeningSocket<S> {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.source.as_fd()
     }
 }
 
-impl AsRawFd for TcpListener {
+impl<S: AsRawFd> AsRawFd for ListeningSocket<S> {
     fn as_raw_fd(&self) -> RawFd {
         self.source.as_raw_fd()
     }
 }
 
-impl TryFrom<net::TcpListener> for TcpListener {
+/// Refuses what is no socket of this kind. Whether it listens is not asked: `accept` says so.
+impl<S: StdListener> TryFrom<OwnedFd> for ListeningSocket<S> {
     type Error = io::Error;
 
-    fn try_from(listener: net::TcpListener) -> io::Result<TcpListener> {
-        TcpListener::from_std(listener)
+    fn try_from(fd: OwnedFd) -> io::Result<Self> {
+        ListeningSocket::from_std(S::from_fd(fd)?)
     }
 }
 
-impl From<TcpListener> for net::TcpListener {
-    fn from(listener: TcpListener) -> net::TcpListener {
-        listener.into_std()
+impl<S: StdListener> From<ListeningSocket<S>> for OwnedFd {
+    fn from(listener: ListeningSocket<S>) -> OwnedFd {
+        listener.into_std().into()
     }
 }
 
-impl fmt::Debug for TcpListener {
+impl<S: fmt::Debug> fmt::Debug for ListeningSocket<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.source.get_ref().fmt(f)
     }
 }
 
-/// The future of [`TcpListener::accept`].
+/// The future of [`ListeningSocket::accept`].
 #[must_use = "futures do nothing unless awaited"]
-pub struct Accept<'a> {
-    listener: &'a TcpListener,
+pub struct Accept<'a, S = net::TcpListener> {
+    listener: &'a ListeningSocket<S>,
     waiting: Waiting<'a>,
     pause: Option<Pin<Box<Sleep>>>,
 }
 
-impl Future for Accept<'_> {
-    type Output = io::Result<(TcpStream, SocketAddr)>;
+impl<S: StdListener> Future for Accept<'_, S> {
+    type Output = io::Result<(StreamSocket<S::Stream>, S::Address)>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        if this.pause.is_none() {
-            let until = this.listener.pause.lock().until;
-            this.pause = until.map(|until| Box::pin(sleep_until(until)));
-        }
-        if let Some(pause) = &mut this.pause {
-            ready!(pause.as_mut().poll(cx));
-        }
         let listener = this.listener;
+        ready!(listener.poll_pause(&mut this.pause, cx));
         let place = this.waiting.place();
-        let accepted = listener
-            .source
-            .poll_io(Direction::Read, place, cx, |socket| {
-                listener.try_accept(socket)
-            });
-        let (stream, peer) = ready!(accepted)?;
-        Poll::Ready(TcpStream::accepted(stream).map(|stream| (stream, peer)))
+        let (stream, peer) = ready!(listener.poll_accept_at(place, cx))?;
+        Poll::Ready(StreamSocket::accepted(stream).map(|stream| (stream, peer)))
     }
 }
 
-impl fmt::Debug for Accept<'_> {
+impl<S: StdListener> ListeningSocket<S> {
+    /// Sits out the pause, if there is one.
+    fn poll_pause(&self, pause: &mut Option<Pin<Box<Sleep>>>, cx: &mut Context<'_>) -> Poll<()> {
+        if pause.is_none() {
+            let until = self.pause.lock().until();
+            *pause = until.map(|until| Box::pin(sleep_until(until)));
+        }
+        match pause {
+            Some(pause) => pause.as_mut().poll(cx),
+            None => Poll::Ready(()),
+        }
+    }
+
+    fn poll_accept_at(
+        &self,
+        place: Place<'_>,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<(S::Stream, S::Address)>> {
+        self.source
+            .poll_io(Direction::Read, place, cx, |socket| self.accept_one(socket))
+    }
+}
+
+impl<S: fmt::Debug> fmt::Debug for Accept<'_, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Accept")
             .field("listener", self.listener)
             .field("pause", &self.pause)
             .finish_non_exhaustive()
-    }
-}
-
-/// The future of [`TcpListener::bind`].
-#[derive(Debug)]
-#[must_use = "futures do nothing unless awaited"]
-pub struct Bind(Target);
-
-impl Future for Bind {
-    type Output = io::Result<TcpListener>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let addresses = ready!(self.0.poll_addresses(cx))?;
-        let mut failures = Vec::new();
-        for address in addresses {
-            let bound = sys::listen(address).and_then(Async::new_nonblocking);
-            match bound {
-                Ok(source) => return Poll::Ready(Ok(TcpListener::new(source))),
-                Err(error) => failures.push((address, error)),
-            }
-        }
-        Poll::Ready(Err(error::all_failed("listen at", failures)))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Fault 26: what is wrong with one connection does not end the loop; what is wrong with the
-    /// listener does.
-    #[test]
-    fn errors_are_told_apart() {
-        let retried = [
-            Errno::CONNABORTED,
-            Errno::PROTO,
-            Errno::NETDOWN,
-            Errno::HOSTUNREACH,
-        ];
-        let paused = [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM];
-        let told = [
-            Errno::BADF,
-            Errno::INVAL,
-            Errno::NOTSOCK,
-            Errno::OPNOTSUPP,
-            Errno::PERM,
-        ];
-        assert!(retried.into_iter().all(is_about_one_connection));
-        assert!(paused.into_iter().all(is_exhaustion));
-        for errno in told {
-            assert!(!is_about_one_connection(errno) && !is_exhaustion(errno));
-        }
-        assert!(!retried.into_iter().any(is_exhaustion));
-    }
-
-    #[test]
-    fn pauses_double_up_to_half_a_second_and_start_again() {
-        let mut pause = Pause::default();
-        let now = Instant::from_nanos(0);
-        let lengths: Vec<_> = (0..9).map(|_| pause.begin(now).as_millis()).collect();
-        assert_eq!(lengths, [5, 10, 20, 40, 80, 160, 320, 500, 500]);
-        assert_eq!(pause.until, Some(now + ACCEPT_PAUSE_MAX));
-        pause.end();
-        assert_eq!(pause.until, None);
-        assert_eq!(pause.begin(now), ACCEPT_PAUSE_MIN);
     }
 }

@@ -14,6 +14,49 @@ use tenter_sync::oneshot;
 use tenter_sync::shim::thread;
 
 use crate::error;
+use crate::net::address::{self, Target};
+
+/// Looks up the addresses of a host, in the order in which the system gives them. A numeric address
+/// is its own answer, at once.
+///
+/// The system is asked as it is set up to be asked, on a short-lived thread named `tenter-lookup`,
+/// so a slow answer holds up nothing else.
+///
+/// # Errors
+///
+/// The argument cannot be understood, or the host cannot be found.
+///
+/// # Cancel safety
+///
+/// Dropping the future gives up the answer. The thread ends when the system has answered.
+///
+/// # Examples
+///
+/// ```no_run
+/// # async fn example() -> std::io::Result<()> {
+/// for address in tenter_io::net::lookup_host(("localhost", 8080)).await? {
+///     println!("{address}");
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[doc(alias = "getaddrinfo")]
+pub fn lookup_host<A: address::ToSocketAddrs>(host: A) -> LookupHost {
+    LookupHost(host.target())
+}
+
+/// The future of [`lookup_host`].
+#[derive(Debug)]
+#[must_use = "futures do nothing unless awaited"]
+pub struct LookupHost(Target);
+
+impl Future for LookupHost {
+    type Output = io::Result<Vec<SocketAddr>>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.poll_addresses(cx).map_ok(Iterator::collect)
+    }
+}
 
 type Answer = io::Result<Vec<SocketAddr>>;
 
@@ -35,8 +78,8 @@ impl Lookup {
     }
 
     /// The host, for messages.
-    pub fn host(&self) -> (&str, u16) {
-        (&self.host, self.port)
+    pub fn host(&self) -> &str {
+        &self.host
     }
 
     fn start(&self) -> io::Result<oneshot::Receiver<Answer>> {

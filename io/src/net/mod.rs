@@ -1,4 +1,4 @@
-//! TCP.
+//! Sockets: TCP, UDP, and those of Unix.
 //!
 //! ```no_run
 //! use tenter_io::net::TcpListener;
@@ -15,21 +15,48 @@
 //! # }
 //! ```
 
+pub use crate::error::AttemptErrors;
 pub use crate::net::address::ToSocketAddrs;
 pub use crate::net::connect::{Connect, ConnectTimeout};
+pub use crate::net::credentials::Credentials;
+pub use crate::net::datagram::{DatagramSocket, Recv, RecvFrom, SendOne};
+pub use crate::net::family::{StdDatagram, StdListener, StdStream};
 pub use crate::net::incoming::{Incoming, Next};
-pub use crate::net::listener::{Accept, Bind, TcpListener};
+pub use crate::net::keepalive::Keepalive;
+pub use crate::net::listener::{Accept, ListeningSocket};
+pub use crate::net::lookup::{LookupHost, lookup_host};
+pub use crate::net::socket::TcpSocket;
 pub use crate::net::split::{ReadHalf, WriteHalf};
 pub use crate::net::split_owned::{OwnedReadHalf, OwnedWriteHalf, UnsplitError};
-pub use crate::net::stream::{Peek, TcpStream};
+pub use crate::net::stream::{Peek, StreamSocket};
+pub use crate::net::tcp::{Bind, TcpListener, TcpStream};
+pub use crate::net::udp::{SendTo, UdpBind, UdpConnect, UdpSocket};
+pub use crate::net::udp_batch::{DatagramBatch, RecvMany, SendMany};
+pub use crate::net::unix::{UnixConnect, UnixListener, UnixStream};
+pub use crate::net::unix_address::ToUnixAddr;
+pub use crate::net::unix_datagram::{UnixDatagram, UnixSendTo};
 
 mod address;
 mod connect;
+mod credentials;
+mod datagram;
+mod family;
 mod incoming;
+mod keepalive;
 mod listener;
 mod lookup;
+mod options;
+mod pause;
+mod socket;
+mod socket_file;
 mod split;
 mod split_owned;
 mod stream;
 mod sys;
+mod tcp;
 mod through;
+mod udp;
+mod udp_batch;
+mod unix;
+mod unix_address;
+mod unix_datagram;

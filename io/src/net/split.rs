@@ -1,39 +1,42 @@
 //! Two halves of a borrowed stream, for two futures of one task.
+//!
+//! Tests: `io/tests/stream.rs`, `io/tests/unix.rs`.
 
 use std::io;
 use std::mem::MaybeUninit;
-use std::net::Shutdown;
+use std::net::{self, Shutdown};
 use std::task::{Context, Poll};
 
-use crate::net::stream::{Peek, TcpStream};
+use crate::net::family::StdStream;
+use crate::net::stream::{Peek, StreamSocket};
 use crate::net::through::{read_through, write_through};
 
-/// The half of a [`TcpStream`] that reads. See [`TcpStream::split`].
+/// The half of a stream that reads. See [`StreamSocket::split`].
 #[derive(Debug)]
-pub struct ReadHalf<'a>(&'a TcpStream);
+pub struct ReadHalf<'a, S = net::TcpStream>(&'a StreamSocket<S>);
 
-/// The half of a [`TcpStream`] that writes. See [`TcpStream::split`].
+/// The half of a stream that writes. See [`StreamSocket::split`].
 ///
 /// Dropping it does not close anything; [`poll_close`](futures_io::AsyncWrite::poll_close) says to
 /// the peer that there is no more.
 #[derive(Debug)]
-pub struct WriteHalf<'a>(&'a TcpStream);
+pub struct WriteHalf<'a, S = net::TcpStream>(&'a StreamSocket<S>);
 
-pub(crate) fn split(stream: &mut TcpStream) -> (ReadHalf<'_>, WriteHalf<'_>) {
+pub(crate) fn split<S>(stream: &mut StreamSocket<S>) -> (ReadHalf<'_, S>, WriteHalf<'_, S>) {
     (ReadHalf(stream), WriteHalf(stream))
 }
 
-impl ReadHalf<'_> {
-    /// As [`TcpStream::peek`].
+impl<S: StdStream> ReadHalf<'_, S> {
+    /// As [`StreamSocket::peek`].
     ///
     /// # Errors
     ///
     /// Those of the connection.
-    pub fn peek<'a>(&'a self, buffer: &'a mut [u8]) -> Peek<'a> {
+    pub fn peek<'a>(&'a self, buffer: &'a mut [u8]) -> Peek<'a, S> {
         self.0.peek(buffer)
     }
 
-    /// As [`TcpStream::poll_read_uninit`].
+    /// As [`StreamSocket::poll_read_uninit`].
     ///
     /// # Errors
     ///
@@ -47,18 +50,18 @@ impl ReadHalf<'_> {
     }
 
     /// The whole stream.
-    pub fn stream(&self) -> &TcpStream {
+    pub fn stream(&self) -> &StreamSocket<S> {
         self.0
     }
 }
 
-impl WriteHalf<'_> {
+impl<S: StdStream> WriteHalf<'_, S> {
     /// Whether a vectored write is one system call: yes.
     pub fn is_write_vectored(&self) -> bool {
         true
     }
 
-    /// As [`TcpStream::shutdown`].
+    /// As [`StreamSocket::shutdown`].
     ///
     /// # Errors
     ///
@@ -68,10 +71,10 @@ impl WriteHalf<'_> {
     }
 
     /// The whole stream.
-    pub fn stream(&self) -> &TcpStream {
+    pub fn stream(&self) -> &StreamSocket<S> {
         self.0
     }
 }
 
-read_through!(ReadHalf<'_>);
-write_through!(WriteHalf<'_>, |half| half.0.shutdown(Shutdown::Write));
+read_through!(ReadHalf<'_, S>);
+write_through!(WriteHalf<'_, S>, |half| half.0.shutdown(Shutdown::Write));

@@ -1,30 +1,35 @@
 //! Two halves that own a stream together, for two tasks.
+//!
+//! Tests: `io/tests/stream.rs`, `io/tests/unix.rs`.
 
 use std::fmt;
 use std::io;
 use std::mem::MaybeUninit;
-use std::net::Shutdown;
+use std::net::{self, Shutdown};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use crate::net::stream::{Peek, TcpStream};
+use crate::net::family::StdStream;
+use crate::net::stream::{Peek, StreamSocket};
 use crate::net::through::{read_through, write_through};
 
-/// The half of a [`TcpStream`] that reads. See [`TcpStream::into_split`].
+/// The half of a stream that reads. See [`StreamSocket::into_split`].
 #[derive(Debug)]
-pub struct OwnedReadHalf(Arc<TcpStream>);
+pub struct OwnedReadHalf<S: StdStream = net::TcpStream>(Arc<StreamSocket<S>>);
 
-/// The half of a [`TcpStream`] that writes. See [`TcpStream::into_split`].
+/// The half of a stream that writes. See [`StreamSocket::into_split`].
 ///
 /// Dropping it says to the peer that there is no more, unless it was closed before, or
 /// [`unsplit`](OwnedReadHalf::unsplit), or [forgotten](Self::forget).
 #[derive(Debug)]
-pub struct OwnedWriteHalf {
-    stream: Arc<TcpStream>,
+pub struct OwnedWriteHalf<S: StdStream = net::TcpStream> {
+    stream: Arc<StreamSocket<S>>,
     closes: bool,
 }
 
-pub(crate) fn split(stream: TcpStream) -> (OwnedReadHalf, OwnedWriteHalf) {
+pub(crate) fn split<S: StdStream>(
+    stream: StreamSocket<S>,
+) -> (OwnedReadHalf<S>, OwnedWriteHalf<S>) {
     let stream = Arc::new(stream);
     let write = OwnedWriteHalf {
         stream: Arc::clone(&stream),
@@ -33,14 +38,14 @@ pub(crate) fn split(stream: TcpStream) -> (OwnedReadHalf, OwnedWriteHalf) {
     (OwnedReadHalf(stream), write)
 }
 
-impl OwnedReadHalf {
+impl<S: StdStream> OwnedReadHalf<S> {
     /// Puts the two halves together again.
     ///
     /// # Errors
     ///
     /// They are of two different streams. Both are handed back, unharmed.
     #[doc(alias = "reunite")]
-    pub fn unsplit(self, mut write: OwnedWriteHalf) -> Result<TcpStream, UnsplitError> {
+    pub fn unsplit(self, mut write: OwnedWriteHalf<S>) -> Result<StreamSocket<S>, UnsplitError<S>> {
         if !Arc::ptr_eq(&self.0, &write.stream) {
             return Err(UnsplitError(self, write));
         }
@@ -50,16 +55,16 @@ impl OwnedReadHalf {
         Ok(stream.expect("there are two halves, and one has just been dropped"))
     }
 
-    /// As [`TcpStream::peek`].
+    /// As [`StreamSocket::peek`].
     ///
     /// # Errors
     ///
     /// Those of the connection.
-    pub fn peek<'a>(&'a self, buffer: &'a mut [u8]) -> Peek<'a> {
+    pub fn peek<'a>(&'a self, buffer: &'a mut [u8]) -> Peek<'a, S> {
         self.0.peek(buffer)
     }
 
-    /// As [`TcpStream::poll_read_uninit`].
+    /// As [`StreamSocket::poll_read_uninit`].
     ///
     /// # Errors
     ///
@@ -73,12 +78,12 @@ impl OwnedReadHalf {
     }
 
     /// The whole stream.
-    pub fn stream(&self) -> &TcpStream {
+    pub fn stream(&self) -> &StreamSocket<S> {
         &self.0
     }
 }
 
-impl OwnedWriteHalf {
+impl<S: StdStream> OwnedWriteHalf<S> {
     /// Drops this half without telling the peer anything.
     pub fn forget(mut self) {
         self.closes = false;
@@ -90,7 +95,7 @@ impl OwnedWriteHalf {
     }
 
     /// The whole stream.
-    pub fn stream(&self) -> &TcpStream {
+    pub fn stream(&self) -> &StreamSocket<S> {
         &self.stream
     }
 
@@ -101,7 +106,7 @@ impl OwnedWriteHalf {
     }
 }
 
-impl Drop for OwnedWriteHalf {
+impl<S: StdStream> Drop for OwnedWriteHalf<S> {
     fn drop(&mut self) {
         if self.closes {
             // A drop has nobody to tell; the connection is gone then anyway.
@@ -110,22 +115,27 @@ impl Drop for OwnedWriteHalf {
     }
 }
 
-read_through!(OwnedReadHalf);
-write_through!(OwnedWriteHalf, OwnedWriteHalf::close);
+read_through!(OwnedReadHalf<S>);
+write_through!(OwnedWriteHalf<S>, OwnedWriteHalf::close);
 
 /// The halves of two different streams cannot be put together. Holds both.
-pub struct UnsplitError(pub OwnedReadHalf, pub OwnedWriteHalf);
+pub struct UnsplitError<S: StdStream = net::TcpStream>(
+    /// The half that reads.
+    pub OwnedReadHalf<S>,
+    /// The half that writes.
+    pub OwnedWriteHalf<S>,
+);
 
-impl fmt::Display for UnsplitError {
+impl<S: StdStream> fmt::Display for UnsplitError<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("these halves are of two different streams; put each together with its own")
     }
 }
 
-impl fmt::Debug for UnsplitError {
+impl<S: StdStream> fmt::Debug for UnsplitError<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("UnsplitError").finish_non_exhaustive()
     }
 }
 
-impl std::error::Error for UnsplitError {}
+impl<S: StdStream> std::error::Error for UnsplitError<S> {}

@@ -1,126 +1,81 @@
-//! `TcpStream`: a TCP connection.
+//! `StreamSocket`: a connection, of TCP or of a Unix socket.
 //!
 //! Reading and writing try the system call first and wait only when it would block. A direction is
 //! thought ready until then: a short read proves nothing, because the end of the stream may have
-//! come on the same edge as the data.
+//! come on the same edge as the data. Where the poller says that no end stands behind the data it
+//! does, but only on TCP (see [`family`](crate::net::family)).
 //!
-//! Tests: `io/tests/stream.rs`, `io/tests/faults.rs`, `io/tests/others.rs`.
+//! Tests: `io/tests/stream.rs`, `io/tests/unix.rs`, `io/tests/faults.rs`, `io/tests/others.rs`.
 
 use std::fmt;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
-use std::net::{self, Shutdown, SocketAddr};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::net::{self, Shutdown};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
-use std::time::Duration;
+use std::task::{Context, Poll};
 
 use futures_io::{AsyncRead, AsyncWrite};
-use socket2::SockRef;
 
 use crate::async_fd::{Async, Readable, Waiting, Writable};
 use crate::interest::{Direction, Interest};
-use crate::net::address::ToSocketAddrs;
-use crate::net::connect::{Connect, ConnectTimeout};
+use crate::net::family::StdStream;
 use crate::net::split::{self, ReadHalf, WriteHalf};
 use crate::net::split_owned::{self, OwnedReadHalf, OwnedWriteHalf};
 use crate::net::sys;
 use crate::net::through::{read_through, write_through};
 use crate::slot::Place;
 
-/// A TCP connection.
+/// A connection: [`TcpStream`](crate::net::TcpStream) or [`UnixStream`](crate::net::UnixStream).
 ///
 /// It reads and writes through [`AsyncRead`] and [`AsyncWrite`], also by shared reference:
-/// `&TcpStream` implements both. Writing after the peer has gone is an error and never a signal.
+/// a reference implements both. Writing after the peer has gone is an error and never a signal.
 /// Nothing is buffered here, so flushing does nothing; closing says to the peer that there is no
 /// more.
 ///
 /// # Cancel safety
 ///
 /// A read or write that is dropped before it is ready has not taken or sent anything.
-///
-/// # Examples
-///
-/// ```no_run
-/// use tenter_io::net::TcpStream;
-/// use tenter_io::{AsyncReadExt, AsyncWriteExt};
-///
-/// # async fn example() -> std::io::Result<()> {
-/// let mut stream = TcpStream::connect("localhost:8080").await?;
-/// stream.write_all(b"hello").await?;
-/// let mut answer = Vec::new();
-/// stream.read_to_end(&mut answer).await?;
-/// # Ok(())
-/// # }
-/// ```
-#[doc(alias = "open_connection")]
-#[doc(alias = "StreamReader")]
-#[doc(alias = "StreamWriter")]
-pub struct TcpStream {
-    source: Async<net::TcpStream>,
+pub struct StreamSocket<S> {
+    source: Async<S>,
 }
 
-impl TcpStream {
-    /// Connects to `address`: to the first one that answers, if there are several.
-    ///
-    /// # Errors
-    ///
-    /// The address cannot be understood or found, or none can be connected to, with the reason for
-    /// each.
-    ///
-    /// # Cancel safety
-    ///
-    /// Dropping the future closes the attempt.
-    #[doc(alias = "create_connection")]
-    pub fn connect<A: ToSocketAddrs>(address: A) -> Connect {
-        Connect::new(address)
-    }
-
-    /// Connects to `address` within `limit`, the lookup of a name and all addresses together.
-    ///
-    /// # Errors
-    ///
-    /// As [`connect`](Self::connect); [`TimedOut`](io::ErrorKind::TimedOut) when the time is up.
-    ///
-    /// # Cancel safety
-    ///
-    /// Dropping the future closes the attempt.
-    #[track_caller]
-    pub fn connect_timeout<A: ToSocketAddrs>(address: A, limit: Duration) -> ConnectTimeout {
-        ConnectTimeout::new(address, limit)
-    }
-
+impl<S: StdStream> StreamSocket<S> {
     /// Takes over a connection of the standard library, and makes it non-blocking.
     ///
     /// # Errors
     ///
     /// As [`Async::new`].
-    pub fn from_std(stream: net::TcpStream) -> io::Result<TcpStream> {
-        Async::new(stream).map(TcpStream::from_source)
+    pub fn from_std(stream: S) -> io::Result<Self> {
+        Async::new(stream).map(StreamSocket::from_source)
     }
 
     /// Gives the connection to the standard library. It stays non-blocking.
-    pub fn into_std(self) -> net::TcpStream {
+    pub fn into_std(self) -> S {
         self.source.into_inner()
     }
 
-    pub(crate) fn from_source(source: Async<net::TcpStream>) -> TcpStream {
-        TcpStream { source }
+    pub(crate) fn from_source(source: Async<S>) -> Self {
+        StreamSocket { source }
     }
 
     /// A connection that was born non-blocking.
-    pub(crate) fn accepted(stream: net::TcpStream) -> io::Result<TcpStream> {
-        Async::new_nonblocking(stream).map(TcpStream::from_source)
+    pub(crate) fn accepted(stream: S) -> io::Result<Self> {
+        Async::new_nonblocking(stream).map(StreamSocket::from_source)
+    }
+
+    pub(crate) fn socket(&self) -> &S {
+        self.source.get_ref()
     }
 
     /// The half that reads and the half that writes, for two futures of one task.
-    pub fn split(&mut self) -> (ReadHalf<'_>, WriteHalf<'_>) {
+    pub fn split(&mut self) -> (ReadHalf<'_, S>, WriteHalf<'_, S>) {
         split::split(self)
     }
 
     /// The half that reads and the half that writes, for two tasks. Dropping the half that writes
     /// says to the peer that there is no more.
-    pub fn into_split(self) -> (OwnedReadHalf, OwnedWriteHalf) {
+    pub fn into_split(self) -> (OwnedReadHalf<S>, OwnedWriteHalf<S>) {
         split_owned::split(self)
     }
 
@@ -150,6 +105,41 @@ impl TcpStream {
         self.source.writable()
     }
 
+    /// Whether reading may succeed; if not, the task is woken when that has changed. See
+    /// [`Async::poll_readable`].
+    ///
+    /// # Errors
+    ///
+    /// The driver has failed or was shut down.
+    #[doc(alias = "poll_read_ready")]
+    pub fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.source.poll_readable(cx)
+    }
+
+    /// Whether writing may succeed; if not, the task is woken when that has changed. See
+    /// [`Async::poll_writable`].
+    ///
+    /// # Errors
+    ///
+    /// The driver has failed or was shut down.
+    #[doc(alias = "poll_write_ready")]
+    pub fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.source.poll_writable(cx)
+    }
+
+    /// Tries an operation of the caller's own, such as one with flags. See [`Async::try_io`].
+    ///
+    /// # Errors
+    ///
+    /// [`WouldBlock`](io::ErrorKind::WouldBlock), or those of `operation`.
+    pub fn try_io<R>(
+        &self,
+        interest: Interest,
+        operation: impl FnOnce() -> io::Result<R>,
+    ) -> io::Result<R> {
+        self.source.try_io(interest, operation)
+    }
+
     /// Reads what is there, without waiting. `Ok(0)` is the end, unless `buffer` is empty.
     ///
     /// # Errors
@@ -164,6 +154,19 @@ impl TcpStream {
             .try_io(Interest::READABLE, || sys::read(self, buffer))
     }
 
+    /// Reads what is there into several buffers, without waiting.
+    ///
+    /// # Errors
+    ///
+    /// As [`try_read`](Self::try_read).
+    pub fn try_read_vectored(&self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+        if buffers.iter().all(|buffer| buffer.is_empty()) {
+            return Ok(0);
+        }
+        self.source
+            .try_io(Interest::READABLE, || sys::read_vectored(self, buffers))
+    }
+
     /// Writes what there is room for, without waiting.
     ///
     /// # Errors
@@ -176,6 +179,19 @@ impl TcpStream {
         }
         self.source
             .try_io(Interest::WRITABLE, || sys::write(self, buffer))
+    }
+
+    /// Writes what there is room for from several buffers, without waiting.
+    ///
+    /// # Errors
+    ///
+    /// As [`try_write`](Self::try_write).
+    pub fn try_write_vectored(&self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
+        if buffers.iter().all(|buffer| buffer.is_empty()) {
+            return Ok(0);
+        }
+        self.source
+            .try_io(Interest::WRITABLE, || sys::write_vectored(self, buffers))
     }
 
     /// Reads into memory that need not be initialised. The first bytes of `buffer`, as many as are
@@ -197,8 +213,23 @@ impl TcpStream {
         if buffer.is_empty() {
             return Poll::Ready(Ok(0));
         }
-        self.source
-            .poll_read_stream(buffer.len(), cx, |socket| sys::read_uninit(socket, buffer))
+        self.poll_read_with(buffer.len(), cx, |socket| sys::read_uninit(socket, buffer))
+    }
+
+    /// One read into a buffer of `room` bytes.
+    #[inline]
+    fn poll_read_with(
+        &self,
+        room: usize,
+        cx: &mut Context<'_>,
+        read: impl FnMut(&S) -> io::Result<usize>,
+    ) -> Poll<io::Result<usize>> {
+        if S::SHORT_READ_TAKES_ALL {
+            self.source.poll_read_stream(room, cx, read)
+        } else {
+            self.source
+                .poll_io(Direction::Read, Place::Poller, cx, read)
+        }
     }
 
     /// Reads without taking: the next read gets the same bytes.
@@ -210,12 +241,27 @@ impl TcpStream {
     /// # Cancel safety
     ///
     /// Peeking has no effect.
-    pub fn peek<'a>(&'a self, buffer: &'a mut [u8]) -> Peek<'a> {
+    pub fn peek<'a>(&'a self, buffer: &'a mut [u8]) -> Peek<'a, S> {
         Peek {
-            stream: self,
+            source: &self.source,
             waiting: self.source.waiting(),
             buffer,
         }
+    }
+
+    /// As [`peek`](Self::peek), as a poll function.
+    ///
+    /// # Errors
+    ///
+    /// Those of the connection.
+    pub fn poll_peek(&self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
+        if buffer.is_empty() {
+            return Poll::Ready(Ok(0));
+        }
+        self.source
+            .poll_io(Direction::Read, Place::Poller, cx, |socket| {
+                sys::peek(socket, buffer)
+            })
     }
 
     /// Says that nothing more will be written, or read, or both. A connection that the peer has
@@ -226,7 +272,7 @@ impl TcpStream {
     /// Those of the operating system.
     #[doc(alias = "write_eof")]
     pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
-        match self.source.get_ref().shutdown(how) {
+        match sys::shutdown(self, how) {
             Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(()),
             result => result,
         }
@@ -237,8 +283,8 @@ impl TcpStream {
     /// # Errors
     ///
     /// Those of the operating system.
-    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
-        self.source.get_ref().peer_addr()
+    pub fn peer_addr(&self) -> io::Result<S::Address> {
+        sys::peer_addr(self)
     }
 
     /// The address of this side.
@@ -246,63 +292,8 @@ impl TcpStream {
     /// # Errors
     ///
     /// Those of the operating system.
-    pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.source.get_ref().local_addr()
-    }
-
-    /// Whether small writes are sent at once (`TCP_NODELAY`).
-    ///
-    /// # Errors
-    ///
-    /// Those of the operating system.
-    pub fn nodelay(&self) -> io::Result<bool> {
-        self.source.get_ref().nodelay()
-    }
-
-    /// Sends small writes at once, or collects them.
-    ///
-    /// # Errors
-    ///
-    /// Those of the operating system.
-    pub fn set_nodelay(&self, nodelay: bool) -> io::Result<()> {
-        self.source.get_ref().set_nodelay(nodelay)
-    }
-
-    /// How long closing goes on sending in the background (`SO_LINGER`).
-    ///
-    /// # Errors
-    ///
-    /// Those of the operating system.
-    pub fn linger(&self) -> io::Result<Option<Duration>> {
-        SockRef::from(self).linger()
-    }
-
-    /// Sets how long closing goes on sending, in whole seconds. Zero makes closing a reset; more
-    /// makes the drop of the stream block its thread for so long.
-    ///
-    /// # Errors
-    ///
-    /// Those of the operating system.
-    pub fn set_linger(&self, linger: Option<Duration>) -> io::Result<()> {
-        SockRef::from(self).set_linger(linger)
-    }
-
-    /// The time to live of outgoing packets.
-    ///
-    /// # Errors
-    ///
-    /// Those of the operating system.
-    pub fn ttl(&self) -> io::Result<u32> {
-        self.source.get_ref().ttl()
-    }
-
-    /// Sets the time to live of outgoing packets.
-    ///
-    /// # Errors
-    ///
-    /// Those of the operating system.
-    pub fn set_ttl(&self, hops: u32) -> io::Result<()> {
-        self.source.get_ref().set_ttl(hops)
+    pub fn local_addr(&self) -> io::Result<S::Address> {
+        sys::local_addr(self)
     }
 
     /// Takes the pending error of the socket.
@@ -311,16 +302,20 @@ impl TcpStream {
     ///
     /// Those of the operating system.
     pub fn take_error(&self) -> io::Result<Option<io::Error>> {
-        self.source.get_ref().take_error()
+        sys::take_error(self)
     }
 
     /// Whether [`poll_write_vectored`](AsyncWrite::poll_write_vectored) is one system call: yes.
     pub fn is_write_vectored(&self) -> bool {
         true
     }
+
+    fn stream(&self) -> &Self {
+        self
+    }
 }
 
-impl AsyncRead for &TcpStream {
+impl<S: StdStream> AsyncRead for &StreamSocket<S> {
     #[inline]
     fn poll_read(
         self: Pin<&mut Self>,
@@ -330,8 +325,7 @@ impl AsyncRead for &TcpStream {
         if buffer.is_empty() {
             return Poll::Ready(Ok(0));
         }
-        self.source
-            .poll_read_stream(buffer.len(), cx, |socket| sys::read(socket, buffer))
+        self.poll_read_with(buffer.len(), cx, |socket| sys::read(socket, buffer))
     }
 
     fn poll_read_vectored(
@@ -349,7 +343,7 @@ impl AsyncRead for &TcpStream {
     }
 }
 
-impl AsyncWrite for &TcpStream {
+impl<S: StdStream> AsyncWrite for &StreamSocket<S> {
     #[inline]
     fn poll_write(
         self: Pin<&mut Self>,
@@ -388,57 +382,52 @@ impl AsyncWrite for &TcpStream {
     }
 }
 
-impl TcpStream {
-    fn stream(&self) -> &TcpStream {
-        self
-    }
-}
+read_through!(StreamSocket<S>);
+write_through!(StreamSocket<S>, |stream| stream.shutdown(Shutdown::Write));
 
-read_through!(TcpStream);
-write_through!(TcpStream, |stream| stream.shutdown(Shutdown::Write));
-
-impl AsFd for TcpStream {
+impl<S: AsFd> AsFd for StreamSocket<S> {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.source.as_fd()
     }
 }
 
-impl AsRawFd for TcpStream {
+impl<S: AsRawFd> AsRawFd for StreamSocket<S> {
     fn as_raw_fd(&self) -> RawFd {
         self.source.as_raw_fd()
     }
 }
 
-impl TryFrom<net::TcpStream> for TcpStream {
+/// Refuses what is no stream of this kind.
+impl<S: StdStream> TryFrom<OwnedFd> for StreamSocket<S> {
     type Error = io::Error;
 
-    fn try_from(stream: net::TcpStream) -> io::Result<TcpStream> {
-        TcpStream::from_std(stream)
+    fn try_from(fd: OwnedFd) -> io::Result<Self> {
+        StreamSocket::from_std(S::from_fd(fd)?)
     }
 }
 
-impl From<TcpStream> for net::TcpStream {
-    fn from(stream: TcpStream) -> net::TcpStream {
-        stream.into_std()
+impl<S: StdStream> From<StreamSocket<S>> for OwnedFd {
+    fn from(stream: StreamSocket<S>) -> OwnedFd {
+        stream.into_std().into()
     }
 }
 
-impl fmt::Debug for TcpStream {
+impl<S: fmt::Debug> fmt::Debug for StreamSocket<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.source.get_ref().fmt(f)
     }
 }
 
-/// The future of [`TcpStream::peek`].
+/// The future of [`StreamSocket::peek`].
 #[derive(Debug)]
 #[must_use = "futures do nothing unless awaited"]
-pub struct Peek<'a> {
-    stream: &'a TcpStream,
+pub struct Peek<'a, S = net::TcpStream> {
+    source: &'a Async<S>,
     waiting: Waiting<'a>,
     buffer: &'a mut [u8],
 }
 
-impl Future for Peek<'_> {
+impl<S: StdStream> Future for Peek<'_, S> {
     type Output = io::Result<usize>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
@@ -447,10 +436,8 @@ impl Future for Peek<'_> {
             return Poll::Ready(Ok(0));
         }
         let place = this.waiting.place();
-        let source = &this.stream.source;
-        let count = ready!(source.poll_io(Direction::Read, place, cx, |socket| {
+        this.source.poll_io(Direction::Read, place, cx, |socket| {
             sys::peek(socket, this.buffer)
-        }));
-        Poll::Ready(count)
+        })
     }
 }

@@ -1,9 +1,9 @@
-//! Reading and writing for the types that have a `&TcpStream` in them, by its own.
+//! Reading and writing for the types that have a `&StreamSocket<S>` in them, by its own.
 
-/// Implements reading for a type by that of the `&TcpStream` in it.
+/// Implements reading for a type by that of the `&StreamSocket<S>` in it.
 macro_rules! read_through {
     ($type:ty) => {
-        impl futures_io::AsyncRead for $type {
+        impl<S: crate::net::family::StdStream> futures_io::AsyncRead for $type {
             #[inline]
             fn poll_read(
                 self: std::pin::Pin<&mut Self>,
@@ -24,10 +24,10 @@ macro_rules! read_through {
     };
 }
 
-/// Implements writing for a type by that of the `&TcpStream` in it; closing is the type's own.
+/// Implements writing for a type by that of the `&StreamSocket<S>` in it; closing is the type's own.
 macro_rules! write_through {
     ($type:ty, $close:expr) => {
-        impl futures_io::AsyncWrite for $type {
+        impl<S: crate::net::family::StdStream> futures_io::AsyncWrite for $type {
             #[inline]
             fn poll_write(
                 self: std::pin::Pin<&mut Self>,
