@@ -1,0 +1,8 @@
+//! `tenter::net::serve`: the limit, the ways in which a server ends, and what may go wrong on the way.
+
+mod ends;
+mod faults;
+mod handlers;
+mod limit;
+mod many;
+mod support;
