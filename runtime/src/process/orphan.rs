@@ -1,0 +1,231 @@
+//! Children that nobody waits for any more: each is ended as it was asked for, and reaped, without a
+//! thread and without a task.
+//!
+//! An orphan is its own waker. What wakes it lets it take a turn, on the thread that wakes: some
+//! system calls that do not block, and code of ours only.
+//!
+//! ```text
+//!  place      Resting(work) ── a wake, the bell ──► Taken ── Waiting ──► Resting(work)
+//!                                                     │ ▲                (woken meanwhile: again)
+//!                                                     │ └─ a wake: noted
+//!                                                     └─ Over ──► Taken for good
+//!
+//!  work       asked to end, grace runs ── the bell ──► killed ──► ended, reaped: Over
+//!                     └──── the driver has ended: killed ────────► on the list of the left: Over
+//! ```
+//!
+//! 1. A turn is taken without the lock: what it does may wake the orphan itself, which is noted and
+//!    followed by another turn.
+//! 2. The waker in the driver's slot and the bell in the timer's entry keep the orphan, which keeps
+//!    both. A driver that ends wakes everybody who waits, so the circle is always broken.
+//! 3. The bell ends the grace, whether the time is up or the timers have ended. So the sleep is
+//!    polled once.
+//! 4. No child is forgotten: whose driver has ended is on the list of the left. The list is tried
+//!    whenever a child is started or dropped. What it holds is one descriptor a child.
+//!
+//! Rejected: a task for each. A runtime would end with tasks that its user never spawned, and
+//! another executor has none to offer. Rejected: moving whose driver has ended to the background
+//! driver. It would start a thread at the end of each program that leaves a child behind.
+//!
+//! Tests: `tests/tests/process/drops.rs`.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll, Wake, Waker};
+
+use rustix::process::Signal;
+use tenter_sync::current::without_task;
+use tenter_sync::shim::Mutex;
+use tenter_timer::Sleep;
+
+use super::on_drop::{OnDrop, What};
+use super::watch::{Left, Watch};
+use crate::signal::SignalKind;
+
+/// Children of runtimes that have ended. 4
+static LEFT: OnceLock<Mutex<Vec<Left>>> = OnceLock::new();
+
+/// Reaps those of the left that have ended.
+pub fn sweep() {
+    if let Some(left) = LEFT.get() {
+        left.lock().retain_mut(|left| !left.try_reap());
+    }
+}
+
+/// Takes over a child that was killed and that no driver watches.
+pub fn leave(mut left: Left) {
+    if !left.try_reap() {
+        LEFT.get_or_init(|| Mutex::new(Vec::new()))
+            .lock()
+            .push(left);
+    }
+}
+
+/// Takes over a child whose handle was dropped.
+pub fn adopt(watch: Watch, on_drop: OnDrop) {
+    sweep();
+    let mut work = Work {
+        watch,
+        group: on_drop.group,
+        grace: None,
+        kills: on_drop.what != What::Detach,
+    };
+    if on_drop.group && work.kills {
+        work.watch.end_group();
+    }
+    if !matches!(work.watch.try_ended(), Ok(None)) {
+        return;
+    }
+    match on_drop.what {
+        What::Detach => {}
+        What::Kill => work.send(Signal::KILL),
+        What::Ask { signal, grace } => match as_signal(signal) {
+            Some(signal) => {
+                work.send(signal);
+                // A thread for the timer, or the timers themselves, may not be there any more.
+                work.grace = catch_unwind(|| Box::pin(tenter_timer::sleep(grace))).ok();
+                if work.grace.is_none() {
+                    work.send(Signal::KILL);
+                }
+            }
+            None => work.send(Signal::KILL),
+        },
+    }
+    let orphan = Arc::new(Orphan(Mutex::new(Place {
+        work: Some(work),
+        woken: false,
+        rang: false,
+    })));
+    orphan.turn();
+}
+
+/// The signal of this kind, if it can be sent.
+pub fn as_signal(kind: SignalKind) -> Option<Signal> {
+    Signal::from_named_raw(kind.as_raw())
+}
+
+struct Orphan(Mutex<Place>);
+
+struct Place {
+    /// `None` while a turn is taken, and when it is over.
+    work: Option<Work>,
+    /// During a turn something happened.
+    woken: bool,
+    /// The grace is over.
+    rang: bool,
+}
+
+/// What is to be done.
+struct Work {
+    watch: Watch,
+    group: bool,
+    /// Until it has passed, the child has time to end by itself.
+    grace: Option<Pin<Box<Sleep>>>,
+    /// Whether the child is to end.
+    kills: bool,
+}
+
+enum Turn {
+    Waiting(Work),
+    Over,
+}
+
+impl Orphan {
+    fn turn(self: &Arc<Self>) {
+        let Some((mut work, mut rang)) = self.begin() else {
+            return;
+        };
+        loop {
+            match without_task(|| work.turn(self, rang)) {
+                Turn::Over => return,
+                Turn::Waiting(waiting) => match self.rest(waiting) {
+                    None => return,
+                    Some(again) => (work, rang) = again,
+                },
+            }
+        }
+    }
+
+    /// Takes the work, unless somebody has it: then he is told to look again.
+    fn begin(&self) -> Option<(Work, bool)> {
+        let mut place = self.0.lock();
+        match place.work.take() {
+            Some(work) => Some((work, place.rang)),
+            None => {
+                place.woken = true;
+                None
+            }
+        }
+    }
+
+    /// Puts the work down, unless something has happened meanwhile.
+    fn rest(&self, work: Work) -> Option<(Work, bool)> {
+        let mut place = self.0.lock();
+        if std::mem::take(&mut place.woken) {
+            return Some((work, place.rang));
+        }
+        place.work = Some(work);
+        None
+    }
+}
+
+impl Wake for Orphan {
+    fn wake(self: Arc<Self>) {
+        self.turn();
+    }
+}
+
+/// Ends the grace of an orphan.
+struct Bell(Arc<Orphan>);
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        self.0.0.lock().rang = true;
+        self.0.turn();
+    }
+}
+
+impl Work {
+    fn turn(mut self, orphan: &Arc<Orphan>, rang: bool) -> Turn {
+        let waker = Waker::from(Arc::clone(orphan));
+        match self.watch.poll_ended(&mut Context::from_waker(&waker)) {
+            Poll::Ready(Ok(_)) => return Turn::Over,
+            Poll::Ready(Err(_)) => {
+                // The driver has ended, or the child is not ours any more.
+                if self.kills {
+                    self.send(Signal::KILL);
+                }
+                if let Some(left) = self.watch.into_left() {
+                    leave(left);
+                }
+                return Turn::Over;
+            }
+            Poll::Pending => {}
+        }
+        if let Some(grace) = &mut self.grace {
+            if rang || rings(grace.as_mut(), orphan) {
+                self.grace = None;
+                self.send(Signal::KILL);
+            }
+        }
+        Turn::Waiting(self)
+    }
+
+    /// Sends a signal. That it is refused, because the child runs as somebody else, changes nothing:
+    /// it is waited for all the same.
+    fn send(&mut self, signal: Signal) {
+        if !(self.group && self.watch.send_group(signal).is_ok()) {
+            let _ = self.watch.send(signal);
+        }
+    }
+}
+
+/// Whether the grace is over; else the bell will ring.
+fn rings(grace: Pin<&mut Sleep>, orphan: &Arc<Orphan>) -> bool {
+    let bell = Waker::from(Arc::new(Bell(Arc::clone(orphan))));
+    let mut cx = Context::from_waker(&bell);
+    // Timers that have ended panic, and then there is no time to give.
+    let polled = catch_unwind(AssertUnwindSafe(|| grace.poll(&mut cx)));
+    !matches!(polled, Ok(Poll::Pending))
+}
