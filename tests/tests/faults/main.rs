@@ -1,29 +1,32 @@
 //! Faults that a process meets: what the system takes away, and what ends in the middle.
 //!
-//! Each test that looks at its whole process runs in one of its own. Panics: `panics.rs`; threads that
-//! go away: `wakes.rs`; guards that are forgotten: `entries.rs`.
+//! `docs/faults.md` lists all of them, with the tests in this program and in others. Each test that
+//! looks at, or changes, its whole process runs in one of its own.
 
 #![allow(
     clippy::async_yields_async,
     reason = "tasks are handed from one block_on to the next"
 )]
 
-use std::alloc::{GlobalAlloc, Layout, System};
+mod descriptors;
+mod fork;
+mod memory;
+mod peers;
+mod poller;
+mod signals;
+mod system;
+mod threads;
+
 use std::future::pending;
 use std::io::{BufRead, Read, Write};
 use std::process::Stdio;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use memory::in_use;
+use system::{every_flavour, flavours, own};
 use tenter::task::yield_now;
 use tenter::{Builder, Runtime, spawn};
-mod descriptors;
-mod fork;
-mod poller;
-mod system;
-
-use system::{every_flavour, flavours, own};
 use tenter_tests::support::{Slot, alone, alone_with, build, forget, poll_once, thread};
 
 /// Goal: making and using a runtime without sockets starts no thread and opens no descriptor, so the
@@ -71,29 +74,6 @@ fn a_runtime_closes_its_descriptors() {
     }
 }
 
-/// Counts the bytes that are in use.
-struct Counting;
-
-static IN_USE: AtomicUsize = AtomicUsize::new(0);
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-// SAFETY: the system's allocator does the work, with what it is given.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        IN_USE.fetch_add(layout.size(), Ordering::Relaxed);
-        // SAFETY: the caller's promise is passed on.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
-        IN_USE.fetch_sub(layout.size(), Ordering::Relaxed);
-        // SAFETY: the caller's promise is passed on.
-        unsafe { System.dealloc(memory, layout) };
-    }
-}
-
 /// Goal: runtimes that come and go leave no memory behind, not even with tasks that were left, wakers
 /// that outlived them, panics, and local tasks.
 /// Method: bytes in use before and after each of four stretches of many rounds.
@@ -132,9 +112,9 @@ fn runtimes_that_come_and_go_leave_no_memory() {
     };
     (0..20).for_each(|_| round());
     let grown = [(); 4].map(|()| {
-        let before = IN_USE.load(Ordering::Relaxed);
+        let before = in_use();
         (0..200).for_each(|_| round());
-        IN_USE.load(Ordering::Relaxed).saturating_sub(before)
+        in_use().saturating_sub(before)
     });
     let _default = std::panic::take_hook();
     // What is allocated once, as by the test harness's own thread or by parking_lot's table when more threads
