@@ -15,7 +15,9 @@ mod tokio;
 use std::fmt;
 use std::future::Future;
 use std::io;
-use std::net::{TcpListener, TcpStream};
+use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -118,6 +120,10 @@ pub trait Workers: Peer {
     type Remote: Clone + Send + Sync + 'static;
     /// A task that can be cancelled.
     type Task: Send + 'static;
+    /// A connected UDP socket.
+    type Datagram: Send + 'static;
+    /// A Unix stream.
+    type Unix: Send + 'static;
 
     /// For threads that are not the runtime's.
     fn remote(&self) -> Self::Remote;
@@ -135,6 +141,32 @@ pub trait Workers: Peer {
     fn spawn_blocking<F>(work: F) -> impl Future<Output = ()> + Send + Unpin
     where
         F: FnOnce() + Send + 'static;
+
+    /// Adopts a connected socket that is already non-blocking.
+    fn datagram(socket: UdpSocket) -> Self::Datagram;
+    /// Sends one.
+    fn send_datagram(socket: &Self::Datagram, bytes: &[u8]) -> impl Future<Output = ()> + Send;
+    /// Receives one.
+    fn receive_datagram(
+        socket: &Self::Datagram,
+        buffer: &mut [u8],
+    ) -> impl Future<Output = usize> + Send;
+    /// Adopts a socket that is already non-blocking.
+    fn unix(socket: UnixStream) -> Self::Unix;
+    /// Reads what is there; 0 at the end.
+    fn read_unix(
+        stream: &mut Self::Unix,
+        buffer: &mut [u8],
+    ) -> impl Future<Output = io::Result<usize>> + Send;
+    /// Writes all of `bytes`.
+    fn write_unix(
+        stream: &mut Self::Unix,
+        bytes: &[u8],
+    ) -> impl Future<Output = io::Result<()>> + Send;
+    /// Reads a whole file.
+    fn read_file(path: PathBuf) -> impl Future<Output = io::Result<Vec<u8>>> + Send;
+    /// Copies a file through a reader and a writer.
+    fn copy_file(from: PathBuf, to: PathBuf) -> impl Future<Output = io::Result<u64>> + Send;
 }
 
 /// The name of a peer.

@@ -8,6 +8,8 @@ mod engine;
 use std::future::Future;
 use std::io;
 use std::net;
+use std::os::unix;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use futures_channel::oneshot;
@@ -141,6 +143,8 @@ impl<E: Engine> Peer for Smol<E> {
 impl<E: Shared> Workers for Smol<E> {
     type Remote = E::Remote;
     type Task = smol::Task<()>;
+    type Datagram = Async<net::UdpSocket>;
+    type Unix = Async<unix::net::UnixStream>;
 
     fn remote(&self) -> Self::Remote {
         self.0.remote()
@@ -169,5 +173,42 @@ impl<E: Shared> Workers for Smol<E> {
         F: FnOnce() + Send + 'static,
     {
         smol::unblock(work)
+    }
+
+    fn datagram(socket: net::UdpSocket) -> Self::Datagram {
+        Async::new_nonblocking(socket).expect("a socket that can be polled")
+    }
+
+    async fn send_datagram(socket: &Self::Datagram, bytes: &[u8]) {
+        let sent = socket.send(bytes).await;
+        assert_eq!(sent.expect("the other end is there"), bytes.len());
+    }
+
+    async fn receive_datagram(socket: &Self::Datagram, buffer: &mut [u8]) -> usize {
+        socket.recv(buffer).await.expect("the other end is there")
+    }
+
+    fn unix(socket: unix::net::UnixStream) -> Self::Unix {
+        Async::new_nonblocking(socket).expect("a socket that can be polled")
+    }
+
+    async fn read_unix(stream: &mut Self::Unix, buffer: &mut [u8]) -> io::Result<usize> {
+        stream.read(buffer).await
+    }
+
+    async fn write_unix(stream: &mut Self::Unix, bytes: &[u8]) -> io::Result<()> {
+        stream.write_all(bytes).await
+    }
+
+    async fn read_file(path: PathBuf) -> io::Result<Vec<u8>> {
+        smol::fs::read(path).await
+    }
+
+    async fn copy_file(from: PathBuf, to: PathBuf) -> io::Result<u64> {
+        let mut from = smol::fs::File::open(from).await?;
+        let mut to = smol::fs::File::create(to).await?;
+        let copied = smol::io::copy(&mut from, &mut to).await?;
+        to.flush().await?;
+        Ok(copied)
     }
 }

@@ -3,12 +3,14 @@
 use std::future::{Future, poll_fn};
 use std::io;
 use std::net;
+use std::os::unix;
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::task::{Poll, ready};
 use std::time::Duration;
 
 use smol::io::{AsyncReadExt, AsyncWriteExt};
-use tenter::net::{TcpListener, TcpStream};
+use tenter::net::{TcpListener, TcpStream, UdpSocket, UnixStream};
 use tenter::sync::{Notify, Semaphore, oneshot};
 
 use super::{Peer, Workers};
@@ -149,6 +151,8 @@ impl<const WORKERS: usize> Peer for Tenter<WORKERS> {
 impl<const WORKERS: usize> Workers for Tenter<WORKERS> {
     type Remote = tenter::Handle;
     type Task = tenter::JoinHandle<()>;
+    type Datagram = UdpSocket;
+    type Unix = UnixStream;
 
     fn remote(&self) -> Self::Remote {
         self.0.handle().clone()
@@ -181,5 +185,42 @@ impl<const WORKERS: usize> Workers for Tenter<WORKERS> {
             ready!(Pin::new(&mut handle).poll(cx)).expect("a benchmark's work does not fail");
             Poll::Ready(())
         })
+    }
+
+    fn datagram(socket: net::UdpSocket) -> Self::Datagram {
+        UdpSocket::from_std(socket).expect("a socket that can be polled")
+    }
+
+    async fn send_datagram(socket: &Self::Datagram, bytes: &[u8]) {
+        let sent = socket.send(bytes).await;
+        assert_eq!(sent.expect("the other end is there"), bytes.len());
+    }
+
+    async fn receive_datagram(socket: &Self::Datagram, buffer: &mut [u8]) -> usize {
+        socket.recv(buffer).await.expect("the other end is there")
+    }
+
+    fn unix(socket: unix::net::UnixStream) -> Self::Unix {
+        UnixStream::from_std(socket).expect("a socket that can be polled")
+    }
+
+    async fn read_unix(stream: &mut Self::Unix, buffer: &mut [u8]) -> io::Result<usize> {
+        stream.read(buffer).await
+    }
+
+    async fn write_unix(stream: &mut Self::Unix, bytes: &[u8]) -> io::Result<()> {
+        stream.write_all(bytes).await
+    }
+
+    async fn read_file(path: PathBuf) -> io::Result<Vec<u8>> {
+        tenter::fs::read(path).await
+    }
+
+    async fn copy_file(from: PathBuf, to: PathBuf) -> io::Result<u64> {
+        let mut from = tenter::fs::File::open(from).await?;
+        let mut to = tenter::fs::File::create(to).await?;
+        let copied = tenter::io::copy(&mut from, &mut to).await?;
+        to.flush().await?;
+        Ok(copied)
     }
 }

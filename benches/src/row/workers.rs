@@ -1,6 +1,7 @@
 //! The rows with two workers. Each is measured in a process of its own for each peer, which may use
 //! both processors; servers have theirs on both, and so has their load.
 
+mod io;
 mod memory;
 mod remote;
 mod servers;
@@ -11,13 +12,14 @@ mod waiting;
 use super::{DELAY, Figure, How, Measure, Rounds, Row, Size, TIME, Unit};
 use crate::peer::PeerId;
 
-pub(super) const ROWS: [&[Row]; 6] = [
+pub(super) const ROWS: [&[Row]; 7] = [
     tasks::ROWS,
     remote::ROWS,
     waiting::ROWS,
     timers::ROWS,
     memory::ROWS,
     servers::ROWS,
+    io::ROWS,
 ];
 
 /// Where nothing but tasks and channels is asked for, everybody takes part.
