@@ -5,7 +5,7 @@ use core::future::Future;
 use std::io;
 use std::net::SocketAddr;
 
-use tenter_io::net::{TcpListener, TcpStream};
+use tenter_io::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 
 /// A socket that listens: a [`TcpListener`] or a [`UnixListener`](crate::net::UnixListener).
 ///
@@ -55,5 +55,33 @@ impl Listener for TcpListener {
 
     fn peer(address: &SocketAddr) -> Option<SocketAddr> {
         Some(*address)
+    }
+}
+
+impl sealed::Sealed for UnixListener {}
+
+impl Listener for UnixListener {
+    type Stream = UnixStream;
+    type Address = std::os::unix::net::SocketAddr;
+
+    fn next(&self) -> impl Future<Output = io::Result<(UnixStream, Self::Address)>> + Send {
+        self.accept()
+    }
+
+    fn place(&self) -> String {
+        let address = self.local_addr();
+        let path = address
+            .as_ref()
+            .ok()
+            .and_then(|address| address.as_pathname());
+        match path {
+            Some(path) => path.display().to_string(),
+            None => "a socket without a path".to_owned(),
+        }
+    }
+
+    /// Hardly any client of a Unix socket has a name.
+    fn peer(_: &Self::Address) -> Option<SocketAddr> {
+        None
     }
 }

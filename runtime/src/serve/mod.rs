@@ -59,6 +59,7 @@ pub use self::listener::Listener;
 pub use self::options::ServeOptions;
 pub use self::report::{ServeError, ServeReport, StuckConnection};
 pub use self::server::{Server, serve};
+pub use self::shards::serve_shards;
 
 mod accept;
 mod connection;
@@ -71,5 +72,6 @@ mod options;
 mod report;
 mod roster;
 mod server;
+mod shards;
 mod shared;
 mod trouble;

@@ -84,7 +84,7 @@ where
 }
 
 /// Spawns a server.
-fn detach(serving: Serving) -> ServerHandle {
+pub fn detach(serving: Serving) -> ServerHandle {
     let handle = ServerHandle::new(Arc::clone(&serving.end.0));
     let (runtime, at) = (serving.runtime.clone(), serving.served_at);
     let served = async move { drop(serving.await) };
@@ -173,7 +173,7 @@ impl fmt::Debug for Server {
 }
 
 /// A server that runs. The listener, in the future, is closed before the end is told.
-struct Serving {
+pub struct Serving {
     future: Pin<Box<dyn Future<Output = Outcome> + Send>>,
     end: EndOnDrop,
     runtime: Handle,
@@ -200,7 +200,7 @@ impl Future for Serving {
 }
 
 /// A server of one or more listeners.
-fn start<L, H, F>(
+pub fn start<L, H, F>(
     handlers: Vec<(L, H)>,
     options: &ServeOptions,
     runtime: Handle,

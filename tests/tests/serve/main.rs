@@ -3,6 +3,7 @@
 mod ends;
 mod faults;
 mod handlers;
+mod kinds;
 mod limit;
 mod many;
 mod support;
