@@ -13,6 +13,7 @@ use std::process::{ExitStatus, Output};
 use std::task::{Context, Poll};
 
 use rustix::process::Signal;
+use tenter_timer::timeout;
 
 use super::communicate::{Communicate, Talk};
 use super::error;
@@ -160,6 +161,31 @@ impl Child {
     /// The system refuses: the child runs as another user.
     pub fn terminate(&mut self) -> io::Result<()> {
         self.watch.send(Signal::TERM)
+    }
+
+    /// Does now what a drop would do ([`OnDrop`]), and waits for it: asks the child to end, gives it
+    /// time, kills it, and reaps it. A detached child is only waited for.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`wait`](Child::wait).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future leaves the child as it is then. Ending it again asks it again.
+    pub async fn end(&mut self) -> io::Result<ExitStatus> {
+        let on_drop = self.on_drop;
+        if on_drop.group && on_drop.what != What::Detach {
+            self.watch.end_group();
+        }
+        let grace = orphan::begin_end(&mut self.watch, on_drop);
+        if let Some(grace) = grace {
+            if let Ok(ended) = timeout(grace, self.wait()).await {
+                return ended;
+            }
+            orphan::send(&mut self.watch, on_drop, Signal::KILL);
+        }
+        self.wait().await
     }
 
     /// Sends a signal to the child. A child that has ended is no error, and nobody else gets its

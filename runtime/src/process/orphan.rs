@@ -33,6 +33,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
 
 use rustix::process::Signal;
 use tenter_sync::current::without_task;
@@ -63,41 +64,51 @@ pub fn leave(mut left: Left) {
 }
 
 /// Takes over a child whose handle was dropped.
-pub fn adopt(watch: Watch, on_drop: OnDrop) {
+pub fn adopt(mut watch: Watch, on_drop: OnDrop) {
     sweep();
-    let mut work = Work {
-        watch,
-        group: on_drop.group,
-        grace: None,
-        kills: on_drop.what != What::Detach,
-    };
-    if on_drop.group && work.kills {
-        work.watch.end_group();
+    if on_drop.group && on_drop.what != What::Detach {
+        watch.end_group();
     }
-    if !matches!(work.watch.try_ended(), Ok(None)) {
+    if !matches!(watch.try_ended(), Ok(None)) {
         return;
     }
-    match on_drop.what {
-        What::Detach => {}
-        What::Kill => work.send(Signal::KILL),
-        What::Ask { signal, grace } => match as_signal(signal) {
-            Some(signal) => {
-                work.send(signal);
-                // A thread for the timer, or the timers themselves, may not be there any more.
-                work.grace = catch_unwind(|| Box::pin(tenter_timer::sleep(grace))).ok();
-                if work.grace.is_none() {
-                    work.send(Signal::KILL);
-                }
-            }
-            None => work.send(Signal::KILL),
-        },
-    }
+    let grace = begin_end(&mut watch, on_drop).and_then(|grace| {
+        // A thread for the timer may be refused; then there is no time to give.
+        let sleep = catch_unwind(|| Box::pin(tenter_timer::sleep(grace)));
+        if sleep.is_err() {
+            send(&mut watch, on_drop, Signal::KILL);
+        }
+        sleep.ok()
+    });
     let orphan = Arc::new(Orphan(Mutex::new(Place {
-        work: Some(work),
+        work: Some(Work {
+            watch,
+            on_drop,
+            grace,
+        }),
         woken: false,
         rang: false,
     })));
     orphan.turn();
+}
+
+/// The first step of ending a child. The time after which it is to be killed, if it is not yet.
+pub fn begin_end(watch: &mut Watch, on_drop: OnDrop) -> Option<Duration> {
+    let (signal, grace) = match on_drop.what {
+        What::Detach => return None,
+        What::Kill => (None, None),
+        What::Ask { signal, grace } => (as_signal(signal), Some(grace)),
+    };
+    send(watch, on_drop, signal.unwrap_or(Signal::KILL));
+    signal.and(grace)
+}
+
+/// Sends a signal to whom it concerns. That it is refused, because the child runs as somebody else,
+/// changes nothing: it is waited for all the same.
+pub fn send(watch: &mut Watch, on_drop: OnDrop, signal: Signal) {
+    if !(on_drop.group && watch.send_group(signal).is_ok()) {
+        let _ = watch.send(signal);
+    }
 }
 
 /// The signal of this kind, if it can be sent.
@@ -119,11 +130,9 @@ struct Place {
 /// What is to be done.
 struct Work {
     watch: Watch,
-    group: bool,
+    on_drop: OnDrop,
     /// Until it has passed, the child has time to end by itself.
     grace: Option<Pin<Box<Sleep>>>,
-    /// Whether the child is to end.
-    kills: bool,
 }
 
 enum Turn {
@@ -193,8 +202,8 @@ impl Work {
             Poll::Ready(Ok(_)) => return Turn::Over,
             Poll::Ready(Err(_)) => {
                 // The driver has ended, or the child is not ours any more.
-                if self.kills {
-                    self.send(Signal::KILL);
+                if self.on_drop.what != What::Detach {
+                    send(&mut self.watch, self.on_drop, Signal::KILL);
                 }
                 if let Some(left) = self.watch.into_left() {
                     leave(left);
@@ -206,18 +215,10 @@ impl Work {
         if let Some(grace) = &mut self.grace {
             if rang || rings(grace.as_mut(), orphan) {
                 self.grace = None;
-                self.send(Signal::KILL);
+                send(&mut self.watch, self.on_drop, Signal::KILL);
             }
         }
         Turn::Waiting(self)
-    }
-
-    /// Sends a signal. That it is refused, because the child runs as somebody else, changes nothing:
-    /// it is waited for all the same.
-    fn send(&mut self, signal: Signal) {
-        if !(self.group && self.watch.send_group(signal).is_ok()) {
-            let _ = self.watch.send(signal);
-        }
     }
 }
 

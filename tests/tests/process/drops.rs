@@ -3,11 +3,13 @@
 use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
+use std::os::unix::process::ExitStatusExt;
 use std::time::Duration;
 
 use tenter::Builder;
 use tenter::process::{Child, Command, OnDrop, Stdio};
 use tenter::signal::SignalKind;
+use tenter::time::timeout;
 use tenter_tests::support::{Slot, alone, build, every, foreign_block_on};
 
 use crate::support::{How, descriptors, everywhere, has_children, is_dead, started, state, until};
@@ -152,6 +154,53 @@ fn a_child_without_a_group_ends_alone() {
         let (child, id, _) = started(command.on_drop(OnDrop::kill().whole_group())).await;
         drop(child);
         until(|| state(id).is_none()).await;
+    });
+}
+
+/// Goal: `end` does what a drop would do, and waits for it: the status says which of the ways it was.
+#[test]
+fn an_end_that_is_awaited() {
+    everywhere(|how| async move {
+        let polite = "trap 'exit 7' TERM; echo ready; sleep 1000 & wait";
+        for (script, on_drop, expected) in [
+            (
+                polite,
+                OnDrop::terminate().grace(HOUR).whole_group(),
+                (Some(7), None),
+            ),
+            (polite, OnDrop::kill().whole_group(), (None, Some(9))),
+            (
+                STUBBORN,
+                OnDrop::terminate().grace(Duration::from_millis(1)),
+                (None, Some(9)),
+            ),
+            (
+                STUBBORN,
+                OnDrop::signal(SignalKind::from_raw(99)),
+                (None, Some(9)),
+            ),
+            ("echo ready; exit 3", OnDrop::detach(), (Some(3), None)),
+        ] {
+            let mut command = how.sh(script);
+            let (mut child, ..) = started(command.process_group(0).on_drop(on_drop)).await;
+            let status = child.end().await.unwrap();
+            assert_eq!(
+                (status.code(), status.signal()),
+                expected,
+                "{script} {on_drop:?}"
+            );
+            assert_eq!(child.end().await.unwrap(), status);
+        }
+        // A wait for the end that is dropped leaves a child that can be ended in another way.
+        let (mut child, ..) = started(&mut how.sh(STUBBORN)).await;
+        child.set_on_drop(OnDrop::terminate().grace(HOUR));
+        assert!(
+            timeout(Duration::from_millis(1), child.end())
+                .await
+                .is_err()
+        );
+        child.set_on_drop(OnDrop::kill());
+        assert_eq!(child.end().await.unwrap().signal(), Some(9));
     });
 }
 
