@@ -4,6 +4,7 @@ use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use rustix::process::{Resource, getrlimit, setrlimit};
 use tenter::net::{ServeOptions, TcpStream, serve};
 use tenter::{Builder, spawn};
 use tenter_tests::support::{alone, build, every, thread};
@@ -23,6 +24,9 @@ fn a_thousand_connections_leave_nothing_behind() {
     if !alone("many::a_thousand_connections_leave_nothing_behind") {
         return;
     }
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    setrlimit(Resource::Nofile, limit).expect("up to the maximum anybody may");
     every(|builder| {
         let runtime = build(builder);
         let round = || {
