@@ -20,13 +20,14 @@ use futures_io::AsyncWrite;
 
 use crate::offload::behind::{Behind, Failed, Shared, Sink};
 
+static STDOUT: OnceLock<Arc<Shared<StdoutSink>>> = OnceLock::new();
+static STDERR: OnceLock<Arc<Shared<StderrSink>>> = OnceLock::new();
+
 macro_rules! output {
     (
         $(#[$doc:meta])* $function:ident, $(#[$type_doc:meta])* $type:ident, $sink:ident,
         $static:ident, $job:literal, $name:literal
     ) => {
-        static $static: OnceLock<Arc<Shared<$sink>>> = OnceLock::new();
-
         $(#[$doc])*
         pub fn $function() -> $type {
             $type($static.get_or_init(|| Shared::new(Arc::new($sink))).writer())

@@ -5,9 +5,9 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::PathBuf;
 
 use tenter::fs::{self, DirBuilder, File};
-use tenter_tests::support::{alone, assert_says};
+use tenter_tests::support::{alone, assert_says, foreign_block_on};
 
-use crate::support::{everywhere, number, pattern};
+use crate::support::{Folder, everywhere, number, pattern};
 
 #[test]
 fn whole_files_are_read_written_and_copied() {
@@ -136,32 +136,30 @@ fn want_of_permission_names_the_path() {
     if !alone("paths::want_of_permission_names_the_path") {
         return;
     }
-    everywhere(|folder| async move {
-        let path = folder.file("secret", b"x");
-        fs::set_permissions(&path, PermissionsExt::from_mode(0))
-            .await
-            .unwrap();
-        fs::set_permissions(&folder, PermissionsExt::from_mode(0o755))
-            .await
-            .unwrap();
-        // Root may do everything: its threads give that up one by one, so this is tried as it is, and
-        // in a folder of the kernel, where even root may not.
-        let refused = if rustix::process::geteuid().is_root() {
-            PathBuf::from("/proc/self/mem-of-nobody")
-        } else {
-            path
-        };
-        let error = File::options()
-            .write(true)
-            .create(true)
-            .open(&refused)
-            .await
-            .unwrap_err();
-        assert_says(
-            &error.to_string(),
-            &["cannot open file `", refused.to_str().unwrap()],
-        );
+    let folder = Folder::new();
+    let path = folder.file("secret", b"x");
+    let secret = std::fs::Permissions::from_mode(0o000);
+    std::fs::set_permissions(&path, secret).unwrap();
+    let root = rustix::process::geteuid().is_root();
+    if root {
+        // SAFETY: no pointers. The whole process gives up what root may do.
+        assert_eq!(unsafe { libc::seteuid(65_534) }, 0);
+    }
+    foreign_block_on(async {
+        let name = format!("`{}`", path.display());
+        for error in [
+            File::open(&path).await.unwrap_err(),
+            fs::write(&path, "x").await.unwrap_err(),
+            fs::copy(&path, folder.path("copy")).await.unwrap_err(),
+        ] {
+            assert_eq!(error.kind(), ErrorKind::PermissionDenied);
+            assert_says(&error.to_string(), &["cannot ", &name, "os error 13"]);
+        }
     });
+    if root {
+        // SAFETY: no pointers.
+        assert_eq!(unsafe { libc::seteuid(0) }, 0);
+    }
 }
 
 #[test]
