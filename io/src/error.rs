@@ -89,7 +89,12 @@ pub fn no_fallback_thread(cause: io::Error) -> io::Error {
 
 /// A descriptor was refused by the poller.
 pub fn cannot_register(fd: RawFd, cause: io::Error) -> io::Error {
-    let hint = match cause.raw_os_error().map(Errno::from_raw_os_error) {
+    let errno = match cause.kind() {
+        // A poller that keeps its own list says so without a number of the system's.
+        io::ErrorKind::AlreadyExists => Some(Errno::EXIST),
+        _ => cause.raw_os_error().map(Errno::from_raw_os_error),
+    };
+    let hint = match errno {
         Some(Errno::PERM) => {
             "the system does not report readiness for this kind of file (a regular file or a \
              directory is always ready); read and write it on a blocking thread instead"

@@ -33,7 +33,13 @@ impl Portable {
     /// The events of the last wait.
     pub fn events(&self) -> impl Iterator<Item = (Key, Directions)> {
         self.0.iter().flat_map(Events::iter).map(|event| {
-            let directions = Directions::new(event.readable, event.writable);
+            // `poll` says of a descriptor that was closed underneath that it is neither, and says so
+            // at once each time that it is armed. Who waits tries, and gets the error.
+            let directions = if event.readable || event.writable {
+                Directions::new(event.readable, event.writable)
+            } else {
+                Directions::BOTH
+            };
             (Key::from_bits(event.key), directions)
         })
     }

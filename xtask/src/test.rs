@@ -1,7 +1,7 @@
 //! `test`: the whole suite with nothing but a Rust toolchain; cargo-nextest where it is installed.
 
 use crate::Outcome;
-use crate::process::{Steps, capture, cargo, run};
+use crate::process::{Steps, capture, cargo, run, target_dir};
 use crate::source;
 
 pub fn test(rest: &[String]) -> Outcome {
@@ -33,6 +33,9 @@ pub fn test(rest: &[String]) -> Outcome {
         run(cargo()
             .args(["test", "--workspace", "--no-fail-fast"])
             .args(&filter))
+    });
+    steps.step("debug: the selector on `poll`", || {
+        run(&mut poll_back_end(&filter))
     });
     let mut heavy = integration_tests()?;
     heavy.retain(Integration::is_stress);
@@ -81,6 +84,19 @@ pub fn integration_tests() -> Result<Vec<Integration>, String> {
         .iter()
         .filter_map(|file| Integration::of(file))
         .collect())
+}
+
+/// Where the poller of the system has no edges: `polling` is built to wait by `poll`, with the flag
+/// that it has for its own tests.
+fn poll_back_end(filter: &[String]) -> std::process::Command {
+    let mut command = cargo();
+    command
+        .args(["test", "--package", "tenter-io", "--no-fail-fast"])
+        .args(["--test", "selector", "--test", "driver", "--test", "stream"])
+        .env("RUSTFLAGS", "--cfg polling_test_poll_backend")
+        .env("CARGO_TARGET_DIR", target_dir("poll"))
+        .args(filter);
+    command
 }
 
 fn release(heavy: &[Integration], filter: &[String]) -> std::process::Command {

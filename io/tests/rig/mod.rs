@@ -224,6 +224,20 @@ macro_rules! on_every_backend {
     };
 }
 
+/// Runs each test function on each way to wait, with a driver that the test turns.
+#[macro_export]
+macro_rules! on_every_selector {
+    ($($test:ident),* $(,)?) => {
+        $crate::on_backend!(direct, super::Rig::new(tenter_io::Backend::Best); $($test)*);
+        $crate::on_backend!(
+            polling_edge, super::Rig::new(tenter_io::Backend::PollingEdge); $($test)*
+        );
+        $crate::on_backend!(
+            polling_oneshot, super::Rig::new(tenter_io::Backend::PollingOneshot); $($test)*
+        );
+    };
+}
+
 /// Runs each test function on one back end.
 #[macro_export]
 macro_rules! on_backend {
