@@ -126,6 +126,40 @@ fn lines_of_many_writers_stay_whole_and_in_order() {
     exit(GOOD);
 }
 
+/// Goal: a flush waits for what was accepted before it, not for those who never stop writing; and one that
+/// has more to write than others is not passed over for ever.
+#[test]
+fn a_flush_ends_though_others_go_on_writing() {
+    let name = "a_flush_ends_though_others_go_on_writing";
+    let judge = |mut child: Child| {
+        let mut bytes = Vec::new();
+        let mut out = child.stdout.take().unwrap();
+        std::io::Read::read_to_end(&mut out, &mut bytes).unwrap();
+        end(child);
+        let long = vec![b'L'; 200_000];
+        assert!(bytes.windows(long.len()).any(|window| window == long));
+    };
+    if !alone_with(name, piped, judge) {
+        return;
+    }
+    every(|builder| {
+        build(builder).block_on(async {
+            for _ in 0..2 {
+                drop(tenter::spawn(async {
+                    loop {
+                        stdout().write_all(&[b'.'; 10_000]).await.unwrap();
+                    }
+                }));
+            }
+            for _ in 0..20 {
+                stdout().write_all(&[b'L'; 200_000]).await.unwrap();
+                stdout().flush().await.unwrap();
+            }
+        });
+    });
+    exit(GOOD);
+}
+
 #[test]
 fn a_broken_pipe_is_an_error_of_the_flush() {
     let name = "a_broken_pipe_is_an_error_of_the_flush";

@@ -21,7 +21,11 @@
 //! - B5: a job that cannot run (the runtime ends, the system refuses a thread) is carried on by the
 //!   thread that finds that out: on a thread of its own, for which it waits [`LAST_WAIT`] at most,
 //!   or if that is refused too, by itself.
-//! - B6: wakers are cloned, woken and dropped outside of the lock.
+//! - B6: a writer's flush waits for `mark`: what had been accepted when the writer was made, and what
+//!   it has added. Others who go on writing do not hold it up.
+//! - B7: once somebody found no room, nobody is let in before the next batch begins; all who waited are
+//!   woken then, in the order in which they came. So large writes are not shut out by small ones.
+//! - B8: wakers are cloned, woken and dropped outside of the lock.
 //!
 //! Waiting for room and waiting for the end are the same wait: the waiter is woken whenever one of
 //! the two may be over, and looks again. Look and registration are one critical section, and so are
@@ -74,8 +78,12 @@ pub struct Failed {
     pub cause: io::Error,
 }
 
-/// The writer's side. Clones are further writers of the same bytes.
-pub struct Behind<S: Sink>(Arc<Shared<S>>);
+/// A writer.
+pub struct Behind<S: Sink> {
+    shared: Arc<Shared<S>>,
+    /// How far its flush waits (B6).
+    mark: u64,
+}
 
 /// What outlives the writers.
 pub struct Shared<S> {
@@ -89,6 +97,11 @@ struct State {
     /// How far to step back before what is gathered.
     rewind: u64,
     busy: bool,
+    /// Somebody waits for room (B7).
+    full: bool,
+    /// How many bytes were ever accepted, and how many of them have reached the sink or are lost.
+    accepted: u64,
+    reached: u64,
     error: Option<io::Error>,
     waiters: Vec<Waker>,
     /// Those who can be told of an error.
@@ -98,6 +111,7 @@ struct State {
 /// Bytes that were accepted.
 struct Accepted {
     count: usize,
+    mark: u64,
     /// A job has to be started for them.
     start: bool,
 }
@@ -110,19 +124,24 @@ impl State {
         }
         let room = CAPACITY - self.gathered.len();
         // B3: bytes that do not fit wait for an empty batch; only what no batch can hold is split.
-        if !self.gathered.is_empty() && (bytes.len() > room || rewind > 0) {
+        if self.full || !self.gathered.is_empty() && (bytes.len() > room || rewind > 0) {
+            self.full = true;
             return Poll::Pending;
         }
         let count = bytes.len().min(room);
         self.gathered.extend_from_slice(&bytes[..count]);
         self.rewind = self.rewind.max(rewind);
-        let start = !mem::replace(&mut self.busy, true);
-        Poll::Ready(Ok(Accepted { count, start }))
+        self.accepted += count as u64;
+        Poll::Ready(Ok(Accepted {
+            count,
+            mark: self.accepted,
+            start: !mem::replace(&mut self.busy, true),
+        }))
     }
 
-    /// Whether all is written, and with what error.
-    fn drained(&mut self, take_error: bool) -> Poll<io::Result<()>> {
-        if self.busy {
+    /// Whether all up to `mark` is written, and with what error.
+    fn drained(&mut self, mark: u64, take_error: bool) -> Poll<io::Result<()>> {
+        if self.reached < mark {
             return Poll::Pending;
         }
         let error = if take_error { self.error.take() } else { None };
@@ -150,8 +169,12 @@ impl<S: Sink> Shared<S> {
 
     /// A writer.
     pub fn writer(self: &Arc<Self>) -> Behind<S> {
-        self.state.lock().writers += 1;
-        Behind(Arc::clone(self))
+        let mut state = self.state.lock();
+        state.writers += 1;
+        Behind {
+            shared: Arc::clone(self),
+            mark: state.accepted,
+        }
     }
 
     fn not_written(&self, lost: usize, cause: io::Error) -> io::Error {
@@ -173,7 +196,7 @@ impl<S: Sink> Behind<S> {
     /// Accepts bytes, after a step back by `rewind`; returns how many. Waits while the batch has no
     /// room. An error is that of bytes that were accepted before; then none of these are.
     pub fn poll_push(
-        &self,
+        &mut self,
         cx: &mut Context<'_>,
         bytes: &[u8],
         rewind: u64,
@@ -184,17 +207,19 @@ impl<S: Sink> Behind<S> {
         // Nothing has been accepted yet, so nothing is lost.
         ready!(budget::poll_spend(cx));
         let accepted = ready!(self.poll_step(cx, |state| state.push(bytes, rewind)))?;
+        self.mark = accepted.mark;
         if accepted.start {
             self.start();
         }
         Poll::Ready(Ok(accepted.count))
     }
 
-    /// Ready when everything that was accepted has reached the sink, or cannot. `take_error`: the
-    /// caller reports the error; else it is kept for somebody who does.
+    /// Ready when everything that this writer has accepted, and what was accepted before it was made,
+    /// has reached the sink, or cannot. `take_error`: the caller reports the error; else it is kept for
+    /// somebody who does.
     pub fn poll_drained(&self, cx: &mut Context<'_>, take_error: bool) -> Poll<io::Result<()>> {
         ready!(budget::poll_spend(cx));
-        self.poll_step(cx, |state| state.drained(take_error))
+        self.poll_step(cx, |state| state.drained(self.mark, take_error))
     }
 
     /// Takes a step, or waits until it may be worth another try.
@@ -203,37 +228,31 @@ impl<S: Sink> Behind<S> {
         cx: &mut Context<'_>,
         mut step: impl FnMut(&mut State) -> Poll<T>,
     ) -> Poll<T> {
-        let first = step(&mut self.0.state.lock());
+        let first = step(&mut self.shared.state.lock());
         if first.is_ready() {
             return first;
         }
-        let mut waiter = Some(cx.waker().clone()); // B6
-        let mut state = self.0.state.lock();
+        let mut waiter = Some(cx.waker().clone()); // B8
+        let mut state = self.shared.state.lock();
         let second = step(&mut state);
         if second.is_pending() {
             state.wait(&mut waiter);
-            current::waiting_on(WaitKind::Blocking, Arc::as_ptr(&self.0));
+            current::waiting_on(WaitKind::Blocking, Arc::as_ptr(&self.shared));
         }
         drop(state);
         second
     }
 
     fn start(&self) {
-        let job = Job::new(Arc::clone(&self.0));
+        let job = Job::new(Arc::clone(&self.shared));
         // What becomes of it is in the state; that it never runs, its destructor notices (B5).
         drop(offload(S::WHAT, move || job.run()));
     }
 }
 
-impl<S: Sink> Clone for Behind<S> {
-    fn clone(&self) -> Self {
-        self.0.writer()
-    }
-}
-
 impl<S: Sink> Drop for Behind<S> {
     fn drop(&mut self) {
-        let mut state = self.0.state.lock();
+        let mut state = self.shared.state.lock();
         state.writers -= 1;
         if state.writers > 0 {
             return;
@@ -247,7 +266,7 @@ impl<S: Sink> Drop for Behind<S> {
 impl<S: Sink> fmt::Debug for Behind<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut behind = f.debug_struct("Behind");
-        if let Some(state) = self.0.state.try_lock() {
+        if let Some(state) = self.shared.state.try_lock() {
             behind.field("gathered", &state.gathered.len());
             behind.field("busy", &state.busy);
             behind.field("error", &state.error);
@@ -269,6 +288,8 @@ struct Job<S: Sink> {
     /// Taken and not yet written.
     batch: Vec<u8>,
     rewind: u64,
+    /// Written since the last look at the state.
+    done: u64,
     over: bool,
     /// There is no further thread to turn to.
     last: bool,
@@ -280,6 +301,7 @@ impl<S: Sink> Job<S> {
             shared,
             batch: Vec::new(),
             rewind: 0,
+            done: 0,
             over: false,
             last: false,
         }
@@ -297,6 +319,7 @@ impl<S: Sink> Job<S> {
             if let Err(failed) = written {
                 return self.fail(batch.len() - failed.written, failed.cause);
             }
+            self.done += batch.len() as u64;
             self.batch = batch;
             self.batch.clear();
         }
@@ -309,6 +332,8 @@ impl<S: Sink> Job<S> {
             return true;
         }
         let mut state = self.shared.state.lock();
+        state.reached += mem::take(&mut self.done);
+        state.full = false;
         if state.gathered.is_empty() {
             state.busy = false;
             self.over = true;
@@ -329,6 +354,8 @@ impl<S: Sink> Job<S> {
         state.gathered.clear();
         state.rewind = 0;
         state.busy = false;
+        state.full = false;
+        state.reached = state.accepted;
         let untold = if state.writers == 0 {
             Some(error)
         } else {
@@ -347,6 +374,7 @@ impl<S: Sink> Job<S> {
             shared: Arc::clone(&self.shared),
             batch: mem::take(&mut self.batch),
             rewind: self.rewind,
+            done: self.done,
             over: false,
             last: true,
         };
@@ -382,7 +410,7 @@ impl<S: Sink> Drop for Job<S> {
     }
 }
 
-/// B6.
+/// B8.
 fn wake(waiters: Vec<Waker>) {
     let mut waiters = waiters.into_iter();
     wake_in_batches(|batch| {

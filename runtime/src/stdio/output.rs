@@ -55,7 +55,7 @@ macro_rules! output {
 
         impl AsyncWrite for $type {
             fn poll_write(
-                self: Pin<&mut Self>,
+                mut self: Pin<&mut Self>,
                 cx: &mut Context<'_>,
                 bytes: &[u8],
             ) -> Poll<io::Result<usize>> {
@@ -114,7 +114,8 @@ output! {
     /// `main` under `#[tenter::main]` does, when the `Runtime` is dropped. A pipe that takes nothing is
     /// waited for as long as `Builder::shutdown_timeout` says. Flush by yourself before
     /// `std::process::exit`, before the end of a process whose runtime is never dropped, and outside of a
-    /// runtime: [`flush`](crate::io::AsyncWriteExt::flush) waits until everything is in the system.
+    /// runtime: [`flush`](crate::io::AsyncWriteExt::flush) waits until everything is in the system that was
+    /// accepted before this handle was made, or by it.
     ///
     /// # Cancel safety
     ///
