@@ -55,35 +55,43 @@ async fn main() -> ExitCode {
         }
     };
     let crew = Arc::new(Crew {
-        places: Semaphore::new(plan.at_once),
         stop: Semaphore::new(0),
         limit: plan.limit,
     });
-    let tasks: Vec<_> = plan
-        .lines
-        .into_iter()
-        .enumerate()
-        .map(|(index, line)| {
-            let crew = Arc::clone(&crew);
-            tenter::spawn(async move {
-                let name = format!("[{}]", index + 1);
-                let ended = crew.run(&name, &line).await;
-                println!("{name} {ended}");
-                ended
-            })
-        })
-        .collect();
+    // One for each command that may run at a time. Closed: no more is started.
+    let places = Arc::new(Semaphore::new(plan.at_once));
     // Nobody waits for this task: it ends with the runtime.
-    drop(tenter::spawn(async move {
-        if let Some(kind) = stop.recv().await {
-            eprintln!("run_commands: {kind}: what runs is asked to end, and no more is started");
-            crew.places.close();
-            crew.stop.close();
+    drop(tenter::spawn({
+        let (crew, places) = (Arc::clone(&crew), Arc::clone(&places));
+        async move {
+            if let Some(kind) = stop.recv().await {
+                eprintln!(
+                    "run_commands: {kind}: what runs is asked to end, and no more is started"
+                );
+                places.close();
+                crew.stop.close();
+            }
         }
     }));
-    let mut good = true;
+    let mut tasks = Vec::new();
+    for (index, line) in plan.lines.into_iter().enumerate() {
+        let name = format!("[{}]", index + 1);
+        // Here and not in the task, so that they start in their order.
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else {
+            println!("{name} was not started");
+            continue;
+        };
+        let crew = Arc::clone(&crew);
+        tasks.push(tenter::spawn(async move {
+            let ended = crew.run(&name, &line).await;
+            println!("{name} {ended}");
+            drop(place);
+            matches!(ended, Ended::By(status) if status.success())
+        }));
+    }
+    let mut good = !places.is_closed();
     for task in tasks {
-        good &= matches!(task.await, Ok(Ended::By(status)) if status.success());
+        good &= task.await.unwrap_or(false);
     }
     if good {
         ExitCode::SUCCESS
@@ -94,8 +102,6 @@ async fn main() -> ExitCode {
 
 /// What the tasks share.
 struct Crew {
-    /// One for each command that may run at a time. Closed: no more is started.
-    places: Semaphore,
     /// Without permits. Closed: what runs is to end.
     stop: Semaphore,
     limit: Duration,
@@ -106,7 +112,6 @@ enum Ended {
     By(ExitStatus),
     TimeUp(Duration),
     Stopped,
-    NotStarted,
     Failed(io::Error),
 }
 
@@ -116,7 +121,6 @@ impl fmt::Display for Ended {
             Ended::By(status) => write!(f, "ended: {status}"),
             Ended::TimeUp(limit) => write!(f, "was ended after {limit:?}"),
             Ended::Stopped => f.write_str("was stopped"),
-            Ended::NotStarted => f.write_str("was not started"),
             Ended::Failed(error) => write!(f, "failed: {error}"),
         }
     }
@@ -124,9 +128,6 @@ impl fmt::Display for Ended {
 
 impl Crew {
     async fn run(&self, name: &str, line: &OsStr) -> Ended {
-        let Ok(_place) = self.places.acquire().await else {
-            return Ended::NotStarted;
-        };
         // A group of its own, so that all that the shell starts ends with it.
         let mut command = Command::shell(line);
         command

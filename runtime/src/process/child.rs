@@ -166,6 +166,9 @@ impl Child {
     /// Does now what a drop would do ([`OnDrop`]), and waits for it: asks the child to end, gives it
     /// time, kills it, and reaps it. A detached child is only waited for.
     ///
+    /// The pipes from the child stay, and what it writes on its way out can be read afterwards, up to
+    /// what a pipe holds (64 KiB); a child that writes more waits for a reader until it is killed.
+    ///
     /// # Errors
     ///
     /// Those of [`wait`](Child::wait).

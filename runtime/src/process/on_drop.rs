@@ -8,7 +8,11 @@ use crate::signal::SignalKind;
 
 /// What becomes of a child when its [`Child`](super::Child) is dropped before it has ended.
 ///
-/// In every case it is reaped in the background.
+/// In every case it is reaped in the background. Its pipes are closed first, so a child that still
+/// writes to one on its way out finds nobody there ([`Child::end`](super::Child::end) keeps them open).
+///
+/// A grace is time of the runtime's clock. A virtual clock does not wait for a real process: there the
+/// grace is over as soon as nothing else is to be done.
 ///
 /// # Examples
 ///

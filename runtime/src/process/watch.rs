@@ -135,7 +135,7 @@ impl Watch {
             By::Sigchld(_, child) => reap_by_number(child, self.group),
             By::Nobody => Err(Errno::CHILD.into()),
         };
-        self.ended = self.named(ended)?;
+        self.ended = ended.map_err(|error| self.not_ours(error))?;
         Ok(self.ended)
     }
 
@@ -229,13 +229,13 @@ impl Watch {
         }
     }
 
-    fn named<T>(&self, result: io::Result<T>) -> io::Result<T> {
-        result.map_err(|error| match error.raw_os_error() {
-            Some(number) if number == Errno::CHILD.raw_os_error() => {
-                error::reaped_by_others(self.pid, error)
-            }
-            _ => error,
-        })
+    /// When the child turns out to be reaped by somebody else, its number is left alone from now on.
+    fn not_ours(&mut self, error: io::Error) -> io::Error {
+        if Errno::from_io_error(&error) != Some(Errno::CHILD) {
+            return error;
+        }
+        self.by = By::Nobody;
+        error::reaped_by_others(self.pid, error)
     }
 }
 

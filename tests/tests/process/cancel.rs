@@ -120,20 +120,23 @@ fn runs() {
 
 /// The child of this process that was started with `argument`.
 fn child_with(argument: &str) -> u32 {
-    let own = std::process::id();
-    let all = std::fs::read_dir("/proc").unwrap();
-    let found = all
-        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
-        .find(|id: &u32| {
-            let parent = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
-            let parent = parent
-                .rsplit_once(") ")
-                .and_then(|(_, rest)| rest.split(' ').nth(1)?.parse().ok());
-            let line = std::fs::read(format!("/proc/{id}/cmdline")).unwrap_or_default();
-            parent == Some(own)
-                && line
-                    .split(|byte| *byte == 0)
-                    .any(|part| part == argument.as_bytes())
-        });
-    found.expect("it was started")
+    loop {
+        // A child is started a moment before the system knows its arguments.
+        let all = std::fs::read_dir("/proc").unwrap();
+        let ids = all.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+        if let Some(id) = ids.into_iter().find(|id| is_child_with(*id, argument)) {
+            return id;
+        }
+        std::thread::yield_now();
+    }
+}
+
+fn is_child_with(id: u32, argument: &str) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
+    let parent = stat
+        .rsplit_once(") ")
+        .and_then(|(_, rest)| rest.split(' ').nth(1)?.parse().ok());
+    let line = std::fs::read(format!("/proc/{id}/cmdline")).unwrap_or_default();
+    let mut arguments = line.split(|byte| *byte == 0);
+    parent == Some(std::process::id()) && arguments.any(|part| part == argument.as_bytes())
 }

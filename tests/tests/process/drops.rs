@@ -7,12 +7,14 @@ use std::os::unix::process::ExitStatusExt;
 use std::time::Duration;
 
 use tenter::Builder;
-use tenter::process::{Child, Command, OnDrop, Stdio};
+use tenter::process::{Child, OnDrop, Stdio};
 use tenter::signal::SignalKind;
 use tenter::time::timeout;
 use tenter_tests::support::{Slot, alone, build, every, foreign_block_on};
 
-use crate::support::{How, descriptors, everywhere, has_children, is_dead, started, state, until};
+use crate::support::{
+    How, descriptors, everywhere, is_dead, started, state, sweep, until, until_no_child_is_left,
+};
 
 /// Our end of a socket, and the other for a child.
 fn socket() -> (UnixStream, Stdio) {
@@ -161,11 +163,12 @@ fn a_child_without_a_group_ends_alone() {
 #[test]
 fn an_end_that_is_awaited() {
     everywhere(|how| async move {
+        // A virtual clock would not wait for a real process: for ever is for ever on every clock.
         let polite = "trap 'exit 7' TERM; echo ready; sleep 1000 & wait";
         for (script, on_drop, expected) in [
             (
                 polite,
-                OnDrop::terminate().grace(HOUR).whole_group(),
+                OnDrop::terminate().grace(Duration::MAX).whole_group(),
                 (Some(7), None),
             ),
             (polite, OnDrop::kill().whole_group(), (None, Some(9))),
@@ -228,11 +231,6 @@ fn until_now(mut so: impl FnMut() -> bool) {
     while !so() {
         std::thread::yield_now();
     }
-}
-
-/// Starts and drops a child, at which those that were left are looked after.
-fn sweep() {
-    foreign_block_on(async { assert!(Command::new("true").status().await.unwrap().success()) });
 }
 
 /// Goal: when the runtime ends, so do its children, at once, whatever their grace; those that are
@@ -346,14 +344,11 @@ fn nothing_is_left_behind() {
                 });
             });
         }
-        foreign_block_on(async {
-            assert!(Command::new("true").status().await.unwrap().success());
-        });
         // Those that were left at the end of their runtimes were killed, and end soon.
-        while has_children() {
-            sweep();
-        }
+        until_no_child_is_left();
     };
+    // So that the background driver has its own.
+    sweep();
     round();
     let before = descriptors();
     for _ in 0..3 {

@@ -3,10 +3,10 @@
 use std::io::ErrorKind;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use tenter::process::{Command, Stdio};
+use tenter::process::Stdio;
 use tenter_tests::support::{alone, build, every};
 
-use crate::support::{How, descriptors, everywhere, has_children};
+use crate::support::{How, descriptors, everywhere, until_no_child_is_left};
 
 /// Goal: the error names the program, says what the system says, and keeps the kind.
 #[test]
@@ -70,9 +70,7 @@ fn too_few_descriptors() {
                 assert!(not_watched >= 1, "{how:?}: {not_watched}");
             });
             drop(runtime);
-            while has_children() {
-                drop(Command::new("true").spawn());
-            }
+            until_no_child_is_left();
         }
     });
 }

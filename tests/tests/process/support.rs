@@ -112,12 +112,30 @@ pub fn descriptors() -> usize {
         .count()
 }
 
+/// Waits until this process has no child any more. One that nobody reaps is a hang.
+pub fn until_no_child_is_left() {
+    ends("until no child is left", || {
+        while has_children() {
+            sweep();
+        }
+    });
+}
+
+/// Starts a child and waits for it, at which those that were left are looked after.
+pub fn sweep() {
+    foreign_block_on(async {
+        let status = Command::new("true").status().await;
+        assert!(status.expect("it starts").success());
+    });
+}
+
 /// Whether this process has a child, ended or not.
-pub fn has_children() -> bool {
-    let mut status = 0;
-    let options = libc::WNOHANG | libc::__WALL;
-    // SAFETY: the status is a number of ours.
-    let reaped = unsafe { libc::waitpid(-1, &raw mut status, options) };
-    assert!(reaped <= 0, "a zombie was left behind");
-    reaped == 0
+fn has_children() -> bool {
+    let look = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
+    // SAFETY: a zeroed record is a valid one, and is ours. No child is reaped.
+    let none = unsafe {
+        let mut record: libc::siginfo_t = std::mem::zeroed();
+        libc::waitid(libc::P_ALL, 0, &raw mut record, look) != 0
+    };
+    !none
 }
