@@ -14,13 +14,13 @@ use std::task::{Context, Poll, ready};
 use tokio::io::ReadBuf;
 
 use crate::ext::error::checked;
-use crate::net::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, TcpStream, WriteHalf};
+use crate::net::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, StdStream, StreamSocket, WriteHalf};
 use crate::{DuplexStream, split};
 
 /// Reads through the inherent `poll_read_uninit` of a type of this crate.
 macro_rules! read {
-    ($type:ty) => {
-        impl tokio::io::AsyncRead for $type {
+    ([$($generics:tt)*] $type:ty) => {
+        impl<$($generics)*> tokio::io::AsyncRead for $type {
             fn poll_read(
                 self: Pin<&mut Self>,
                 cx: &mut Context<'_>,
@@ -74,13 +74,14 @@ macro_rules! write {
     };
 }
 
-read!(TcpStream);
-write!([] TcpStream, vectored: true);
-read!(ReadHalf<'_>);
-write!([] WriteHalf<'_>, vectored: true);
-read!(OwnedReadHalf);
-write!([] OwnedWriteHalf, vectored: true);
-read!(DuplexStream);
+// TCP and Unix alike.
+read!([S: StdStream] StreamSocket<S>);
+write!([S: StdStream] StreamSocket<S>, vectored: true);
+read!([S: StdStream] ReadHalf<'_, S>);
+write!([S: StdStream] WriteHalf<'_, S>, vectored: true);
+read!([S: StdStream] OwnedReadHalf<S>);
+write!([S: StdStream] OwnedWriteHalf<S>, vectored: true);
+read!([] DuplexStream);
 write!([] DuplexStream, vectored: true);
 
 impl<T: futures_io::AsyncRead + Unpin> tokio::io::AsyncRead for split::ReadHalf<T> {
