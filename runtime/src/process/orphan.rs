@@ -85,6 +85,7 @@ pub fn adopt(mut watch: Watch, on_drop: OnDrop) {
             watch,
             on_drop,
             grace,
+            armed: false,
         }),
         woken: false,
         rang: false,
@@ -133,6 +134,8 @@ struct Work {
     on_drop: OnDrop,
     /// Until it has passed, the child has time to end by itself.
     grace: Option<Pin<Box<Sleep>>>,
+    /// The sleep was polled. 3
+    armed: bool,
 }
 
 enum Turn {
@@ -213,7 +216,8 @@ impl Work {
             Poll::Pending => {}
         }
         if let Some(grace) = &mut self.grace {
-            if rang || rings(grace.as_mut(), orphan) {
+            let armed = std::mem::replace(&mut self.armed, true);
+            if rang || (!armed && rings(grace.as_mut(), orphan)) {
                 self.grace = None;
                 send(&mut self.watch, self.on_drop, Signal::KILL);
             }
@@ -222,7 +226,7 @@ impl Work {
     }
 }
 
-/// Whether the grace is over; else the bell will ring.
+/// Whether the grace is over already; else the bell will ring.
 fn rings(grace: Pin<&mut Sleep>, orphan: &Arc<Orphan>) -> bool {
     let bell = Waker::from(Arc::new(Bell(Arc::clone(orphan))));
     let mut cx = Context::from_waker(&bell);
