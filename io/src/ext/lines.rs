@@ -26,6 +26,12 @@ struct Records<R, S> {
     limit: usize,
 }
 
+struct Record {
+    bytes: Vec<u8>,
+    /// Whether the separator stood behind it, and not the end of the stream.
+    ended: bool,
+}
+
 impl<R, S> Records<R, S> {
     fn new(reader: R, separator: S) -> Self {
         Records {
@@ -38,8 +44,8 @@ impl<R, S> Records<R, S> {
 }
 
 impl<R: AsyncBufRead + Unpin, S: Separator> Records<R, S> {
-    /// The next record, without its separator, and whether it had one.
-    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Option<(Vec<u8>, bool)>>> {
+    /// The next record, without its separator.
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Option<Record>>> {
         let end = ready!(poll_record(
             &mut self.reader,
             cx,
@@ -47,14 +53,16 @@ impl<R: AsyncBufRead + Unpin, S: Separator> Records<R, S> {
             self.limit,
             &mut self.record
         ))?;
-        let mut record = mem::take(&mut self.record);
-        Poll::Ready(Ok(match end {
+        let mut bytes = mem::take(&mut self.record);
+        let ended = match end {
             End::Separator(range) => {
-                record.truncate(range.start);
-                Some((record, true))
+                bytes.truncate(range.start);
+                true
             }
-            End::Stream => (!record.is_empty()).then_some((record, false)),
-        }))
+            End::Stream if bytes.is_empty() => return Poll::Ready(Ok(None)),
+            End::Stream => false,
+        };
+        Poll::Ready(Ok(Some(Record { bytes, ended })))
     }
 }
 
@@ -147,11 +155,12 @@ impl<R: AsyncBufRead + Unpin> Lines<R> {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<Option<String>>> {
-        let Some((mut line, ended)) = ready!(self.0.poll_next(cx))? else {
+        let Some(record) = ready!(self.0.poll_next(cx))? else {
             return Poll::Ready(Ok(None));
         };
+        let mut line = record.bytes;
         // Only a `\r` before a `\n` is a part of the end; a last line without `\n` keeps it.
-        if ended && line.last() == Some(&b'\r') {
+        if record.ended && line.last() == Some(&b'\r') {
             line.pop();
         }
         Poll::Ready(match String::from_utf8(line) {
@@ -208,7 +217,7 @@ impl<R: AsyncBufRead + Unpin, S: Separator> Split<R, S> {
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<Option<Vec<u8>>>> {
         let next = ready!(self.0.poll_next(cx))?;
-        Poll::Ready(Ok(next.map(|(record, _)| record)))
+        Poll::Ready(Ok(next.map(|record| record.bytes)))
     }
 }
 
