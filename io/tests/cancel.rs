@@ -10,7 +10,10 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 
 use rig::{Rig, pair, poll_once};
-use tenter_io::net::{TcpListener, TcpStream};
+use tenter_io::net::{
+    DatagramBatch, TcpListener, TcpSocket, TcpStream, UdpSocket, UnixDatagram, UnixListener,
+    UnixStream, lookup_host,
+};
 use tenter_io::{AsyncReadExt, AsyncWriteExt};
 
 on_every_backend! {
@@ -19,6 +22,11 @@ on_every_backend! {
     writes,
     waits,
     lookups,
+    datagrams,
+    batches,
+    unix_streams,
+    unix_datagrams,
+    races,
 }
 
 /// Polls `future` until it is ready, or `limit` polls have been made: then it is dropped.
@@ -189,4 +197,187 @@ fn lookups(rig: &mut Rig) {
     let mut bind = Box::pin(TcpListener::bind("localhost:0"));
     let _ = rig::poll_once(Pin::as_mut(&mut bind));
     drop(bind);
+}
+
+/// Receives the numbers from `expected` on, in their order: one that a dropped future took would be
+/// missed, one that was sent twice would come twice.
+fn check(message: &[u8], expected: &mut u16) {
+    assert_eq!(message, expected.to_be_bytes(), "a message was lost");
+    *expected += 1;
+}
+
+fn datagrams(rig: &mut Rig) {
+    let mut expected = 0;
+    let expected = &mut expected;
+    rig.block_on(async {
+        let one = UdpSocket::bind("127.0.0.1:0").await?;
+        let two = UdpSocket::bind("127.0.0.1:0").await?;
+        let to = two.local_addr()?;
+        let mut next = 0_u16;
+        for limit in (0..6).chain([usize::MAX]) {
+            let mut buffer = [0; 8];
+            // Nothing is there yet.
+            let early = limit.min(4);
+            let none = polled_at_most(early, two.recv_from(&mut buffer)).await;
+            assert!(none.is_none());
+            assert!(polled_at_most(early, two.peek(&mut buffer)).await.is_none());
+            drop(polled_at_most(limit, UdpSocket::bind("127.0.0.1:0")).await);
+            drop(polled_at_most(limit, one.connect(to)).await);
+            for _ in 0..4 {
+                let body = next.to_be_bytes();
+                let sent = polled_at_most(limit, one.send_to(&body, to)).await;
+                if sent.transpose()?.is_none() {
+                    one.send_to(&body, to).await?;
+                }
+                next += 1;
+            }
+            while *expected < next {
+                polled_at_most(limit, two.peek_from(&mut buffer)).await;
+                let count = match polled_at_most(limit, two.recv(&mut buffer)).await {
+                    Some(count) => count?,
+                    None => two.recv(&mut buffer).await?,
+                };
+                check(&buffer[..count], expected);
+            }
+        }
+        io::Result::Ok(())
+    })
+    .expect("no error");
+}
+
+fn batches(rig: &mut Rig) {
+    let mut expected = 0;
+    let expected = &mut expected;
+    rig.block_on(async {
+        let one = UdpSocket::bind("127.0.0.1:0").await?;
+        let two = UdpSocket::bind("127.0.0.1:0").await?;
+        one.connect(two.local_addr()?).await?;
+        let mut batch = DatagramBatch::new(3, 8);
+        let mut next = 0_u16;
+        for limit in (0..6).chain([usize::MAX]) {
+            let early = polled_at_most(limit.min(4), two.recv_many(&mut batch)).await;
+            assert!(early.is_none());
+            let bodies: Vec<[u8; 2]> = (next..next + 7).map(u16::to_be_bytes).collect();
+            let messages: Vec<&[u8]> = bodies.iter().map(|body| &body[..]).collect();
+            let mut sent = 0;
+            while sent < messages.len() {
+                let rest = &messages[sent..];
+                sent += match polled_at_most(limit, one.send_many(rest)).await {
+                    Some(count) => count?,
+                    None => one.send_many(rest).await?,
+                };
+            }
+            next += 7;
+            while *expected < next {
+                if polled_at_most(limit, two.recv_many(&mut batch))
+                    .await
+                    .is_none()
+                {
+                    two.recv_many(&mut batch).await?;
+                }
+                for (message, _) in batch.iter() {
+                    check(message, expected);
+                }
+            }
+        }
+        io::Result::Ok(())
+    })
+    .expect("no error");
+}
+
+fn unix_streams(rig: &mut Rig) {
+    let name = format!("tenter-cancel-{}-{:p}", std::process::id(), &raw const *rig);
+    let path = std::env::temp_dir().join(name);
+    let inside = rig.enter();
+    let listener = UnixListener::bind(&path).expect("bound");
+    drop(inside);
+    let (listener, path) = (&listener, &path);
+    at_every_poll(rig, |limit| async move {
+        let client = polled_at_most(limit, UnixStream::connect(path)).await;
+        let accepted = polled_at_most(limit, listener.accept()).await;
+        // Whatever was dropped, the listener serves the next one.
+        let mut fresh = UnixStream::connect(path).await?;
+        fresh.write_all(b"!").await?;
+        loop {
+            let (mut stream, _) = listener.accept().await?;
+            let mut byte = [0];
+            let peeked = polled_at_most(limit, stream.peek(&mut byte)).await;
+            assert!(peeked.is_none_or(|count| count.is_ok()));
+            let read = polled_at_most(limit, stream.read(&mut byte)).await;
+            let count = match read {
+                Some(count) => count?,
+                None => stream.read(&mut byte).await?,
+            };
+            // Nothing is the end of one whose client was dropped.
+            if count == 1 {
+                break;
+            }
+        }
+        Ok(client.transpose()?.is_some() && accepted.transpose()?.is_some())
+    });
+}
+
+fn unix_datagrams(rig: &mut Rig) {
+    let name = format!(
+        "tenter-cancel-dgram-{}-{:p}",
+        std::process::id(),
+        &raw const *rig
+    );
+    let path = &std::env::temp_dir().join(name);
+    let mut expected = 0;
+    let expected = &mut expected;
+    rig.block_on(async {
+        let two = UnixDatagram::bind(path)?;
+        let one = UnixDatagram::unbound()?;
+        let mut next = 0_u16;
+        for limit in 0..8 {
+            let mut buffer = [0; 8];
+            let early = polled_at_most(limit.min(4), two.recv(&mut buffer)).await;
+            assert!(early.is_none());
+            // More than the receiver has room for: a future that waits for it is dropped.
+            loop {
+                let body = next.to_be_bytes();
+                if polled_at_most(limit.max(1), one.send_to(&body, path))
+                    .await
+                    .is_none()
+                {
+                    break;
+                }
+                next += 1;
+            }
+            assert!(next > *expected);
+            while *expected < next {
+                let count = match polled_at_most(limit, two.recv(&mut buffer)).await {
+                    Some(count) => count?,
+                    None => two.recv(&mut buffer).await?,
+                };
+                check(&buffer[..count], expected);
+            }
+        }
+        io::Result::Ok(())
+    })
+    .expect("no error");
+}
+
+/// Several addresses, and a socket of one's own; `connect.rs` counts what is left.
+fn races(rig: &mut Rig) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    listener.set_nonblocking(true).expect("non-blocking");
+    let good: SocketAddr = listener.local_addr().expect("bound");
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let nobody = nobody.local_addr().expect("bound");
+    let listener = &listener;
+    at_every_poll(rig, |limit| async move {
+        let raced = polled_at_most(limit, TcpStream::connect(&[nobody, good])).await;
+        let socket = TcpSocket::new_v4()?;
+        let prepared = polled_at_most(limit, socket.connect(good)).await;
+        // The queue stays short, and the next one gets through.
+        while listener.accept().is_ok() {}
+        TcpStream::connect(good).await?;
+        Ok(raced.transpose()?.is_some() && prepared.transpose()?.is_some())
+    });
+    at_every_poll(rig, |limit| async move {
+        let found = polled_at_most(limit, lookup_host("localhost:1")).await;
+        Ok(found.transpose()?.is_some())
+    });
 }

@@ -6,7 +6,7 @@ use std::io;
 use std::task::Poll;
 
 use rig::{Rig, poll_once};
-use tenter_io::net::{TcpListener, TcpStream};
+use tenter_io::net::{TcpListener, TcpStream, lookup_host};
 
 #[test]
 fn a_name_is_looked_up_off_the_thread_and_found() {
@@ -47,4 +47,23 @@ fn a_lookup_that_is_dropped_leaves_nothing() {
         assert!(!matches!(poll_once(connect.as_mut()), Poll::Ready(Ok(_))));
     }
     assert_eq!(rig.handle().sources(), 0);
+}
+
+#[test]
+fn hosts_are_looked_up_and_numeric_addresses_are_their_own_answer() {
+    let mut rig = Rig::new(tenter_io::Backend::Best);
+    rig.block_on(async {
+        let addresses = lookup_host("localhost:80").await?;
+        assert!(!addresses.is_empty());
+        for address in addresses {
+            assert!(address.ip().is_loopback() && address.port() == 80);
+        }
+        let several = [([127, 0, 0, 1], 1).into(), ([127, 0, 0, 2], 2).into()];
+        let answer = poll_once(std::pin::pin!(lookup_host(&several)));
+        assert!(matches!(answer, Poll::Ready(Ok(same)) if same == several));
+        let error = lookup_host("no-such-host.invalid:1").await.expect_err("no");
+        assert!(error.to_string().contains("no-such-host.invalid"));
+        io::Result::Ok(())
+    })
+    .expect("localhost");
 }

@@ -63,7 +63,7 @@ impl Sealed for &SocketAddr {
 fn from_path(path: &Path) -> io::Result<SocketAddr> {
     let bytes = path.as_os_str().as_bytes();
     let address = match bytes {
-        [] => Err(Errno::INVAL.into()),
+        [] | [0] => Err(Errno::INVAL.into()),
         [0, name @ ..] => from_abstract_name(name),
         _ => SocketAddr::from_pathname(path),
     };
@@ -71,7 +71,7 @@ fn from_path(path: &Path) -> io::Result<SocketAddr> {
         error::explain(
             format!(
                 "{path:?} cannot name a Unix socket: write a path of 1 to 107 bytes without zero \
-                 bytes, or on Linux a zero byte and a name of up to 107 bytes"
+                 bytes, or on Linux a zero byte and a name of 1 to 107 bytes"
             ),
             cause,
         )
@@ -114,7 +114,10 @@ pub fn from_system(address: &SocketAddrUnix) -> io::Result<SocketAddr> {
     }
     #[cfg(target_os = "linux")]
     if let Some(name) = address.abstract_name() {
-        return from_abstract_name(name);
+        // An unnamed socket comes as one with an empty name, so nobody is given such a name.
+        if !name.is_empty() {
+            return from_abstract_name(name);
+        }
     }
     unnamed()
 }
@@ -175,8 +178,8 @@ mod tests {
 
     #[test]
     fn what_is_no_name_is_refused() {
-        for text in [String::new(), "a\0b".to_owned(), "x".repeat(108)] {
-            let error = text.clone().unix_addr().expect_err("no name");
+        for text in ["", "\0", "a\0b", &"x".repeat(108)] {
+            let error = text.unix_addr().expect_err("no name");
             assert_eq!(error.kind(), io::ErrorKind::InvalidInput, "{error}");
             assert!(error.to_string().contains("cannot name a Unix socket"));
         }
