@@ -32,14 +32,7 @@ fn iperf3_works_through_a_proxy() {
     ]);
     let mut iperf3 = Running::start(command.stdout(Stdio::piped()).stderr(Stdio::null()));
     let mut told = BufReader::new(iperf3.0.stdout.take().expect("piped"));
-    let mut line = String::new();
-    while !line.contains("listening") {
-        line.clear();
-        let count = told.read_line(&mut line).expect("it tells");
-        assert!(count > 0, "iperf3 ended without listening");
-    }
-    // What it tells further must not fill the pipe.
-    let rest = std::thread::spawn(move || told.lines().for_each(drop));
+    until_it_listens(&mut told);
     let runtime = runtime();
     let (server, address) = runtime.block_on(async {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
@@ -67,6 +60,8 @@ fn iperf3_works_through_a_proxy() {
         assert_says(&text, &["\"sum_received\""]);
         // Its end overtakes what is in the buffers of the other connections, which it leaves out.
         assert!(received(&text) >= 128 << 20, "{text}");
+        // It does one test at a time.
+        until_it_listens(&mut told);
     }
     server.abort();
     let report = runtime
@@ -74,8 +69,16 @@ fn iperf3_works_through_a_proxy() {
         .expect("closed on request");
     // In each direction a connection for control, and two for data.
     assert_eq!((report.accepted, report.panicked), (6, 0), "{report}");
-    drop(iperf3);
-    rest.join().expect("no panic");
+}
+
+/// Reads on until the server says that it is ready.
+fn until_it_listens(told: &mut impl BufRead) {
+    let mut line = String::new();
+    while !line.contains("listening") {
+        line.clear();
+        let count = told.read_line(&mut line).expect("it tells");
+        assert!(count > 0, "iperf3 has ended");
+    }
 }
 
 /// How many bytes arrived.
