@@ -184,6 +184,10 @@ pub enum PeerId {
     Go,
     /// No runtime: an echo server on one thread, pinned, around one epoll.
     Epoll,
+    /// compio, with the feature `completion`.
+    Compio,
+    /// monoio, with the feature `completion`.
+    Monoio,
 }
 
 impl PeerId {
@@ -195,6 +199,8 @@ impl PeerId {
         Self::AsyncExecutor,
         Self::Go,
         Self::Epoll,
+        Self::Compio,
+        Self::Monoio,
     ];
 
     /// Those that have tasks and channels, with two workers.
@@ -221,6 +227,8 @@ impl PeerId {
             Self::AsyncExecutor => "async-executor",
             Self::Go => "go",
             Self::Epoll => "epoll",
+            Self::Compio => "compio",
+            Self::Monoio => "monoio",
         }
     }
 }

@@ -17,6 +17,8 @@ use crate::operation::workers::{Hog, Hogs};
 use crate::peer::{Peer, PeerId};
 use crate::{child, machine, with_peer, with_workers};
 
+#[cfg(feature = "completion")]
+mod completion;
 mod raw;
 
 /// The buffers of the echo servers.
@@ -68,9 +70,16 @@ impl Service {
 /// Runs a service in this process until standard input ends; see [`child`] for the conversation.
 pub fn run(service: Service, peer: PeerId, workers: bool) -> io::Result<()> {
     machine::raise_file_limit();
-    if peer == PeerId::Epoll {
+    if let Some(echo) = own_echo(peer) {
         machine::pin(machine::BESIDE);
-        return without_a_runtime(service);
+        return match service {
+            Service::Echo => echo(listen()?, SMALL),
+            Service::EchoLarge => echo(listen()?, LARGE),
+            other => Err(io::Error::other(format!(
+                "{peer} does not serve {}",
+                other.name()
+            ))),
+        };
     }
     if workers {
         machine::pin(machine::WORKERS);
@@ -124,14 +133,15 @@ fn listen() -> io::Result<TcpListener> {
     Ok(socket)
 }
 
-fn without_a_runtime(service: Service) -> io::Result<()> {
-    match service {
-        Service::Echo => raw::echo(&listen()?, SMALL),
-        Service::EchoLarge => raw::echo(&listen()?, LARGE),
-        other => Err(io::Error::other(format!(
-            "{} takes a runtime",
-            other.name()
-        ))),
+/// The echo server of a peer that has one of its own.
+fn own_echo(peer: PeerId) -> Option<fn(TcpListener, usize) -> io::Result<()>> {
+    match peer {
+        PeerId::Epoll => Some(raw::echo),
+        #[cfg(feature = "completion")]
+        PeerId::Compio => Some(completion::compio),
+        #[cfg(feature = "completion")]
+        PeerId::Monoio => Some(completion::monoio),
+        _ => None,
     }
 }
 

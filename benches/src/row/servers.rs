@@ -21,7 +21,16 @@ pub(super) const SERVED: &[Figure] = &[
 pub(super) const IDLE: &[Figure] = &[Figure::of("calls", Unit::Count)];
 
 /// Who echoes on one thread.
-const ECHO: &[PeerId] = &[PeerId::Tenter, PeerId::Tokio, PeerId::Smol, PeerId::Epoll];
+const ECHO: &[PeerId] = &[
+    PeerId::Tenter,
+    PeerId::Tokio,
+    PeerId::Smol,
+    PeerId::Epoll,
+    #[cfg(feature = "completion")]
+    PeerId::Compio,
+    #[cfg(feature = "completion")]
+    PeerId::Monoio,
+];
 
 /// A row of a server, which has the load beside it.
 macro_rules! served {
@@ -148,6 +157,9 @@ impl Served {
     }
 }
 
+/// The length of a response, if so much of it says it.
+type ResponseLength = fn(&[u8]) -> Option<usize>;
+
 /// A load.
 #[derive(Debug)]
 pub(super) struct Requests {
@@ -156,7 +168,7 @@ pub(super) struct Requests {
     pub(super) number: u64,
     pub(super) request: &'static [u8],
     /// The length of a response of which this much is known; `None`: each has its own connection.
-    pub(super) length: Option<fn(&[u8]) -> Option<usize>>,
+    pub(super) length: Option<ResponseLength>,
 }
 
 impl Requests {

@@ -10,10 +10,10 @@ use rustix::event::epoll;
 const LISTENER: u64 = u64::MAX;
 
 /// Echoes on every connection of `listener`, for ever.
-pub fn echo(listener: &TcpListener, buffer: usize) -> io::Result<()> {
+pub fn echo(listener: TcpListener, buffer: usize) -> io::Result<()> {
     let poller = epoll::create(epoll::CreateFlags::CLOEXEC)?;
     let data = epoll::EventData::new_u64(LISTENER);
-    epoll::add(&poller, listener, data, epoll::EventFlags::IN)?;
+    epoll::add(&poller, &listener, data, epoll::EventFlags::IN)?;
     let mut connections: Vec<Option<TcpStream>> = Vec::new();
     let mut free = Vec::new();
     let mut buffer = vec![0; buffer];
