@@ -18,15 +18,17 @@ use tenter::time::{Instant, interval, now, sleep, timeout};
 use tenter::{Builder, Runtime, spawn};
 use tenter_tests::support::{Slot, alone, ends};
 
-/// Counts the bytes in use.
+/// Counts the bytes in use, and the allocations.
 struct Counting;
 
 static IN_USE: AtomicIsize = AtomicIsize::new(0);
+static MADE: AtomicU64 = AtomicU64::new(0);
 
 // SAFETY: all is left to the system's allocator, which keeps the contract; the count touches nothing.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         IN_USE.fetch_add(layout.size() as isize, Ordering::Relaxed);
+        MADE.fetch_add(1, Ordering::Relaxed);
         // SAFETY: the caller's contract is the same.
         unsafe { System.alloc(layout) }
     }
@@ -467,6 +469,70 @@ fn within(limit: Duration, body: impl FnOnce() + Send + 'static) {
     let in_time = ended.take_within(limit).is_some();
     assert!(in_time || thread.is_finished(), "hung for {limit:?}");
     thread.join().expect("the soak passes");
+}
+
+/// Accepts so many connections one after the other, each read to its end by a task, in a loop of
+/// the test's own or in a server. Returns the allocations after the first few.
+async fn allocations(is_served: bool) -> u64 {
+    const WARM_UP: u64 = 50;
+    const COUNTED: u64 = 200;
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("bound");
+    async fn handle(mut stream: TcpStream) {
+        let mut buffer = [0; 64];
+        while let Ok(1..) = stream.read(&mut buffer).await {}
+    }
+    let handler = |connection: Connection<TcpStream, SocketAddr>| handle(connection.stream);
+    let server = if is_served {
+        spawn(async move {
+            let limit = ServeOptions::new().max_connections(10);
+            let server = serve(listener, handler, limit);
+            while server.report().completed < WARM_UP + COUNTED {
+                yield_now().await;
+            }
+            server.abort();
+            server.closed().await.expect("closed on request");
+        })
+    } else {
+        spawn(async move {
+            for _ in 0..WARM_UP + COUNTED {
+                let (stream, _) = listener.accept().await.expect("a connection");
+                drop(spawn(handle(stream)));
+            }
+        })
+    };
+    let mut before = 0;
+    for number in 0..WARM_UP + COUNTED {
+        if number == WARM_UP {
+            before = MADE.load(Ordering::Relaxed);
+        }
+        let client = TcpStream::connect(address).await.expect("listens");
+        client.shutdown(Shutdown::Write).expect("connected");
+        while !is_at_end(&client).await {}
+    }
+    let made = MADE.load(Ordering::Relaxed) - before;
+    server.await.expect("no panic");
+    made
+}
+
+/// Reads from a stream on which nothing is sent.
+async fn is_at_end(mut stream: &TcpStream) -> bool {
+    stream.read(&mut [0]).await.expect("no reset") == 0
+}
+
+/// Goal: a server costs a connection no allocation that a loop of one's own does not.
+#[test]
+fn serving_allocates_no_more_than_accepting() {
+    if !alone("serving_allocates_no_more_than_accepting") {
+        return;
+    }
+    let runtime = Builder::current_thread()
+        .build()
+        .expect("nothing is refused");
+    let (by_hand, served) =
+        runtime.block_on(async { (allocations(false).await, allocations(true).await) });
+    // The list of connections may grow once or twice.
+    assert!(served <= by_hand + 4, "by hand {by_hand}, served {served}");
 }
 
 /// The futures of the soak can be spawned.

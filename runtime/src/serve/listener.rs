@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 
 use tenter_io::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 
-/// A socket that listens: a [`TcpListener`] or a [`UnixListener`](crate::net::UnixListener).
+/// A socket that listens: a [`TcpListener`] or a [`UnixListener`].
 ///
 /// Sealed: whatever else yields connections has a loop of its own.
 pub trait Listener: sealed::Sealed + Send + Sync + 'static {

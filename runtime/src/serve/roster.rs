@@ -324,7 +324,9 @@ mod tests {
         let handle = task();
         let id = handle.id();
         assert!(matches!(roster.started(key, handle), Started::Running));
-        (0..100).for_each(|_| drop(enter(&mut roster)));
+        for _ in 0..100 {
+            let _ = enter(&mut roster);
+        }
         let report = roster.last_report();
         assert_eq!((report.open, report.stuck), (0, 101));
         assert_eq!(report.stuck_connections.len(), NAMED_MAX);

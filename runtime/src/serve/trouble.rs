@@ -150,7 +150,7 @@ mod tests {
     #[test]
     fn a_line_comes_at_once_and_then_not_for_five_seconds() {
         let mut trouble = Trouble::default();
-        let at = |millis| Instant::from_nanos(millis * 1_000_000);
+        let at = |millis: u64| Instant::from_nanos(millis * 1_000_000);
         let told = [0, 1, 4_999, 5_000, 5_001, 12_000].map(|ms| trouble.is_to_be_told(at(ms)));
         assert_eq!(told, [true, false, false, true, false, true]);
     }
