@@ -16,6 +16,7 @@ use tenter_timer::{Clock, EnterGuard, Instant, Timers};
 on_every_backend! {
     the_second_family_wins_when_the_first_does_not_answer,
     a_failure_begins_the_next_attempt_at_once,
+    a_failure_that_comes_late_begins_the_next_attempt,
     attempts_go_on_beside_each_other_and_the_first_answer_wins,
     nothing_is_armed_and_nothing_left_once_it_is_connected,
     an_error_comes_after_all_have_failed_and_names_all,
@@ -148,11 +149,28 @@ fn a_failure_begins_the_next_attempt_at_once(rig: &mut Rig) {
         .expect("the third");
     assert_eq!(stream.peer_addr().expect("a peer"), good);
     assert_eq!(time.clock.now(), Instant::from_nanos(0));
-    // Also behind one that goes on: its failure would be the third's turn, and is not needed.
+    // Also behind one that goes on.
     let mute = Mute::new("127.0.0.1:0");
     let mut connect = TcpStream::connect(&[mute.address, refusing("127.0.0.1:0"), good]);
     assert!(poll(&mut connect).is_pending());
     time.pass(DELAY);
+    let stream = rig.block_on(&mut connect).expect("the third");
+    assert_eq!(stream.peer_addr().expect("a peer"), good);
+    assert_eq!(time.clock.now(), Instant::from_nanos(0) + DELAY);
+}
+
+/// The refusal comes when the system knocks again, a second later. Nobody turns the clock.
+fn a_failure_that_comes_late_begins_the_next_attempt(rig: &mut Rig) {
+    let time = Time::new();
+    let _inside = rig.enter();
+    let (mute, dying) = (Mute::new("127.0.0.1:0"), Mute::new(second_family()));
+    let listener = StdListener::bind("127.0.0.1:0").expect("a port");
+    let good = listener.local_addr().expect("bound");
+    let mut connect = TcpStream::connect(&[mute.address, dying.address, good]);
+    assert!(poll(&mut connect).is_pending());
+    time.pass(DELAY);
+    assert!(poll(&mut connect).is_pending());
+    drop(dying);
     let stream = rig.block_on(&mut connect).expect("the third");
     assert_eq!(stream.peer_addr().expect("a peer"), good);
     assert_eq!(time.clock.now(), Instant::from_nanos(0) + DELAY);

@@ -1,6 +1,6 @@
 //! UDP, on every back end and on the background driver.
 //!
-//! That sending waits for room is tested in `unix.rs`, by the same code: over the loopback interface a
+//! That sending waits for room is tested in `unix_datagram.rs`, by the same code: over the loopback interface a
 //! UDP socket is never full, because what is sent counts for its receiver at once.
 
 mod rig;

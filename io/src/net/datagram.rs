@@ -4,7 +4,7 @@
 //! in a stream, zero bytes are a message like any other: sending an empty one sends it, and `Ok(0)`
 //! is an empty message and never an end.
 //!
-//! Tests: `io/tests/udp.rs`, `io/tests/unix.rs`, `io/tests/cancel.rs`.
+//! Tests: `io/tests/udp.rs`, `io/tests/unix_datagram.rs`, `io/tests/cancel.rs`.
 
 use std::fmt;
 use std::io;

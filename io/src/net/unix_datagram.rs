@@ -8,7 +8,7 @@
 //!
 //! Rejected: a poll function for `send_to`. It has no place for the pause, and would hang.
 //!
-//! Tests: `io/tests/unix.rs`, `io/tests/cancel.rs`.
+//! Tests: `io/tests/unix_datagram.rs`, `io/tests/cancel.rs`.
 
 use std::io;
 use std::net::Shutdown;
