@@ -266,6 +266,28 @@ fn a_timer_from_another_thread_is_waited_for() {
     });
 }
 
+/// Goal: a blocking job is the outside world: the clock does not run away while it is at work.
+/// Method: jobs of 20 ms of real time, alone and under a timeout of a virtual minute; then one that waits for
+/// an hour of the runtime's own, which the clock has to grant.
+#[test]
+fn a_blocking_job_is_waited_for() {
+    on_virtual_clocks(|builder| {
+        let runtime = build(builder);
+        let work = || std::thread::sleep(Duration::from_millis(20));
+        runtime.block_on(async move {
+            let began = now();
+            let done = timeout(60 * SECOND, tenter::spawn_blocking(work)).await;
+            assert!(matches!(done, Ok(Ok(()))), "{done:?}");
+            tenter::spawn_blocking(work).await.expect("no panic");
+            assert_eq!(now(), began);
+            let handle = tenter::Handle::current();
+            let waits = tenter::spawn_blocking(move || handle.block_on(sleep(3_600 * SECOND)));
+            waits.await.expect("no panic");
+            assert_eq!(now() - began, 3_600 * SECOND);
+        });
+    });
+}
+
 /// What the deadlock of `main` says.
 fn deadlock<F: Future>(runtime: &Runtime, main: F) -> String {
     panic_of(|| runtime.block_on(main))

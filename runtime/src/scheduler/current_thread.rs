@@ -173,7 +173,7 @@ impl Scheduler {
                 return RunEnded::Wanted(owner);
             }
             if !full && core.queue.is_empty() {
-                self.idle(core);
+                self.idle(driving, core);
                 rounds = 0;
                 continue;
             }
@@ -297,14 +297,14 @@ impl Scheduler {
     }
 
     /// Nothing is ready: sleeps until something may be.
-    fn idle(&self, core: &Core) {
+    fn idle(&self, driving: &Driving<'_>, core: &Core) {
         self.config.hooks.park();
         // The hook may have spawned or woken something. What comes from other threads is looked for
         // again after the announcement, but a virtual clock may jump before.
         if !self.is_something_ready(core) {
             self.counters.parks.add(1);
             if self.config.is_virtual() {
-                self.idle_virtual(core);
+                self.idle_virtual(core, &driving.scheduler.blocking);
             } else {
                 self.idle_real(core);
             }

@@ -1,11 +1,14 @@
 //! The run loop on a virtual clock: what happens when nothing is ready.
 //!
 //! ```text
-//!  nothing ready ──► sockets awaited? ──► give them IO_GRACE of real time ──► something came: go on
+//!  nothing ready ──► blocking jobs run? ──► give them FOREIGN_GRACE of real time ──► one has ended: go on
+//!        │ no                                                     │ nothing
+//!        ▼                                                        ▼
+//!  sockets awaited? ──yes──► give them IO_GRACE of real time ──► something came: go on
 //!        │ no                                                     │ nothing
 //!        ▼                                                        ▼
 //!  a timer is armed? ──yes──► the clock jumps to its deadline ◄── yes
-//!        │ no                                                     │ no: wait in the poller
+//!        │ no                                                     │ no: wait for socket or job without end
 //!        ▼
 //!  wait FOREIGN_GRACE of real time for another thread ──► nothing: report the deadlock
 //! ```
@@ -20,6 +23,7 @@ use tenter_timer::Clock;
 
 use super::current_thread::{Core, Scheduler};
 use super::run_queue::RunQueue;
+use crate::blocking::Pool;
 use crate::task::Runnable;
 use crate::task::cell::Header;
 
@@ -86,7 +90,13 @@ impl Scheduler {
     /// # Panics
     ///
     /// With a report on every task, in the latter case.
-    pub fn idle_virtual(&self, core: &Core) {
+    pub fn idle_virtual(&self, core: &Core, blocking: &Pool) {
+        // A job that itself waits for the runtime is none of these.
+        let jobs = || blocking.metrics().running + blocking.metrics().queued;
+        let before = jobs();
+        if before > 0 && self.comes_within(core, FOREIGN_GRACE, || jobs() < before) {
+            return;
+        }
         let sockets = self.io.waiting() > 0;
         if sockets {
             self.sleep(core, Some(IO_GRACE));
@@ -99,7 +109,7 @@ impl Scheduler {
             self.fire_timers(deadline);
             return;
         }
-        if sockets {
+        if sockets || before > 0 {
             // Another thread may arm a timer meanwhile, which ends the wait.
             if self.timers.begin_park().is_none() {
                 self.sleep(core, None);
@@ -107,16 +117,23 @@ impl Scheduler {
             self.timers.end_park();
             return;
         }
+        if !self.comes_within(core, FOREIGN_GRACE, || self.is_something_awaited()) {
+            panic!("{}", self.deadlock_report(core));
+        }
+    }
+
+    /// Waits for so much of real time. True: a task is ready, or `other` came first.
+    fn comes_within(&self, core: &Core, grace: Duration, other: impl Fn() -> bool) -> bool {
         let clock = Clock::real();
-        let deadline = clock.now() + FOREIGN_GRACE;
+        let deadline = clock.now() + grace;
         loop {
             let left = deadline.duration_since(clock.now());
             if left.is_zero() {
-                panic!("{}", self.deadlock_report(core));
+                return false;
             }
             self.sleep(core, Some(left));
-            if self.is_something_ready(core) || self.is_something_awaited() {
-                return;
+            if self.is_something_ready(core) || other() {
+                return true;
             }
         }
     }
