@@ -357,3 +357,11 @@ fn ends_and_pairs() {
         assert_eq!(bytes.read_vectored(slices).await.expect("three"), 3);
     });
 }
+
+#[test]
+fn the_end_is_asked_for_once() {
+    // As a terminal does: behind its end there may be more.
+    let mut reader = BufReader::new(script([Step::Bytes(b""), Step::Bytes(b"more")]));
+    assert_eq!(block_on(reader.fill_buf()).expect("the end"), b"");
+    assert_eq!(block_on(reader.fill_buf()).expect("more"), b"more");
+}

@@ -221,6 +221,8 @@ impl<'a, R: AsyncBufRead + Unpin + ?Sized> Future for FillBuf<'a, R> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let reader = self.0.take().expect("not polled after it was ready");
         match Pin::new(&mut *reader).poll_fill_buf(cx) {
+            // The end. Behind that of a terminal there may be more, so it is not asked for again.
+            Poll::Ready(Ok([])) => Poll::Ready(Ok(&[])),
             // The borrow of the answer would last as long as the reader's. It is in the buffer, so
             // the second time it is there at once.
             Poll::Ready(Ok(_)) => match Pin::new(reader).poll_fill_buf(cx) {
