@@ -1,5 +1,5 @@
-//! The servers among the examples, as programs: under `curl`, with wrong arguments, and where the
-//! system has no room for another connection.
+//! The examples as programs: servers under `curl`, wrong arguments, and where the system has no room for
+//! another connection.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -241,4 +241,48 @@ fn ask(mut stream: &TcpStream) {
         "{}",
         answer[..count].escape_ascii()
     );
+}
+
+/// Goal: `file_copy` copies as a whole or not at all, and says what is wrong.
+#[test]
+fn file_copy_copies_and_names_what_is_wrong() {
+    let folder = std::env::temp_dir().join(format!("tenter-file-copy-{}", std::process::id()));
+    std::fs::create_dir(&folder).unwrap();
+    let (from, to) = (folder.join("from"), folder.join("to"));
+    let bytes: Vec<u8> = (0..3_000_000_u32)
+        .map(|index| (index % 251) as u8)
+        .collect();
+    std::fs::write(&from, &bytes).unwrap();
+    let run = |arguments: &[&std::path::Path]| {
+        let ran = Command::new(example("file_copy")).args(arguments).output();
+        let ran = ran.unwrap();
+        let text = String::from_utf8_lossy(&ran.stderr).into_owned();
+        (ran.status.code(), text, ran.stdout)
+    };
+    let (status, progress, said) = run(&[&from, &to]);
+    assert_eq!(status, Some(0), "{progress}");
+    assert!(progress.ends_with("100 %\n"), "{progress}");
+    assert!(said.starts_with(b"3000000 bytes copied to "));
+    assert!(std::fs::read(&to).unwrap() == bytes);
+
+    let (status, text, _) = run(&[&from, &to]);
+    assert!(
+        status == Some(1) && text.contains("/to`: File exists"),
+        "{text}"
+    );
+    let (status, text, _) = run(&[&folder.join("none"), &folder.join("new")]);
+    assert!(
+        status == Some(1) && text.contains("/none`: No such file"),
+        "{text}"
+    );
+    // A folder can be opened, and not read: what was made of it is removed again.
+    let (status, text, _) = run(&[&folder, &folder.join("new")]);
+    assert!(
+        status == Some(1) && text.contains("Is a directory"),
+        "{text}"
+    );
+    assert!(!folder.join("new").exists(), "nothing is left in parts");
+    let (status, text, _) = run(&[&from]);
+    assert!(status == Some(2) && text.contains("FROM TO"), "{text}");
+    std::fs::remove_dir_all(&folder).unwrap();
 }
