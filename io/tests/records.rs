@@ -3,10 +3,12 @@
 mod hostile;
 mod rig;
 
+use std::future::poll_fn;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 
+use futures_core::Stream;
 use hostile::{Random, RoughReader, polled_at_most};
 use rig::{Rig, poll_once};
 use tenter_io::ext::{IncompleteRead, LimitOverrun, NotUtf8, Separator};
@@ -468,8 +470,43 @@ fn what_a_buffer_holds_is_lent_until_it_is_consumed() {
                 break;
             }
             got.push(chunk[0]);
-            std::pin::Pin::new(&mut reader).consume(1);
+            Pin::new(&mut reader).consume(1);
         }
         assert_eq!(got, b"abc");
     });
+}
+
+#[test]
+fn records_are_a_stream_that_ends_with_its_error() {
+    fn all<S: Stream + Unpin>(stream: &mut S) -> Vec<S::Item> {
+        let mut items = Vec::new();
+        let next = |stream: &mut S| block_on(poll_fn(|cx| Pin::new(&mut *stream).poll_next(cx)));
+        while let Some(item) = next(stream) {
+            items.push(item);
+        }
+        items
+    }
+    for seed in 0..300 {
+        let text = Random::new(seed).text(40);
+        let lines = all(&mut rough(text.as_bytes(), seed).lines()).into_iter();
+        let lines: Vec<_> = lines.map(|line| line.expect("text")).collect();
+        assert_eq!(lines, reference::lines(&text));
+        let parts = all(&mut rough(text.as_bytes(), seed).split(b'a')).into_iter();
+        let parts: Vec<_> = parts.map(|part| part.expect("bytes")).collect();
+        assert_eq!(parts, reference::split(text.as_bytes(), b'a'));
+    }
+    let mut lines = bytes(b"ab\nlonger\nc\n").lines().limit(3);
+    let mut items = all(&mut lines);
+    assert_eq!(overrun(&items.remove(1).expect_err("too long")).limit, 3);
+    assert_eq!(items.len(), 1);
+    assert!(
+        all(&mut lines).is_empty(),
+        "an error does not come for ever"
+    );
+    lines.set_limit(6);
+    let items: Vec<_> = all(&mut lines)
+        .into_iter()
+        .map(|line| line.expect("fits"))
+        .collect();
+    assert_eq!(items, ["longer", "c"]);
 }

@@ -41,7 +41,14 @@ const WALLS: [Wall; 6] = [
     Wall {
         package: "tenter-io",
         inside: &["tenter-sync", "tenter-timer"],
-        outside: &["futures-io", "polling", "rustix", "socket2", "tokio"],
+        outside: &[
+            "futures-core",
+            "futures-io",
+            "polling",
+            "rustix",
+            "socket2",
+            "tokio",
+        ],
     },
     Wall {
         package: "tenter-macros",

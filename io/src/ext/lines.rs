@@ -10,6 +10,7 @@ use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use futures_core::Stream;
 use futures_io::AsyncBufRead;
 
 use crate::ext::error::NotUtf8;
@@ -24,6 +25,8 @@ struct Records<R, S> {
     separator: S,
     record: Vec<u8>,
     limit: usize,
+    /// The stream has given an error, which nobody has dealt with yet.
+    failed: bool,
 }
 
 struct Record {
@@ -39,6 +42,7 @@ impl<R, S> Records<R, S> {
             separator,
             record: Vec::new(),
             limit: RECORD_LIMIT,
+            failed: false,
         }
     }
 }
@@ -80,6 +84,7 @@ macro_rules! records {
             /// lets the record go on.
             pub fn set_limit(&mut self, bytes: usize) {
                 self.0.limit = bytes;
+                self.0.failed = false;
             }
 
             /// What was read of the record in progress.
@@ -90,6 +95,7 @@ macro_rules! records {
             /// Takes what was read of the record in progress. The rest of it follows as if it were
             /// a record of its own.
             pub fn take_partial(&mut self) -> Vec<u8> {
+                self.0.failed = false;
                 mem::take(&mut self.0.record)
             }
 
@@ -242,6 +248,46 @@ impl<R: AsyncBufRead + Unpin, S: Separator> Future for NextSegment<'_, R, S> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         Pin::new(&mut *self.0).poll_next_segment(cx)
+    }
+}
+
+/// One item of a stream: an error comes once, and then the end, so that a loop that only reports
+/// errors does not turn for ever. Raising the limit or taking the record lets it go on.
+fn poll_item<T>(
+    failed: &mut bool,
+    next: impl FnOnce() -> Poll<io::Result<Option<T>>>,
+) -> Poll<Option<io::Result<T>>> {
+    if *failed {
+        return Poll::Ready(None);
+    }
+    let item = ready!(next()).transpose();
+    *failed = matches!(item, Some(Err(_)));
+    Poll::Ready(item)
+}
+
+/// As [`next_line`](Lines::next_line), but after an error the stream ends, until the limit is
+/// [raised](Lines::set_limit) or the line [taken](Lines::take_partial).
+impl<R: AsyncBufRead + Unpin> Stream for Lines<R> {
+    type Item = io::Result<String>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let mut failed = self.0.failed;
+        let item = poll_item(&mut failed, || self.as_mut().poll_next_line(cx));
+        self.0.failed = failed;
+        item
+    }
+}
+
+/// As [`next_segment`](Split::next_segment), but after an error the stream ends, until the limit is
+/// [raised](Split::set_limit) or the record [taken](Split::take_partial).
+impl<R: AsyncBufRead + Unpin, S: Separator> Stream for Split<R, S> {
+    type Item = io::Result<Vec<u8>>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let mut failed = self.0.failed;
+        let item = poll_item(&mut failed, || self.as_mut().poll_next_segment(cx));
+        self.0.failed = failed;
+        item
     }
 }
 
