@@ -8,9 +8,11 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tenter::Builder;
 use tenter::net::{TcpStream, serve};
 use tenter::sync::Notify;
-use tenter_tests::support::{Count, Slot, alone, assert_says, build, settle};
+use tenter_tests::support::{Count, Slot, assert_says, build, settle};
 
-use crate::support::{converse, echo, is_answered, listener, on_every, patient, until};
+use crate::support::{
+    converse, echo, in_a_process_of_its_own, is_answered, listener, on_every, patient, until,
+};
 
 /// Leaves room for so many further descriptors, until the result is dropped.
 fn leave_room_for(count: usize) -> NoRoom {
@@ -46,106 +48,103 @@ impl Drop for NoRoom {
 /// Method: room for ten, and thirty clients who are connected before.
 #[test]
 fn a_server_out_of_descriptors_recovers() {
-    if !alone("faults::a_server_out_of_descriptors_recovers") {
-        return;
-    }
-    for builder in [
-        Builder::current_thread(),
-        Builder::multi_thread().workers(2),
-    ] {
-        build(builder).block_on(async {
-            let (listener, address) = listener().await;
-            let mut clients = Vec::new();
-            for _ in 0..30 {
-                clients.push(TcpStream::connect(address).await.expect("listens"));
-            }
-            let (failed, first) = (Count::new(), Slot::new());
-            let (counts, tells) = (failed.clone(), first.clone());
-            let options = patient().on_accept_error(move |error| {
-                if counts.add() == 0 {
-                    tells.put(error.to_string());
+    in_a_process_of_its_own("faults::a_server_out_of_descriptors_recovers", || {
+        for builder in [
+            Builder::current_thread(),
+            Builder::multi_thread().workers(2),
+        ] {
+            build(builder).block_on(async {
+                let (listener, address) = listener().await;
+                let mut clients = Vec::new();
+                for _ in 0..30 {
+                    clients.push(TcpStream::connect(address).await.expect("listens"));
                 }
+                let (failed, first) = (Count::new(), Slot::new());
+                let (counts, tells) = (failed.clone(), first.clone());
+                let options = patient().on_accept_error(move |error| {
+                    if counts.add() == 0 {
+                        tells.put(error.to_string());
+                    }
+                });
+                let _no_room = leave_room_for(10);
+                let server = serve(listener, echo, options);
+                until("an accept fails", || failed.get() > 0).await;
+                assert_says(
+                    &first.take(),
+                    &["cannot accept a connection at 127.0.0.1:", "ulimit -n"],
+                );
+                assert!(server.open_connections() <= 10);
+                // The clients are in the order of the backlog: the first is served, the last is not.
+                converse(&mut clients[0], "I was the first").await;
+                let mut last = clients.pop().expect("thirty");
+                for client in clients {
+                    drop(client);
+                    settle().await;
+                }
+                converse(&mut last, "there is room again").await;
+                drop(last);
+                until("all have left", || server.open_connections() == 0).await;
+                server.close();
+                let report = server.closed().await.expect("closed on request");
+                assert_eq!((report.accepted, report.completed), (30, 30));
+                assert_eq!(report.accept_errors, failed.get() as u64);
+                // Pauses that double from 5 ms: this is minutes of them.
+                assert!(report.accept_errors < 1_000, "{report}");
             });
-            let _no_room = leave_room_for(10);
-            let server = serve(listener, echo, options);
-            until("an accept fails", || failed.get() > 0).await;
-            assert_says(
-                &first.take(),
-                &["cannot accept a connection at 127.0.0.1:", "ulimit -n"],
-            );
-            assert!(server.open_connections() <= 10);
-            // The clients are in the order of the backlog: the first is served, the last is not.
-            converse(&mut clients[0], "I was the first").await;
-            let mut last = clients.pop().expect("thirty");
-            for client in clients {
-                drop(client);
-                settle().await;
-            }
-            converse(&mut last, "there is room again").await;
-            drop(last);
-            until("all have left", || server.open_connections() == 0).await;
-            server.close();
-            let report = server.closed().await.expect("closed on request");
-            assert_eq!((report.accepted, report.completed), (30, 30));
-            assert_eq!(report.accept_errors, failed.get() as u64);
-            // Pauses that double from 5 ms: this is minutes of them.
-            assert!(report.accept_errors < 1_000, "{report}");
-        });
-    }
+        }
+    });
 }
 
 /// Goal: a server that pauses because it has no room closes without waiting for the pause.
 /// Method: the clock is virtual: had anything waited for it, it would have moved.
 #[test]
 fn a_server_that_pauses_closes_at_once() {
-    if !alone("faults::a_server_that_pauses_closes_at_once") {
-        return;
-    }
-    build(Builder::deterministic(1)).block_on(async {
-        let (listener, address) = listener().await;
-        let mut clients = Vec::new();
-        for _ in 0..4 {
-            clients.push(TcpStream::connect(address).await.expect("listens"));
-        }
-        let failed = Arc::new(Notify::new());
-        let tells = Arc::clone(&failed);
-        let options = patient().on_accept_error(move |_| tells.notify_one());
-        let _no_room = leave_room_for(2);
-        let server = serve(listener, echo, options);
-        failed.notified().await;
-        let (begun, accepted) = (tenter::time::now(), server.report().accepted);
-        assert!(accepted < 4);
-        server.close();
-        drop(clients);
-        let report = server.closed().await.expect("closed on request");
-        assert_eq!(tenter::time::now(), begun);
-        assert_eq!((report.accepted, report.completed), (accepted, accepted));
-        assert_eq!(report.accept_errors, 1);
+    in_a_process_of_its_own("faults::a_server_that_pauses_closes_at_once", || {
+        build(Builder::deterministic(1)).block_on(async {
+            let (listener, address) = listener().await;
+            let mut clients = Vec::new();
+            for _ in 0..4 {
+                clients.push(TcpStream::connect(address).await.expect("listens"));
+            }
+            let failed = Arc::new(Notify::new());
+            let tells = Arc::clone(&failed);
+            let options = patient().on_accept_error(move |_| tells.notify_one());
+            let _no_room = leave_room_for(2);
+            let server = serve(listener, echo, options);
+            failed.notified().await;
+            let (begun, accepted) = (tenter::time::now(), server.report().accepted);
+            assert!(accepted < 4);
+            server.close();
+            drop(clients);
+            let report = server.closed().await.expect("closed on request");
+            assert_eq!(tenter::time::now(), begun);
+            assert_eq!((report.accepted, report.completed), (accepted, accepted));
+            assert_eq!(report.accept_errors, 1);
+        });
     });
 }
 
 /// Goal: a hook that panics is told and survived.
 #[test]
 fn a_hook_that_panics_does_not_end_the_server() {
-    if !alone("faults::a_hook_that_panics_does_not_end_the_server") {
-        return;
-    }
-    build(Builder::current_thread()).block_on(async {
-        let (listener, address) = listener().await;
-        let mut client = TcpStream::connect(address).await.expect("listens");
-        let called = Count::new();
-        let counts = called.clone();
-        let options = patient().on_accept_error(move |_| {
-            counts.add();
-            panic!("the hook panics");
+    in_a_process_of_its_own("faults::a_hook_that_panics_does_not_end_the_server", || {
+        build(Builder::current_thread()).block_on(async {
+            let (listener, address) = listener().await;
+            let mut client = TcpStream::connect(address).await.expect("listens");
+            let called = Count::new();
+            let counts = called.clone();
+            let options = patient().on_accept_error(move |_| {
+                counts.add();
+                panic!("the hook panics");
+            });
+            let no_room = leave_room_for(0);
+            let server = serve(listener, echo, options);
+            until("an accept fails", || called.get() > 0).await;
+            drop(no_room);
+            converse(&mut client, "served in the end").await;
+            server.abort();
+            server.closed().await.expect("closed on request");
         });
-        let no_room = leave_room_for(0);
-        let server = serve(listener, echo, options);
-        until("an accept fails", || called.get() > 0).await;
-        drop(no_room);
-        converse(&mut client, "served in the end").await;
-        server.abort();
-        server.closed().await.expect("closed on request");
     });
 }
 
@@ -235,32 +234,34 @@ fn a_failure_that_nobody_observes_is_told() {
 /// (fault 30). The system tells nobody of it, so that is all that can be promised.
 #[test]
 fn a_listener_that_was_replaced_underneath_can_be_closed() {
-    if !alone("faults::a_listener_that_was_replaced_underneath_can_be_closed") {
-        return;
-    }
-    build(Builder::current_thread()).block_on(async {
-        let (listener, address) = listener().await;
-        let fd = std::os::fd::AsRawFd::as_raw_fd(&listener);
-        let server = serve(listener, echo, patient());
-        let mut client = TcpStream::connect(address).await.expect("listens");
-        converse(&mut client, "before").await;
-        let nothing = std::fs::File::open("/dev/null").expect("it is there");
-        // SAFETY: the number stays open, and is closed by its owner.
-        let replaced = unsafe { libc::dup2(std::os::fd::AsRawFd::as_raw_fd(&nothing), fd) };
-        assert_eq!(replaced, fd);
-        assert!(TcpStream::connect(address).await.is_err(), "nobody listens");
-        converse(&mut client, "after").await;
-        server.close();
-        drop(client);
-        let report = tenter::time::timeout(Duration::from_secs(60), server.closed()).await;
-        assert_eq!(
-            report
-                .expect("it ends")
-                .expect("closed on request")
-                .completed,
-            1
-        );
-    });
+    in_a_process_of_its_own(
+        "faults::a_listener_that_was_replaced_underneath_can_be_closed",
+        || {
+            build(Builder::current_thread()).block_on(async {
+                let (listener, address) = listener().await;
+                let fd = std::os::fd::AsRawFd::as_raw_fd(&listener);
+                let server = serve(listener, echo, patient());
+                let mut client = TcpStream::connect(address).await.expect("listens");
+                converse(&mut client, "before").await;
+                let nothing = std::fs::File::open("/dev/null").expect("it is there");
+                // SAFETY: the number stays open, and is closed by its owner.
+                let replaced = unsafe { libc::dup2(std::os::fd::AsRawFd::as_raw_fd(&nothing), fd) };
+                assert_eq!(replaced, fd);
+                assert!(TcpStream::connect(address).await.is_err(), "nobody listens");
+                converse(&mut client, "after").await;
+                server.close();
+                drop(client);
+                let report = tenter::time::timeout(Duration::from_secs(60), server.closed()).await;
+                assert_eq!(
+                    report
+                        .expect("it ends")
+                        .expect("closed on request")
+                        .completed,
+                    1
+                );
+            });
+        },
+    );
 }
 
 #[test]

@@ -10,7 +10,7 @@ use tenter::io::{AsyncReadExt, AsyncWriteExt};
 use tenter::net::{Connection, ServeOptions, ServerHandle, TcpListener, TcpStream, serve};
 use tenter::sync::Semaphore;
 use tenter::task::yield_now;
-use tenter_tests::support::{Count, build, every};
+use tenter_tests::support::{Count, alone, build, ends, every};
 
 /// What handlers get.
 pub type Tcp = Connection<TcpStream, SocketAddr>;
@@ -28,6 +28,13 @@ pub fn on_every<F: Future<Output = ()>>(test: impl Fn() -> F + Send + Sync + 'st
             .await;
         });
     });
+}
+
+/// Runs the test `name` where nothing else happens, and fails if it does not end.
+pub fn in_a_process_of_its_own(name: &str, body: impl FnOnce() + Send + 'static) {
+    if alone(name) {
+        ends(name, body);
+    }
 }
 
 /// Waits for something that other tasks or the system bring about. A hang is found by the watchdog
