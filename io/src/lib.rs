@@ -89,6 +89,9 @@ mod selector;
     )
 )]
 mod fork;
+#[cfg(all(any(test, fuzzing), not(tenter_loom)))]
+#[doc(hidden)]
+pub mod fuzz;
 #[cfg(not(tenter_loom))]
 mod holders;
 #[cfg(not(tenter_loom))]

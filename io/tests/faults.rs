@@ -150,6 +150,83 @@ fn fault_28_a_storm_of_signals() {
     });
 }
 
+/// From now on, and for good, the system refuses to add the descriptor `number` to any poller.
+fn refuse_to_watch(number: i32, errno: i32) {
+    const fn code(class: u32, offset_or_value: u32, yes: u8, no: u8) -> libc::sock_filter {
+        libc::sock_filter {
+            code: class as u16,
+            jt: yes,
+            jf: no,
+            k: offset_or_value,
+        }
+    }
+    // The offsets of the number of the call, and of the low halves of its second and third argument.
+    let (call, operation, descriptor) = (0, 24, 32);
+    let load = libc::BPF_LD | libc::BPF_W | libc::BPF_ABS;
+    let is_equal = libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K;
+    let give = libc::BPF_RET | libc::BPF_K;
+    let mut program = [
+        code(load, call, 0, 0),
+        code(is_equal, libc::SYS_epoll_ctl as u32, 0, 5),
+        code(load, operation, 0, 0),
+        code(is_equal, libc::EPOLL_CTL_ADD as u32, 0, 3),
+        code(load, descriptor, 0, 0),
+        code(is_equal, number as u32, 0, 1),
+        code(give, libc::SECCOMP_RET_ERRNO | errno as u32, 0, 0),
+        code(give, libc::SECCOMP_RET_ALLOW, 0, 0),
+    ];
+    let program = libc::sock_fprog {
+        len: program.len() as u16,
+        filter: program.as_mut_ptr(),
+    };
+    // SAFETY: the arguments are numbers.
+    let result = unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) };
+    assert_eq!(result, 0);
+    let kind = libc::SECCOMP_MODE_FILTER;
+    // SAFETY: the program is complete, and the kernel copies it.
+    let result = unsafe { libc::prctl(libc::PR_SET_SECCOMP, kind, &program) };
+    assert_eq!(result, 0, "{}", io::Error::last_os_error());
+}
+
+/// Fault 29: the poller has no room for a descriptor, or the system no memory. It is an error that
+/// says so, and nothing is left of the try.
+#[test]
+fn fault_29_a_poller_without_room() {
+    alone("fault_29_a_poller_without_room", || {
+        let causes = [(libc::ENOSPC, "max_user_watches"), (libc::ENOMEM, "memory")];
+        let mut number = 100;
+        for backend in BACKENDS {
+            for (errno, hint) in causes {
+                number += 1;
+                refuse_to_watch(number, errno);
+                let mut rig = Rig::new(backend);
+                let _entered = rig.enter();
+                let (other, _peer) = UnixStream::pair().expect("a pair");
+                let _other = Async::new(other).expect("there is room for this one");
+                let (one, mut peer) = UnixStream::pair().expect("a pair");
+                let one = OwnedFd::from(one);
+                let open = open_fds();
+                for _ in 0..3 {
+                    // SAFETY: takes two numbers and touches no memory; the second one is free.
+                    let made = unsafe { libc::dup2(one.as_raw_fd(), number) };
+                    assert_eq!(made, number);
+                    // SAFETY: it has just been made, and nobody else owns it.
+                    let refused = Async::new(unsafe { OwnedFd::from_raw_fd(number) });
+                    let text = refused.expect_err("there is no room").to_string();
+                    assert!(text.contains(hint), "{backend:?}: {text}");
+                    assert_eq!(rig.handle().sources(), 1, "{backend:?}: rolled back");
+                    assert_eq!(open_fds(), open, "{backend:?}: closed");
+                }
+                // The slot and the number are as good as before.
+                let one = Async::new(UnixStream::from(one)).expect("another number");
+                peer.write_all(b"x").expect("written");
+                rig.block_on(one.read_with(|mut stream| stream.read(&mut [0])))
+                    .expect("read");
+            }
+        }
+    });
+}
+
 /// Fault 30, and tokio #7773: the descriptor was closed behind our back. Its events are stale, its
 /// slot is freed, and waiting for it is an error or nothing, never a hang of others.
 #[test]

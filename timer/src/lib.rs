@@ -43,6 +43,9 @@ mod clock;
 )]
 mod entry;
 mod fallback;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzz;
 mod instant;
 mod interval;
 mod limits;

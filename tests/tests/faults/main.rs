@@ -10,6 +10,7 @@
 
 mod descriptors;
 mod fork;
+mod listed;
 mod memory;
 mod peers;
 mod poller;

@@ -65,15 +65,19 @@ fn fault_28_a_storm_of_signals_on_every_thread() {
         runtime.block_on(async {
             let (mut one, mut other) = pair().await;
             let echo = spawn(async move {
-                for round in 0..500_u16 {
+                // As long as it takes for the storm to be one, on however busy a machine.
+                for round in 0_u32.. {
+                    if round >= 500 && SEEN.load(Ordering::Relaxed) - before >= 200 {
+                        break;
+                    }
                     one.write_all(&round.to_ne_bytes()).await.expect("written");
-                    let mut back = [0; 2];
+                    let mut back = [0; 4];
                     one.read_exact(&mut back).await.expect("read");
-                    assert_eq!(u16::from_ne_bytes(back), round);
+                    assert_eq!(u32::from_ne_bytes(back), round);
                 }
             });
             let answers = spawn(async move {
-                let mut bytes = [0; 2];
+                let mut bytes = [0; 4];
                 while other.read_exact(&mut bytes).await.is_ok() {
                     other.write_all(&bytes).await.expect("written");
                 }
@@ -104,8 +108,6 @@ fn fault_28_a_storm_of_signals_on_every_thread() {
             assert!(late[10] < Duration::from_millis(200), "{label}: {late:?}");
             assert!(late[19] < Duration::from_secs(5), "{label}: {late:?}");
         });
-        let seen = SEEN.load(Ordering::Relaxed) - before;
-        assert!(seen > 100, "{label}: only {seen} signals came");
     }
     CALM.store(true, Ordering::Release);
     storm.join();

@@ -43,8 +43,11 @@
 mod level;
 mod list;
 mod place;
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 mod tests;
+
+#[cfg(any(test, fuzzing))]
+pub use tests::fuzz;
 
 use core::ptr::NonNull;
 

@@ -8,19 +8,51 @@ use super::*;
 use crate::entry::{Event, State};
 use crate::limits::GRAIN_BITS;
 
-/// A generator of numbers, xorshift64*: the same for the same seed, for ever.
-struct Numbers(u64);
+/// Where the steps come from.
+enum Numbers<'a> {
+    /// A generator, xorshift64*: the same for the same seed, for ever.
+    #[cfg_attr(not(test), allow(dead_code, reason = "for the tests below"))]
+    Seed(u64),
+    /// A fuzzer; zeros when it has no more.
+    Given(&'a [u8]),
+}
 
-impl Numbers {
+impl Numbers<'_> {
     fn next(&mut self) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        self.0.wrapping_mul(0x2545_F491_4F6C_DD1D)
+        match self {
+            Numbers::Seed(state) => {
+                *state ^= *state >> 12;
+                *state ^= *state << 25;
+                *state ^= *state >> 27;
+                state.wrapping_mul(0x2545_F491_4F6C_DD1D)
+            }
+            Numbers::Given(_) => self.bytes(8),
+        }
     }
 
     fn below(&mut self, bound: usize) -> usize {
-        (self.next() % bound as u64) as usize
+        let number = match self {
+            Numbers::Seed(_) => self.next(),
+            Numbers::Given(_) => self.bytes(1),
+        };
+        (number % bound as u64) as usize
+    }
+
+    /// A number of so many bytes of those that are given.
+    fn bytes(&mut self, count: usize) -> u64 {
+        let Numbers::Given(bytes) = self else {
+            return 0;
+        };
+        let (number, rest) = bytes.split_at(count.min(bytes.len()));
+        *bytes = rest;
+        number
+            .iter()
+            .rev()
+            .fold(0, |sum, byte| sum << 8 | u64::from(*byte))
+    }
+
+    fn are_used_up(&self) -> bool {
+        matches!(self, Numbers::Given([]))
     }
 
     /// Every order of magnitude is as likely as every other.
@@ -151,7 +183,7 @@ impl Bed {
         }
     }
 
-    fn random_deadline(&mut self, numbers: &mut Numbers) -> u64 {
+    fn random_deadline(&mut self, numbers: &mut Numbers<'_>) -> u64 {
         let edges = [0, 1, 1 << 63, (1 << 63) - 1, u64::MAX - 1, u64::MAX];
         match numbers.below(8) {
             // The same slot, mostly.
@@ -171,7 +203,7 @@ impl Bed {
         }
     }
 
-    fn step(&mut self, numbers: &mut Numbers) {
+    fn step(&mut self, numbers: &mut Numbers<'_>) {
         let id = numbers.below(self.entries.len());
         let armed = self.keys[id].is_some();
         match numbers.below(10) {
@@ -222,21 +254,37 @@ impl Drop for Bed {
     }
 }
 
+/// Where the wheel begins: at the edges of the time line and of the levels.
+const STARTS: [u64; 6] = [
+    0,
+    1,
+    (1 << GRAIN_BITS) - 1,
+    1 << 40,
+    (1 << 63) - 1,
+    u64::MAX - (1 << 20),
+];
+
+/// Takes the steps that `data` names.
+pub fn fuzz(data: &[u8]) {
+    let mut numbers = Numbers::Given(data);
+    let start = STARTS[numbers.below(STARTS.len())];
+    let mut bed = Bed::new(1 + numbers.below(32), start);
+    while !numbers.are_used_up() {
+        bed.step(&mut numbers);
+        bed.check_places();
+    }
+    bed.check_earliest();
+    bed.now = u64::MAX;
+    bed.pop_all();
+}
+
 /// Goal: the wheel is an ordered map of (deadline, order of arming): what is due, in which order,
 /// the earliest deadline, all exact to the nanosecond, from one end of the time line to the other.
 #[test]
 fn the_wheel_agrees_with_an_ordered_map() {
-    let starts = [
-        0,
-        1,
-        (1 << GRAIN_BITS) - 1,
-        1 << 40,
-        (1 << 63) - 1,
-        u64::MAX - (1 << 20),
-    ];
     for seed in 1..=240 {
-        let mut numbers = Numbers(seed);
-        let start = starts[seed as usize % starts.len()];
+        let mut numbers = Numbers::Seed(seed);
+        let start = STARTS[seed as usize % STARTS.len()];
         let mut bed = Bed::new(1 + numbers.below(200), start);
         for round in 0..4_000 {
             bed.step(&mut numbers);
@@ -253,7 +301,7 @@ fn the_wheel_agrees_with_an_ordered_map() {
 #[test]
 fn three_hundred_years_pass_exactly() {
     let year = 365 * 24 * 3_600 * 1_000_000_000_u64;
-    let mut numbers = Numbers(300);
+    let mut numbers = Numbers::Seed(300);
     let mut bed = Bed::new(40, 0);
     for id in 0..bed.entries.len() {
         let when = numbers.magnitude() % year;
