@@ -286,3 +286,71 @@ fn file_copy_copies_and_names_what_is_wrong() {
     assert!(status == Some(2) && text.contains("FROM TO"), "{text}");
     std::fs::remove_dir_all(&folder).unwrap();
 }
+
+/// Goal: `run_commands` puts a number before each line, ends what takes too long, and says how each
+/// command ended.
+#[test]
+fn run_commands_numbers_lines_and_keeps_limits() {
+    let output = Command::new(example("run_commands"))
+        .args(["--at-once", "3", "--limit", "1"])
+        .args([
+            "echo one; printf two; exit 3",
+            "echo bad >&2",
+            "sleep 60 & wait",
+        ])
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    for line in [
+        "[1] one",
+        "[1] two",
+        "[1] ended: exit status: 3",
+        "[2] bad",
+        "[2] ended: exit status: 0",
+        "[3] was ended after 1s",
+    ] {
+        let times = text.lines().filter(|other| *other == line).count();
+        assert_eq!(times, 1, "{line}:\n{text}");
+    }
+    assert_eq!(output.status.code(), Some(1));
+}
+
+/// Goal: ctrl-c asks what runs to end, lets it, and starts no more.
+#[test]
+fn run_commands_ends_on_ctrl_c() {
+    let polite = "trap 'echo bye; exit' TERM; echo ready; sleep 60 & wait";
+    let mut command = Command::new(example("run_commands"));
+    command.args(["--at-once", "1", "--limit", "1000", polite, "echo never"]);
+    let mut running = Running::start(&mut command);
+    assert_eq!(running.address, "[1] ready");
+    kill_process(Pid::from_child(&running.child), Signal::INT).unwrap();
+    let mut rest = String::new();
+    running.output.read_to_string(&mut rest).unwrap();
+    assert_eq!(running.child.wait().unwrap().code(), Some(1));
+    let mut lines: Vec<&str> = rest.lines().collect();
+    lines.sort_unstable();
+    assert_eq!(lines, ["[1] bye", "[1] was stopped", "[2] was not started"]);
+}
+
+/// Goal: a wrong argument of `run_commands` is refused with one sentence and the status 2.
+#[test]
+fn run_commands_refuses_wrong_arguments() {
+    for (arguments, reason) in [
+        (&["--at-once", "0"][..], "`0` is no number of commands"),
+        (&["--limit"], "`` is no number of seconds"),
+        (&["--fast"], "there is no option `--fast`"),
+    ] {
+        let output = Command::new(example("run_commands"))
+            .args(arguments)
+            .output()
+            .unwrap();
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{text}");
+        assert!(
+            text.starts_with("run_commands: ") && text.contains(reason),
+            "{text}"
+        );
+        assert!(text.contains("usage: run_commands"), "{text}");
+        assert_eq!(text.lines().count(), 1, "{text}");
+    }
+}
