@@ -56,18 +56,6 @@ pub fn shut_down() -> io::Error {
     )
 }
 
-/// The poller belongs to the process that this one is a copy of.
-#[cfg(not(tenter_loom))]
-#[cold]
-pub fn forked() -> io::Error {
-    plain(
-        io::ErrorKind::Other,
-        "this process is a copy that `fork` made of the one that opened the I/O driver, and must \
-         not take its events away; make a new runtime in this process, and its sockets there"
-            .to_owned(),
-    )
-}
-
 /// The poller could not be opened.
 pub fn cannot_start(cause: io::Error) -> io::Error {
     explain(

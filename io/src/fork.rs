@@ -26,9 +26,12 @@
 //!
 //! Tests: below; `tests/tests/faults/fork.rs`.
 
+use std::io;
 use std::sync::OnceLock;
 
 use tenter_sync::shim::atomic::{AtomicU32, Ordering};
+
+use crate::error;
 
 /// The page that is zero in a copy.
 static MARK: OnceLock<Option<&'static AtomicU32>> = OnceLock::new();
@@ -69,6 +72,17 @@ impl Process {
         };
         number == self.0
     }
+}
+
+/// The poller belongs to the process that this one is a copy of.
+#[cold]
+pub fn forked() -> io::Error {
+    error::plain(
+        io::ErrorKind::Other,
+        "this process is a copy that `fork` made of the one that opened the I/O driver, and must \
+         not take its events away; make a new runtime in this process, and its sockets there"
+            .to_owned(),
+    )
 }
 
 #[inline]

@@ -1,16 +1,16 @@
 //! The port to the operating system's poller: registration, waiting, and a kick from another
 //! thread.
 //!
-//! Registration is always `polling`'s. Waiting has two ways, chosen when a driver starts:
+//! The poller is always `polling`'s. It is used in two ways, chosen when a driver starts:
 //!
-//! | [`Backend`]       | waits by                              | the poller reports            |
+//! | [`Backend`]       | registers and waits by                | the poller reports            |
 //! |-------------------|---------------------------------------|-------------------------------|
-//! | `Direct`          | `epoll_wait` on the poller's own fd   | each edge, registered once    |
+//! | `Best`            | `epoll` calls on the poller's own fd  | each edge, registered once    |
 //! | `PollingEdge`     | `polling`                             | each edge, registered once    |
 //! | `PollingOneshot`  | `polling`                             | each wait once, told each time |
 //!
 //! `polling` takes five system calls for a wait: it sets its timer, registers it and its notifier
-//! anew, and reads the notifier. `Direct` takes one. It is the default on Linux; elsewhere it is
+//! anew, and reads the notifier. `Best` takes one. It is the default on Linux; elsewhere it is
 //! the best that `polling` offers there. All three are tested on Linux.
 //!
 //! What the driver may rely on, and `selector_script.rs` keeps to in the model:
@@ -29,8 +29,7 @@ use std::time::Duration;
 use polling::{Event, PollMode, Poller};
 use rustix::io::Errno;
 
-use crate::error;
-use crate::fork::Process;
+use crate::fork::{self, Process};
 use crate::holders::Holders;
 use crate::interest::Directions;
 use crate::selector_portable::Portable;
@@ -206,7 +205,7 @@ impl Selector {
         if self.process.is_current() {
             Ok(())
         } else {
-            Err(error::forked())
+            Err(fork::forked())
         }
     }
 }
