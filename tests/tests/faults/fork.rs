@@ -132,7 +132,7 @@ fn fault_47_a_fork_makes_its_own_runtime() {
             works(&builder.build().expect("nothing is refused"));
             // And a copy of the copy.
             forked(&label, || {
-                works(&Runtime::new().expect("nothing is refused"))
+                works(&Runtime::new().expect("nothing is refused"));
             });
         });
         runtime.block_on(round_trip(&mut one, &mut other));

@@ -40,10 +40,10 @@ impl Drop for Late {
             assert!(Handle::try_current().is_err(), "there is none any more");
         });
         tries("spawn", &mut || {
-            self.spawned.put(self.handle.spawn(async { 7 }))
+            self.spawned.put(self.handle.spawn(async { 7 }));
         });
         tries("spawn_blocking", &mut || {
-            drop(self.handle.spawn_blocking(|| ()))
+            drop(self.handle.spawn_blocking(|| ()));
         });
         tries("metrics", &mut || drop(self.handle.metrics()));
         tries("enter", &mut || {
