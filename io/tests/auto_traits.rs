@@ -3,14 +3,18 @@
 use std::fmt::Debug;
 use std::net;
 use std::os::fd::{AsFd, AsRawFd};
+use std::os::unix::net as unix;
 
 use tenter_io::net::{
-    Accept, Bind, Connect, ConnectTimeout, Incoming, Next, OwnedReadHalf, OwnedWriteHalf, Peek,
-    ReadHalf, TcpListener, TcpStream, UnsplitError, WriteHalf,
+    Accept, Bind, Connect, ConnectTimeout, Incoming, LookupHost, Next, OwnedReadHalf,
+    OwnedWriteHalf, Peek, ReadHalf, Recv, RecvFrom, RecvMany, SendMany, SendOne, SendTo,
+    TcpListener, TcpSocket, TcpStream, UdpBind, UdpConnect, UdpSocket, UnixConnect, UnixDatagram,
+    UnixListener, UnixSendTo, UnixStream, UnsplitError, WriteHalf,
 };
 use tenter_io::{
-    Async, AsyncRead, AsyncWrite, Driver, EnterGuard, Handle, Interest, ReadWith, Readable,
-    Writable, WriteWith, ext,
+    Async, AsyncBufRead, AsyncRead, AsyncWrite, BufReader, BufStream, BufWriter, Cursor, Driver,
+    DuplexStream, EnterGuard, Handle, Interest, Lines, ReadWith, Readable, Split, Writable,
+    WriteWith, ext,
 };
 
 fn everywhere<T: Send + Sync + Unpin + Debug>() {}
@@ -35,7 +39,18 @@ fn table() {
     everywhere::<Interest>();
     everywhere::<Async<net::TcpStream>>();
     everywhere::<TcpListener>();
+    everywhere::<TcpSocket>();
     everywhere::<TcpStream>();
+    everywhere::<UdpSocket>();
+    everywhere::<UnixDatagram>();
+    everywhere::<UnixListener>();
+    everywhere::<UnixStream>();
+    everywhere::<BufReader<TcpStream>>();
+    everywhere::<BufWriter<TcpStream>>();
+    everywhere::<Lines<BufReader<TcpStream>>>();
+    everywhere::<Split<BufReader<TcpStream>, u8>>();
+    everywhere::<Cursor<Vec<u8>>>();
+    everywhere::<DuplexStream>();
     everywhere::<ReadHalf<'_>>();
     everywhere::<WriteHalf<'_>>();
     everywhere::<OwnedReadHalf>();
@@ -54,6 +69,19 @@ fn table() {
     future::<ConnectTimeout>();
     future::<Next<'_, '_>>();
     future::<Peek<'_>>();
+    future::<Accept<'_, unix::UnixListener>>();
+    future::<Peek<'_, unix::UnixStream>>();
+    future::<LookupHost>();
+    future::<UnixConnect>();
+    future::<UdpBind>();
+    future::<UdpConnect<'_>>();
+    future::<Recv<'_>>();
+    future::<RecvFrom<'_>>();
+    future::<SendOne<'_>>();
+    future::<SendTo<'_>>();
+    future::<RecvMany<'_>>();
+    future::<SendMany<'_>>();
+    future::<UnixSendTo<'_>>();
     future::<ext::Read<'_, TcpStream>>();
     future::<ext::ReadExact<'_, TcpStream>>();
     future::<ext::ReadToEnd<'_, TcpStream>>();
@@ -61,25 +89,61 @@ fn table() {
     future::<ext::WriteAll<'_, TcpStream>>();
     future::<ext::Flush<'_, TcpStream>>();
     future::<ext::Close<'_, TcpStream>>();
+    future::<ext::ReadLine<'_, BufReader<TcpStream>>>();
+    future::<ext::ReadUntil<'_, BufReader<TcpStream>, &[u8]>>();
+    future::<ext::NextLine<'_, BufReader<TcpStream>>>();
+    future::<ext::Copy<'_, TcpStream, UnixStream>>();
+    future::<ext::CopyBuf<'_, BufReader<TcpStream>, UnixStream>>();
+    future::<ext::CopyBidirectional<'_, TcpStream, UnixStream>>();
 
     stream::<TcpStream>();
     stream::<&'static TcpStream>();
+    stream::<UnixStream>();
+    stream::<&'static UnixStream>();
+    stream::<BufStream<TcpStream>>();
+    stream::<DuplexStream>();
     fn reads<T: AsyncRead + Unpin>() {}
     fn writes<T: AsyncWrite + Unpin>() {}
     reads::<ReadHalf<'_>>();
     writes::<WriteHalf<'_>>();
     reads::<OwnedReadHalf>();
     writes::<OwnedWriteHalf>();
+    fn reads_buffered<T: AsyncBufRead + Unpin>() {}
+    reads_buffered::<BufReader<TcpStream>>();
+    // One buffer in front of the other: what is read through a writer's buffer is buffered.
+    reads_buffered::<BufWriter<BufReader<TcpStream>>>();
 
     fn descriptor<T: AsFd + AsRawFd>() {}
     descriptor::<TcpListener>();
+    descriptor::<TcpSocket>();
     descriptor::<TcpStream>();
+    descriptor::<UdpSocket>();
+    descriptor::<UnixDatagram>();
+    descriptor::<UnixListener>();
+    descriptor::<UnixStream>();
     descriptor::<Async<net::TcpStream>>();
     fn from_std<S, T: TryFrom<S, Error = std::io::Error> + Into<S>>() {}
     from_std::<net::TcpListener, TcpListener>();
     from_std::<net::TcpStream, TcpStream>();
+    from_std::<net::UdpSocket, UdpSocket>();
+    from_std::<unix::UnixDatagram, UnixDatagram>();
+    from_std::<unix::UnixListener, UnixListener>();
+    from_std::<unix::UnixStream, UnixStream>();
 
     // A source that cannot be moved to another thread keeps its `Async` here; the driver does not
     // mind.
     <Async<std::rc::Rc<net::TcpStream>> as NotSend<_>>::holds();
+}
+
+/// Goal: a stream in `Compat` is tokio's, one of tokio's in it is ours, and both move freely.
+#[cfg(feature = "tokio-io")]
+#[test]
+fn compat() {
+    use tenter_io::Compat;
+
+    everywhere::<Compat<TcpStream>>();
+    fn tokios<T: tokio::io::AsyncRead + tokio::io::AsyncWrite>() {}
+    tokios::<TcpStream>();
+    tokios::<Compat<TcpStream>>();
+    <Compat<std::rc::Rc<u8>> as NotSend<_>>::holds();
 }
