@@ -6,6 +6,7 @@ use std::future::pending;
 use std::sync::Arc;
 use std::time::{Duration, Instant as RealInstant};
 
+use tenter::io::AsyncWriteExt;
 use tenter::sync::{Notify, Semaphore, oneshot};
 use tenter::task::{self, yield_now};
 use tenter::time::{Instant, MissedTick, advance, interval, now, sleep, sleep_until, timeout};
@@ -263,6 +264,29 @@ fn a_timer_from_another_thread_is_waited_for() {
         let (there, here): (Instant, Instant) = fired.expect("it is sent");
         assert_eq!(there, here);
         other.join();
+    });
+}
+
+/// Goal: a socket has all of its 10 ms, also if something happens meanwhile that wakes nobody.
+/// Method: a second socket has data that nobody waits for; the jump over the silence of the first takes real
+/// time.
+#[test]
+fn an_event_that_wakes_nobody_does_not_hurry_the_clock() {
+    on_virtual_clocks(|builder| {
+        let runtime = build(builder);
+        runtime.block_on(async {
+            let (silent, _peer) = tenter::net::UnixStream::pair().expect("two sockets");
+            let (busy, mut writer) = tenter::net::UnixStream::pair().expect("two sockets");
+            let real = RealInstant::now();
+            writer.write_all(b"nobody reads this").await.expect("room");
+            let read = timeout(20 * SECOND, silent.readable()).await;
+            assert!(read.is_ok(), "a fresh socket may be tried");
+            assert!(silent.try_read(&mut [0]).is_err(), "and has nothing");
+            let read = timeout(20 * SECOND, silent.readable()).await;
+            assert!(read.is_err());
+            assert!(real.elapsed() >= Duration::from_millis(10));
+            drop(busy);
+        });
     });
 }
 

@@ -98,11 +98,9 @@ impl Scheduler {
             return;
         }
         let sockets = self.io.waiting() > 0;
-        if sockets {
-            self.sleep(core, Some(IO_GRACE));
-            if self.is_something_ready(core) {
-                return;
-            }
+        // An event that wakes nobody does not end it.
+        if sockets && self.comes_within(core, IO_GRACE, || false) {
+            return;
         }
         if let Some(deadline) = self.timers.next_deadline() {
             self.timers.clock().advance_to(deadline);
