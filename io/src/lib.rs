@@ -3,10 +3,18 @@
 //! Inside a tenter runtime its own threads wait for events. On any other executor the first source
 //! starts one background thread, which sleeps in a single system call while nothing happens.
 //!
-//! - [`net`] is TCP.
+//! - [`net`] is TCP, UDP and the sockets of Unix.
 //! - [`Async`] is any file descriptor that the system can poll.
-//! - [`AsyncReadExt`] and [`AsyncWriteExt`] are what programs do with a stream of bytes.
+//! - [`AsyncReadExt`] and [`AsyncWriteExt`] are what programs do with a stream of bytes,
+//!   [`AsyncBufReadExt`] what they do with lines and other records, [`copy()`] and
+//!   [`copy_bidirectional`] what they do with two streams.
+//! - [`BufReader`] and [`BufWriter`] save system calls. [`split()`], [`join()`], [`duplex()`],
+//!   [`Cursor`], [`empty`], [`repeat`] and [`sink`] make streams out of others, or of nothing.
 //! - [`Driver`] is for those who build a runtime.
+//!
+//! The traits [`AsyncRead`], [`AsyncBufRead`], [`AsyncWrite`] and [`AsyncSeek`] are those of
+//! futures-io. With the feature `tokio-io`, streams have those of tokio too, and `Compat` carries
+//! over what has only one of the two.
 #![deny(unsafe_code)]
 
 pub use futures_io::{AsyncBufRead, AsyncRead, AsyncSeek, AsyncWrite};

@@ -14,6 +14,16 @@
 //! }
 //! ```
 //!
+//! # Where to find what
+//!
+//! - [`net`]: TCP, UDP and Unix sockets, and [`net::serve`], a server's loop that ends as it should.
+//! - [`io`]: what all streams can do (import [`AsyncReadExt`](io::AsyncReadExt),
+//!   [`AsyncWriteExt`](io::AsyncWriteExt) or [`AsyncBufReadExt`](io::AsyncBufReadExt)), buffers,
+//!   copies, pipes in memory, standard input and output.
+//! - [`fs`], [`process`], [`signal`]: files, child processes and signals, each a feature of its name
+//!   that is on by default. The feature `tokio-io` gives streams the traits of tokio.
+//! - [`task`], [`time`], [`sync`]: tasks, clocks and timers, and what tasks wait for each other with.
+//!
 //! # Fairness
 //!
 //! On one thread, tasks run in the order in which they became ready, and a task that yields goes behind

@@ -14,6 +14,10 @@ use futures_io::AsyncBufRead;
 /// dropped. Here it stays.
 ///
 /// [`BufReader`](crate::BufReader) makes any reader one of these.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot get more behind what it holds, so no line can be read from it into a `String`",
+    note = "put a `BufReader` around it, or use `lines` or `read_until`, which need none"
+)]
 pub trait AsyncPeek: AsyncBufRead {
     /// Waits until the reader holds more than it does now; `Ok(false)` if nothing more comes.
     ///

@@ -56,7 +56,9 @@ mod opened;
 /// An open file.
 ///
 /// It is read, written and sought through [`AsyncRead`], [`AsyncBufRead`], [`AsyncWrite`] and
-/// [`AsyncSeek`], at one position, as a file of the standard library. It needs no buffer around it.
+/// [`AsyncSeek`], at one position, as a file of the standard library. It needs no buffer around it, but
+/// for [`read_line`](crate::io::AsyncBufReadExt::read_line), which wants a
+/// [`BufReader`](crate::io::BufReader); [`lines`](crate::io::AsyncBufReadExt::lines) does not.
 ///
 /// # Reading
 ///

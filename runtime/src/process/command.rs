@@ -57,7 +57,8 @@ impl Command {
         process::Command::new(program).into()
     }
 
-    /// Has `sh` run a line. Text from elsewhere has no place in it: it could hold commands.
+    /// Has `sh` run a line. Text from elsewhere has no place in it: it could hold commands. What the
+    /// shell starts does not end with it; [`run`](Command::run) says how to end it too.
     #[doc(alias = "create_subprocess_shell")]
     pub fn shell(line: impl AsRef<OsStr>) -> Command {
         let mut shell = Command::new("sh");

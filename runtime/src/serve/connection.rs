@@ -37,7 +37,8 @@ impl<S, A> Connection<S, A> {
         }
     }
 
-    /// Tells when the server wants the connection to finish.
+    /// Tells when the server wants the connection to finish. Ask for it before you take the stream
+    /// out of the connection, which is then no longer whole.
     pub fn closing(&self) -> Closing {
         self.closing.clone()
     }
@@ -54,6 +55,38 @@ impl<S: fmt::Debug, A: fmt::Debug> fmt::Debug for Connection<S, A> {
 
 /// Tells a connection that its server is closing, so that it can say goodbye before the drain
 /// timeout is over. Made by [`Connection::closing`].
+///
+/// # Examples
+///
+/// The next line, or the end of the server, whichever comes first. Without this, a client that says
+/// nothing keeps a closing server for the whole of the drain timeout.
+///
+/// ```
+/// use std::future::{Future, poll_fn};
+/// use std::net::SocketAddr;
+/// use std::pin::{Pin, pin};
+/// use std::task::Poll;
+///
+/// use tenter::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+/// use tenter::net::{Connection, TcpStream};
+///
+/// async fn echo(connection: Connection<TcpStream, SocketAddr>) -> std::io::Result<()> {
+///     let closing = connection.closing();
+///     let (reader, mut writer) = connection.stream.into_split();
+///     let mut lines = BufReader::new(reader).lines();
+///     let mut end = pin!(closing.requested());
+///     loop {
+///         let next = poll_fn(|cx| match end.as_mut().poll(cx) {
+///             Poll::Ready(()) => Poll::Ready(Ok(None)),
+///             Poll::Pending => Pin::new(&mut lines).poll_next_line(cx),
+///         });
+///         let Some(line) = next.await? else { break };
+///         writer.write_all(format!("{line}\n").as_bytes()).await?;
+///     }
+///     writer.write_all(b"goodbye\n").await
+/// }
+/// # drop(echo);
+/// ```
 #[derive(Clone)]
 pub struct Closing(Arc<Shared>);
 

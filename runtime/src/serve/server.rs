@@ -32,6 +32,25 @@ use crate::task::CancelOnDrop;
 /// future that it returns. A panic, of the handler or of its future, ends that connection only and
 /// is reported like the panic of any task.
 ///
+/// The future has no output: whether an error of a connection is worth a line is for the handler to
+/// say. Around a function that returns a `Result` it is an `async` closure:
+///
+/// ```
+/// # use std::net::SocketAddr;
+/// # use tenter::net::{Connection, ServeOptions, TcpListener, TcpStream, serve};
+/// # async fn talk(_: Connection<TcpStream, SocketAddr>) -> std::io::Result<()> { Ok(()) }
+/// # async fn example(listener: TcpListener) {
+/// let handler = async |connection: Connection<TcpStream, SocketAddr>| {
+///     let peer = connection.peer;
+///     if let Err(error) = talk(connection).await {
+///         eprintln!("{peer}: {error}");
+///     }
+/// };
+/// let server = serve(listener, handler, ServeOptions::new());
+/// # server.close();
+/// # }
+/// ```
+///
 /// # Fairness
 ///
 /// Connections are accepted in the order of the listener's backlog. With a

@@ -67,12 +67,16 @@ static STDIN: OnceLock<Input> = OnceLock::new();
 ///
 /// # Examples
 ///
+/// Lines are read through a buffer. Keep it: what it has read ahead is in it alone.
+///
 /// ```no_run
-/// use tenter::io::AsyncReadExt;
+/// use tenter::io::{AsyncBufReadExt, BufReader};
 ///
 /// # async fn example() -> std::io::Result<()> {
-/// let mut text = Vec::new();
-/// tenter::io::stdin().read_to_end(&mut text).await?;
+/// let mut lines = BufReader::new(tenter::io::stdin()).lines();
+/// while let Some(line) = lines.next_line().await? {
+///     println!("{line}");
+/// }
 /// # Ok(())
 /// # }
 /// ```
