@@ -162,6 +162,19 @@ fn options_are_those_of_the_socket() {
             .set_linger(Some(Duration::from_secs(3)))
             .expect("set");
         assert_eq!(socket.linger().expect("get"), Some(Duration::from_secs(3)));
+        // A part of a second must not turn into none, which is a reset.
+        for (asked, set) in [
+            (Duration::from_millis(1), Duration::from_secs(1)),
+            (Duration::from_millis(2_500), Duration::from_secs(3)),
+            (
+                Duration::from_secs(1 << 32),
+                Duration::from_secs(i32::MAX as u64),
+            ),
+            (Duration::MAX, Duration::from_secs(i32::MAX as u64)),
+        ] {
+            socket.set_linger(Some(asked)).expect("set");
+            assert_eq!(socket.linger().expect("get"), Some(set));
+        }
         socket.set_ttl(55).expect("set");
         assert_eq!(socket.ttl().expect("get"), 55);
         socket.set_tos(0x10).expect("set");

@@ -32,6 +32,7 @@ on_every_backend! {
     abstract_names_are_in_no_file_system,
     incoming_goes_on_for_ever,
     a_full_queue_is_waited_for,
+    a_peer_whose_path_fills_the_address_is_accepted,
     from_the_standard_library_and_back,
 }
 
@@ -336,6 +337,63 @@ fn incoming_goes_on_for_ever(rig: &mut Rig) {
         let error = listener.try_accept().expect_err("nobody knocks");
         assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
         assert_eq!(listener.aborted_count(), 0);
+        io::Result::Ok(())
+    })
+    .expect("no error");
+}
+
+/// A path of 108 bytes leaves no room for the zero byte that ends it. The system takes it all the
+/// same, and says then that the address is one byte longer than any address is.
+fn a_peer_whose_path_fills_the_address_is_accepted(rig: &mut Rig) {
+    let folder = Folder::new();
+    let full = |first: char| {
+        let mut path = folder.path(&first.to_string()).into_os_string();
+        path.push("x".repeat(108 - path.len()));
+        path
+    };
+    let bound = |socket: &OwnedFd, path: std::ffi::OsString| {
+        // SAFETY: zeros are a valid address.
+        let mut address: libc::sockaddr_un = unsafe { std::mem::zeroed() };
+        address.sun_family = libc::AF_UNIX as libc::sa_family_t;
+        let bytes = std::os::unix::ffi::OsStrExt::as_bytes(&*path);
+        for (place, byte) in address.sun_path.iter_mut().zip(bytes) {
+            *place = *byte as libc::c_char;
+        }
+        let length = size_of_val(&address) as libc::socklen_t;
+        // SAFETY: the address is as long as is said.
+        let bound = unsafe { libc::bind(socket.as_raw_fd(), (&raw const address).cast(), length) };
+        assert_eq!(bound, 0, "{}", io::Error::last_os_error());
+    };
+    let path = folder.path("listener");
+    rig.block_on(async {
+        let listener = UnixListener::bind(&path)?;
+        let client = socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None)?;
+        let client = OwnedFd::from(client);
+        bound(&client, full('a'));
+        let client = socket2::Socket::from(client);
+        client.connect(&socket2::SockAddr::unix(&path)?)?;
+        let (mut server, peer) = listener.accept().await?;
+        assert!(peer.is_unnamed(), "the standard library has no such name");
+        assert!(server.peer_addr()?.is_unnamed());
+        let mut client = std_unix::UnixStream::from(OwnedFd::from(client));
+        assert!(
+            UnixStream::from_std(client.try_clone()?)?
+                .local_addr()?
+                .is_unnamed()
+        );
+        server.write_all(b"welcome").await?;
+        let mut word = [0; 7];
+        client.set_nonblocking(false)?;
+        io::Read::read_exact(&mut client, &mut word)?;
+        assert_eq!(&word, b"welcome");
+
+        let receiver = UnixDatagram::bind(folder.path("receiver"))?;
+        let sender = OwnedFd::from(std_unix::UnixDatagram::unbound()?);
+        bound(&sender, full('b'));
+        std_unix::UnixDatagram::from(sender).send_to(b"hello", folder.path("receiver"))?;
+        let (count, from) = receiver.recv_from(&mut word).await?;
+        assert_eq!(&word[..count], b"hello");
+        assert!(from.is_unnamed());
         io::Result::Ok(())
     })
     .expect("no error");

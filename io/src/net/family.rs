@@ -20,7 +20,7 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::net as unix;
 
 use rustix::io::Errno;
-use rustix::net::{SocketAddrAny, SocketAddrUnix, SocketType};
+use rustix::net::{SocketAddrAny, SocketType};
 
 use crate::error;
 use crate::net::unix_address;
@@ -101,7 +101,7 @@ impl FromSystem for net::SocketAddr {
 impl FromSystem for unix::SocketAddr {
     fn from_system(address: Option<SocketAddrAny>) -> io::Result<Self> {
         match address {
-            Some(address) => unix_address::from_system(&SocketAddrUnix::try_from(address)?),
+            Some(address) => unix_address::from_any(address),
             None => unix_address::unnamed(),
         }
     }

@@ -8,6 +8,7 @@
 
 use std::io;
 use std::os::fd::AsFd;
+use std::time::Duration;
 
 use rustix::net::AddressFamily;
 use socket2::{SockRef, TcpKeepalive};
@@ -68,6 +69,18 @@ pub fn set_tos(fd: &impl AsFd, tos: u32) -> io::Result<()> {
     } else {
         of(fd).set_tos_v4(tos)
     }
+}
+
+/// In whole seconds, of which the system takes so many. A part of a second counts as one: cut off, it
+/// would turn a short linger into a reset.
+pub fn set_linger(fd: &impl AsFd, linger: Option<Duration>) -> io::Result<()> {
+    let whole = |length: Duration| {
+        let seconds = length
+            .as_secs()
+            .saturating_add(u64::from(length.subsec_nanos() > 0));
+        Duration::from_secs(seconds.min(i32::MAX as u64))
+    };
+    of(fd).set_linger(linger.map(whole))
 }
 
 pub fn keepalive(fd: &impl AsFd) -> io::Result<Option<Keepalive>> {

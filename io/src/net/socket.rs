@@ -188,12 +188,23 @@ impl TcpSocket {
         set_reuse_port(reuse: bool)
     }
 
-    option! {
-        /// How long closing goes on sending in the background (`SO_LINGER`).
-        linger,
-        /// Sets how long closing goes on sending, in whole seconds. Zero makes closing a reset;
-        /// more makes the drop of the stream block its thread for so long.
-        set_linger(linger: Option<Duration>)
+    /// How long closing goes on sending in the background (`SO_LINGER`).
+    ///
+    /// # Errors
+    ///
+    /// Those of the operating system.
+    pub fn linger(&self) -> io::Result<Option<Duration>> {
+        self.options().linger()
+    }
+
+    /// Sets how long closing goes on sending, in seconds, of which a part counts as one. Zero makes
+    /// closing a reset; more makes the drop of the stream block its thread for so long.
+    ///
+    /// # Errors
+    ///
+    /// Those of the operating system.
+    pub fn set_linger(&self, linger: Option<Duration>) -> io::Result<()> {
+        options::set_linger(self, linger)
     }
 
     option! {

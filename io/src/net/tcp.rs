@@ -130,14 +130,14 @@ impl StreamSocket<net::TcpStream> {
         options::of(self).linger()
     }
 
-    /// Sets how long closing goes on sending, in whole seconds. Zero makes closing a reset; more
-    /// makes the drop of the stream block its thread for so long.
+    /// Sets how long closing goes on sending, in seconds, of which a part counts as one. Zero makes
+    /// closing a reset; more makes the drop of the stream block its thread for so long.
     ///
     /// # Errors
     ///
     /// Those of the operating system.
     pub fn set_linger(&self, linger: Option<Duration>) -> io::Result<()> {
-        options::of(self).set_linger(linger)
+        options::set_linger(self, linger)
     }
 
     /// How an idle connection is probed; `None` if it is not.

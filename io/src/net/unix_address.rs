@@ -9,7 +9,7 @@ use std::os::unix::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
-use rustix::net::SocketAddrUnix;
+use rustix::net::{SocketAddrAny, SocketAddrUnix};
 
 use crate::error;
 
@@ -105,12 +105,27 @@ pub fn unnamed() -> io::Result<SocketAddr> {
     SocketAddr::from_pathname("")
 }
 
-/// As the standard library has it.
-pub fn from_system(address: &SocketAddrUnix) -> io::Result<SocketAddr> {
+/// The length of the longest address. Linux says one more of a path that fills the address, because
+/// it counts a zero byte for which there is no room.
+#[cfg(target_os = "linux")]
+const LONGEST: u32 = 2 + 108;
+#[cfg(not(target_os = "linux"))]
+const LONGEST: u32 = u32::MAX;
+
+/// As the standard library has it. A path that fills the address is none there, and no reason to
+/// refuse a connection or a message: whoever has it counts as unnamed.
+pub fn from_any(address: SocketAddrAny) -> io::Result<SocketAddr> {
+    if address.addr_len() > LONGEST {
+        return unnamed();
+    }
+    from_system(&SocketAddrUnix::try_from(address)?)
+}
+
+fn from_system(address: &SocketAddrUnix) -> io::Result<SocketAddr> {
     if let Some(path) = address.path_bytes() {
         // The longest path comes with its zero byte.
         let path = path.strip_suffix(&[0]).unwrap_or(path);
-        return SocketAddr::from_pathname(OsStr::from_bytes(path));
+        return SocketAddr::from_pathname(OsStr::from_bytes(path)).or_else(|_| unnamed());
     }
     #[cfg(target_os = "linux")]
     if let Some(name) = address.abstract_name() {
