@@ -37,6 +37,9 @@ pub use crate::selector::Backend;
 pub use crate::split::{ReadHalf, WriteHalf, split};
 #[cfg(feature = "tokio-io")]
 pub use crate::tokio_io::Compat;
+#[cfg(feature = "tokio-io")]
+#[doc(hidden)]
+pub use crate::tokio_io::poll_read_initialised;
 
 pub mod ext;
 pub mod net;

@@ -96,7 +96,8 @@ impl<T: futures_io::AsyncRead + Unpin> tokio::io::AsyncRead for split::ReadHalf<
 
 write!([T: futures_io::AsyncWrite + Unpin] split::WriteHalf<T>, vectored: false);
 
-fn poll_read_initialised<R: futures_io::AsyncRead>(
+/// Reads into what is initialised first, for readers of other crates of this project.
+pub fn poll_read_initialised<R: futures_io::AsyncRead>(
     reader: Pin<&mut R>,
     cx: &mut Context<'_>,
     buffer: &mut ReadBuf<'_>,

@@ -114,6 +114,8 @@ mod runtime;
 mod scheduler;
 mod serve;
 mod stdio;
+#[cfg(feature = "tokio-io")]
+mod tokio_io;
 
 use core::future::Future;
 use core::panic::Location;
@@ -256,6 +258,7 @@ pub mod model {
 
     pub use crate::blocking::thread::while_waiting;
     pub use crate::blocking::{Home, Pool, Settings};
+    pub use crate::offload::behind::{Behind, Failed, Shared as BehindShared, Sink};
     pub use crate::scheduler::inbox::Inbox;
     pub use crate::scheduler::multi_thread::backlog::Backlog;
     pub use crate::scheduler::multi_thread::deque::port as deque;

@@ -64,6 +64,7 @@ const WALLS: [Wall; 6] = [
             "futures-io",
             "rustix",
             "signal-hook-registry",
+            "tokio",
         ],
     },
     Wall {
