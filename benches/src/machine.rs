@@ -3,7 +3,7 @@
 use std::time::Duration;
 use std::{fs, io};
 
-use rustix::process::{Resource, getrlimit, setpriority_process, setrlimit};
+use rustix::process::{Resource, Rlimit, getrlimit, setpriority_process, setrlimit};
 use rustix::thread::{CpuSet, sched_setaffinity};
 use rustix::time::{ClockId, clock_gettime};
 
@@ -70,10 +70,25 @@ pub fn resident_bytes() -> io::Result<u64> {
     Ok(kibibytes * 1024)
 }
 
+/// More files than any row opens.
+const FILES: u64 = 65_536;
+
 /// Lets this process open as many files as the machine allows it to.
 pub fn raise_file_limit() {
     let mut limit = getrlimit(Resource::Nofile);
-    limit.current = limit.maximum;
-    // The caller finds out by name when a file more than the limit is opened.
-    let _ = setrlimit(Resource::Nofile, limit);
+    let more = limit.maximum.map(|maximum| maximum.max(FILES));
+    limit.current = more;
+    // Who may raise its own maximum does. The caller finds out by name when a file more than the limit is opened.
+    if setrlimit(
+        Resource::Nofile,
+        Rlimit {
+            maximum: more,
+            ..limit
+        },
+    )
+    .is_err()
+    {
+        limit.current = limit.maximum;
+        let _ = setrlimit(Resource::Nofile, limit);
+    }
 }

@@ -257,6 +257,7 @@ impl Loaded {
             machine::BESIDE
         };
         let server = Child::start_on(beside, command)?;
+        machine::raise_file_limit();
         let load = requests.connect(server.first_line())?;
         let mut loaded = Self {
             served,

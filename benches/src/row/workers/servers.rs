@@ -47,6 +47,14 @@ pub(in crate::row) const ROWS: &[Row] = &[
         Requests::echo(1_000, 40_000)
     ),
     served!(
+        "mt_echo_10000",
+        "TCP echo of 64 bytes over 10 000 connections",
+        RUNTIMES,
+        Served::by_workers,
+        Echo,
+        Requests::echo(10_000, 40_000)
+    ),
+    served!(
         "mt_echo_16k",
         "TCP echo of 16 KiB over 64 connections",
         RUNTIMES,
