@@ -7,6 +7,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use futures_io::AsyncBufRead;
+use tenter_sync::current::without_budget;
 
 use crate::ext::error::IncompleteRead;
 use crate::ext::lines::{Lines, Split};
@@ -224,8 +225,8 @@ impl<'a, R: AsyncBufRead + Unpin + ?Sized> Future for FillBuf<'a, R> {
             // The end. Behind that of a terminal there may be more, so it is not asked for again.
             Poll::Ready(Ok([])) => Poll::Ready(Ok(&[])),
             // The borrow of the answer would last as long as the reader's. It is in the buffer, so
-            // the second time it is there at once.
-            Poll::Ready(Ok(_)) => match Pin::new(reader).poll_fill_buf(cx) {
+            // the second time it is there at once, and has been paid for.
+            Poll::Ready(Ok(_)) => match without_budget(|| Pin::new(reader).poll_fill_buf(cx)) {
                 Poll::Ready(answer) => Poll::Ready(answer),
                 Poll::Pending => Poll::Ready(Err(io::Error::other(
                     "a buffered reader gave bytes away and took them back: its implementation is \
