@@ -19,6 +19,8 @@
 //!   back by that much first, and so does a write, in its job, if the file has positions.
 //! - F3: Reading begins with no data left; Seeking keeps the data until it has succeeded.
 //! - F4: while others share the position (a clone), a read asks for what its buffer holds and no more.
+//! - F5: what was read before this handle changed the file otherwise (`write_at`, `set_len`) is given
+//!   back before the next read.
 //!
 //! Rejected: positional reads and writes with a position of our own. Pipes, terminals and files that
 //! are only appended to have none, and a descriptor that another process inherits would not move.
@@ -40,6 +42,7 @@ use std::sync::Arc;
 
 use futures_io::{AsyncBufRead, AsyncRead, AsyncSeek, AsyncWrite};
 use tenter_sync::budget;
+use tenter_sync::shim::atomic::{AtomicBool, Ordering};
 
 use self::data::Data;
 use self::opened::Opened;
@@ -114,6 +117,8 @@ pub struct File {
     data: Data,
     /// Whether reads take more than was asked for (F4).
     ahead: bool,
+    /// The bytes were changed behind the position's back (F5).
+    changed: AtomicBool,
 }
 
 enum Phase {
@@ -179,6 +184,7 @@ impl File {
             phase: Phase::Idle,
             data: Data::default(),
             ahead,
+            changed: AtomicBool::new(false),
         }
     }
 
@@ -204,6 +210,7 @@ impl File {
     fn poll_data(&mut self, cx: &mut Context<'_>, want: usize) -> Poll<io::Result<()>> {
         loop {
             ready!(self.poll_idle(cx)); // F1
+            ready!(self.poll_unchanged(cx))?;
             if self.data.left() > 0 || self.data.take_end() {
                 return Poll::Ready(Ok(()));
             }
@@ -219,6 +226,25 @@ impl File {
                 data
             }));
         }
+    }
+
+    /// Gives back what was read before the file was changed. F5
+    fn poll_unchanged(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // ORDERING: Relaxed, here and below. Who reads has the file to himself, and by that what was
+        // done with it before.
+        if !self.changed.load(Ordering::Relaxed) || !self.opened.has_positions {
+            return Poll::Ready(Ok(()));
+        }
+        if self.data.left() > 0 {
+            ready!(self.behind.poll_drained(cx, false))?; // F1
+            let here = SeekFrom::Current(0);
+            let (opened, place) = (Arc::clone(&self.opened), self.place(here)?);
+            self.phase = Phase::Seeking(here, offload("fs-seek", move || opened.seek(place)));
+        } else {
+            self.data.forget();
+        }
+        self.changed.store(false, Ordering::Relaxed);
+        self.poll_idle(cx).map(Ok)
     }
 
     /// Waits until nothing is in progress.

@@ -6,7 +6,7 @@ use std::os::unix::net::UnixStream;
 use std::pin::Pin;
 
 use tenter::fs::File;
-use tenter::io::{AsyncBufRead, AsyncReadExt, AsyncSeek, AsyncWriteExt};
+use tenter::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt, AsyncSeek, AsyncWriteExt};
 use tenter_tests::support::assert_says;
 
 use crate::support::{everywhere, number, pattern};
@@ -124,6 +124,53 @@ fn lines_are_read_without_a_buffer_around_the_file() {
             Pin::new(&mut file).consume(count);
         }
         assert_eq!(seen, bytes);
+    });
+}
+
+/// A task that takes a file byte by byte spends its budget at each; it is asked to pause, and told of
+/// nothing else.
+#[test]
+fn a_buffer_is_looked_at_as_often_as_one_likes() {
+    everywhere(|folder| async move {
+        let path = folder.file("a", &pattern(2_000));
+        for others in 0..3 {
+            let mut file = File::open(&path).await.unwrap();
+            // So that the last of the budget falls to each of the steps.
+            for _ in 0..others {
+                assert_eq!(file.read(&mut [0]).await.unwrap(), 1);
+            }
+            for byte in &pattern(2_000)[others..] {
+                assert_eq!(file.fill_buf().await.unwrap()[0], *byte);
+                Pin::new(&mut file).consume(1);
+            }
+            assert!(file.fill_buf().await.unwrap().is_empty());
+        }
+    });
+}
+
+/// What was read ahead is a copy. Whoever changes the file through the same handle reads the change.
+#[test]
+fn what_the_program_itself_has_changed_is_read() {
+    everywhere(|folder| async move {
+        let path = folder.file("a", &pattern(1_000));
+        let mut options = File::options();
+        let mut file = options.read(true).write(true).open(&path).await.unwrap();
+        let mut byte = [0];
+        assert_eq!(file.read(&mut byte).await.unwrap(), 1);
+        assert_eq!(file.write_at(b"new", 1).await.unwrap(), 3);
+        let mut text = [0; 4];
+        file.read_exact(&mut text).await.unwrap();
+        assert_eq!(&text, &[b'n', b'e', b'w', 4]);
+        // Cut off behind the position, and made longer again.
+        file.set_len(6).await.unwrap();
+        let mut rest = Vec::new();
+        file.read_to_end(&mut rest).await.unwrap();
+        assert_eq!(rest, [5]);
+        assert_eq!(file.write_at(b"more", 6).await.unwrap(), 4);
+        rest.clear();
+        file.read_to_end(&mut rest).await.unwrap();
+        assert_eq!(rest, b"more");
+        assert_eq!(seek(&mut file, SeekFrom::Current(0)).await.unwrap(), 10);
     });
 }
 

@@ -10,6 +10,7 @@ use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
 use futures_io::AsyncSeek;
+use tenter_sync::shim::atomic::Ordering;
 
 use super::File;
 use super::opened::Opened;
@@ -75,6 +76,7 @@ impl File {
     pub async fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize> {
         let bytes = bytes[..bytes.len().min(POSITIONAL_MAX)].to_vec();
         let write = move |file: &fs::File| retried(|| file.write_at(&bytes, offset));
+        self.will_change();
         self.after_writes("fs-write", "write to", write).await
     }
 
@@ -123,6 +125,7 @@ impl File {
     #[doc(alias = "ftruncate")]
     pub async fn set_len(&self, length: u64) -> io::Result<()> {
         let set = move |file: &fs::File| file.set_len(length);
+        self.will_change();
         self.after_writes("fs-trunc", "set the length of", set)
             .await
     }
@@ -202,6 +205,12 @@ impl File {
                 Ok(duplicate.file)
             }
         }
+    }
+
+    /// What was read ahead is not what there will be.
+    fn will_change(&self) {
+        // ORDERING: Relaxed. See `poll_unchanged`.
+        self.changed.store(true, Ordering::Relaxed);
     }
 
     /// Waits until what was written has reached the system, and reports the error.
