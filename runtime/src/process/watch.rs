@@ -15,7 +15,7 @@
 //!    somebody else reaps it, the number could be another's: so the descriptor is asked at once
 //!    whether it is that of a child of ours.
 //! 2. With a descriptor, nothing is ever done by number, but for signals to the group, whose number
-//!    is kept by the zombie of its leader (3).
+//!    is kept by the zombie of its leader (3). Whether somebody else has reaped that is asked first.
 //! 3. No signal is sent by number to what has been reaped.
 //! 4. Who waits by SIGCHLD listens first and looks then: an end between the two is seen.
 //! 5. What is left of a group is killed while the zombie of its leader still keeps its number.
@@ -194,6 +194,14 @@ impl Watch {
         if self.ended.is_some() || matches!(self.by, By::Nobody) {
             return Ok(());
         }
+        if let Err(error) = self.has_ended() {
+            let error = self.not_ours(error.into());
+            return if matches!(self.by, By::Nobody) {
+                Ok(()) // 2
+            } else {
+                Err(error)
+            };
+        }
         match kill_process_group(self.pid, signal) {
             Err(Errno::SRCH) => Err(error::no_group(self.pid)),
             result => Ok(result?),
@@ -226,6 +234,16 @@ impl Watch {
             By::Pidfd(pidfd) => Some(Left::Pidfd(pidfd.into_inner())),
             By::Sigchld(_, child) => Some(Left::Number(child)),
             By::Nobody => None,
+        }
+    }
+
+    /// Whether the child has ended. `ECHILD`: somebody else has reaped it.
+    fn has_ended(&self) -> Result<bool, Errno> {
+        match &self.by {
+            #[cfg(target_os = "linux")]
+            By::Pidfd(pidfd) => has_ended(WaitId::PidFd(pidfd.as_fd())),
+            By::Sigchld(..) => has_ended(WaitId::Pid(self.pid)),
+            By::Nobody => Err(Errno::CHILD),
         }
     }
 

@@ -2,9 +2,11 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use tenter::process::OnDrop;
+use tenter::signal::SignalKind;
 use tenter_tests::support::{alone, build, every};
 
-use crate::support::{How, state, until};
+use crate::support::{How, is_dead, started, state, until};
 
 static SEEN: AtomicUsize = AtomicUsize::new(0);
 
@@ -69,6 +71,40 @@ fn where_sigchld_is_ignored_the_error_says_so() {
                     .spawn()
                     .unwrap(),
             );
+        });
+    });
+}
+
+/// Goal: the number of a group whose leader was reaped by others is left alone: by now it may be that
+/// of another group.
+#[test]
+fn a_group_whose_leader_others_have_reaped_is_left_alone() {
+    if !alone("host::a_group_whose_leader_others_have_reaped_is_left_alone") {
+        return;
+    }
+    every(|builder| {
+        build(builder).block_on(async {
+            for how in [How::Pidfd, How::Sigchld] {
+                // What is left of the group stands for whoever may have the number.
+                let mut command = how.sh("sleep 1000 & echo $!");
+                command
+                    .process_group(0)
+                    .on_drop(OnDrop::kill().whole_group());
+                let (mut child, id, line) = started(&mut command).await;
+                let other: u32 = line.parse().unwrap();
+                until(|| state(id) == Some('Z')).await;
+                let raw = i32::try_from(id).unwrap();
+                // SAFETY: the status is not asked for.
+                let reaped = unsafe { libc::waitpid(raw, std::ptr::null_mut(), 0) };
+                assert_eq!(reaped, raw);
+                child.signal_group(SignalKind::terminate()).unwrap();
+                assert_eq!(child.id(), None, "the number may be another's");
+                drop(child);
+                assert!(!is_dead(other), "{how:?}");
+                let other = i32::try_from(other).unwrap();
+                // SAFETY: numbers only; the process runs.
+                assert_eq!(unsafe { libc::kill(other, libc::SIGKILL) }, 0);
+            }
         });
     });
 }
