@@ -20,7 +20,7 @@
 //!
 //! Each side of a pipe has one task at a time: an end is polled through `&mut`.
 //!
-//! Tests: `io/tests/duplex.rs`.
+//! Tests: `io/tests/duplex.rs` (model: `loom-tests/tests/duplex.rs`).
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -33,6 +33,7 @@ use std::task::{Context, Poll, ready};
 use futures_io::{AsyncRead, AsyncWrite};
 use tenter_sync::budget;
 use tenter_sync::current::{WaitKind, waiting_on};
+use tenter_sync::planted;
 use tenter_sync::shim::Mutex;
 use tenter_sync::wake_batch::WakeBatch;
 use tenter_sync::waker_cell::WakerCell;
@@ -157,7 +158,7 @@ impl Pipe {
     ) -> Poll<()> {
         if !condition(&self.state.lock()) {
             cell.register(cx.waker());
-            if !condition(&self.state.lock()) {
+            if planted!("duplex.no_second_look") || !condition(&self.state.lock()) {
                 waiting_on(WaitKind::Queue, self);
                 return Poll::Pending; // I2
             }
@@ -172,7 +173,7 @@ impl Pipe {
     ) -> Poll<io::Result<usize>> {
         ready!(self.poll_until(cx, &self.reader, State::may_read));
         let count = self.state.lock().take(put);
-        if count > 0 {
+        if count > 0 && !planted!("duplex.a_read_wakes_nobody") {
             self.writer.wake();
         }
         Poll::Ready(Ok(count))
@@ -195,11 +196,18 @@ impl Pipe {
             }
             state.bytes.len() - before
         };
-        self.reader.wake();
+        if !planted!("duplex.a_write_wakes_nobody") {
+            self.reader.wake();
+        }
         Poll::Ready(Ok(count))
     }
 
     fn close_writing(&self) {
+        if planted!("duplex.wakes_before_it_closes") {
+            self.reader.wake();
+            self.state.lock().write_closed = true;
+            return;
+        }
         self.state.lock().write_closed = true;
         self.reader.wake();
     }
@@ -212,6 +220,9 @@ impl Pipe {
             mem::take(&mut state.bytes)
         };
         let mut batch = WakeBatch::new();
+        if planted!("duplex.a_reader_goes_in_silence") {
+            return batch;
+        }
         if let Some(waker) = self.writer.take() {
             batch.push(waker);
         }

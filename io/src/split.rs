@@ -26,14 +26,14 @@
 //!
 //! # No wake-up is lost
 //!
-//! Loser: register, fence, `try_lock`. Holder: unlock, fence, take the waker. If the loser's second
-//! try does not see the unlock, then its fence comes before the holder's, which therefore finds the
-//! waker. A waker that is left over from a second try that succeeded is woken in vain, once.
+//! Loser: `register`, then `try_lock` once more. Holder: unlock, then `take`. By the proof in
+//! `WakerCell` either `take` finds the waker, or it comes first and the second `try_lock` sees the
+//! unlock. A waker that is left over from a second try that succeeded is woken in vain, once.
 //!
 //! Rejected: a blocking lock. A worker would sleep for as long as the other half encrypts, and a
 //! stream whose poll comes back here would hang.
 //!
-//! Tests: `io/tests/duplex.rs`.
+//! Tests: `io/tests/duplex.rs` (model: `loom-tests/tests/split.rs`).
 
 use std::fmt;
 use std::pin::Pin;
@@ -44,7 +44,7 @@ use std::io::{self, IoSlice, IoSliceMut};
 
 use futures_io::{AsyncRead, AsyncWrite};
 use tenter_sync::current::{WaitKind, waiting_on};
-use tenter_sync::shim::atomic::{Ordering, fence};
+use tenter_sync::planted;
 use tenter_sync::shim::{Mutex, MutexGuard};
 use tenter_sync::wake_batch::WakeBatch;
 use tenter_sync::waker_cell::WakerCell;
@@ -101,9 +101,9 @@ struct Held<'a, T> {
 impl<T> Drop for Held<'_, T> {
     fn drop(&mut self) {
         drop(self.stream.take());
-        // ORDERING: SeqCst, with the fence in `poll_with`: either the other half sees the unlock
-        // above, or this sees its waker.
-        fence(Ordering::SeqCst);
+        if planted!("split.unlock_wakes_nobody") {
+            return;
+        }
         if let Some(waker) = self.other.take() {
             // The batch keeps a panicking waker from ending a process that unwinds already.
             let mut batch = WakeBatch::new();
@@ -123,9 +123,9 @@ impl<T: Unpin> Shared<T> {
     ) -> Poll<R> {
         let stream = self.stream.try_lock().or_else(|| {
             own.register(cx.waker());
-            // ORDERING: SeqCst, with the fence in the drop of `Held`: either this sees the unlock,
-            // or the holder sees the waker.
-            fence(Ordering::SeqCst);
+            if planted!("split.no_second_look") {
+                return None;
+            }
             self.stream.try_lock()
         });
         if stream.is_none() {
@@ -152,6 +152,9 @@ impl<T: Unpin> Shared<T> {
         cx: &mut Context<'_>,
         poll: impl FnOnce(Pin<&mut T>, &mut Context<'_>) -> Poll<R>,
     ) -> Poll<R> {
+        if planted!("split.one_place_for_two_wakers") {
+            return self.poll_with(cx, &self.reading, &self.writing, poll);
+        }
         self.poll_with(cx, &self.writing, &self.reading, poll)
     }
 }

@@ -66,7 +66,10 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
         if let Poll::Ready(output) = poll_once(future.as_mut(), &waker) {
             return output;
         }
-        signal.wait();
+        if signal.wait() == Woken::ByItself {
+            // What it wants to look at again is in another thread's hands: let that one go on.
+            shim::thread::yield_now();
+        }
     }
 }
 
@@ -75,9 +78,20 @@ pub fn poll_once<F: Future + ?Sized>(future: Pin<&mut F>, waker: &Waker) -> Poll
     future.poll(&mut Context::from_waker(waker))
 }
 
+/// Who has woken a future.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Woken {
+    #[default]
+    No,
+    /// The thread that polls it: in the poll, to be polled again.
+    ByItself,
+    ByOthers,
+}
+
 /// What the waker of [`block_on`] sets.
 struct Signal {
-    woken: Mutex<bool>,
+    owner: shim::thread::ThreadId,
+    woken: Mutex<Woken>,
     changed: Condvar,
     /// loom reports the leak of this reference count, and so the leak of a waker.
     _leak: shim::Arc<()>,
@@ -86,23 +100,31 @@ struct Signal {
 impl Signal {
     fn new() -> Self {
         Self {
-            woken: Mutex::new(false),
+            owner: shim::thread::current_id(),
+            woken: Mutex::new(Woken::No),
             changed: Condvar::new(),
             _leak: shim::Arc::new(()),
         }
     }
 
-    fn wait(&self) {
+    fn wait(&self) -> Woken {
         let mut woken = self.woken.lock();
-        while !std::mem::take(&mut *woken) {
+        while *woken == Woken::No {
             self.changed.wait(&mut woken);
         }
+        std::mem::take(&mut *woken)
     }
 }
 
 impl Wake for Signal {
     fn wake(self: Arc<Self>) {
-        *self.woken.lock() = true;
+        let mut woken = self.woken.lock();
+        if shim::thread::current_id() != self.owner {
+            *woken = Woken::ByOthers;
+        } else if *woken == Woken::No {
+            *woken = Woken::ByItself;
+        }
+        drop(woken);
         self.changed.notify_one();
     }
 }

@@ -35,7 +35,8 @@
 //! until it logs more. A job that is on its way gathers by itself, the more the busier it is.
 //! Rejected: a job for each write. Small writes would cost a round trip each.
 //!
-//! Tests: `tests/tests/fs/write.rs`, `tests/tests/fs/ending.rs`, `tests/tests/stdio.rs`.
+//! Tests: `tests/tests/fs/write.rs`, `tests/tests/fs/ending.rs`, `tests/tests/stdio.rs` (model:
+//! `loom-tests/tests/behind.rs`).
 
 use core::fmt;
 use core::mem;
@@ -47,7 +48,8 @@ use std::sync::Arc;
 use tenter_sync::budget;
 use tenter_sync::current::{self, WaitKind};
 use tenter_sync::parker::{Parker, Unparked};
-use tenter_sync::shim::{Mutex, thread};
+use tenter_sync::planted;
+use tenter_sync::shim::{Mutex, size, thread};
 use tenter_sync::wake_batch::{Progress, wake_in_batches};
 
 use super::explained::explain_io;
@@ -55,7 +57,7 @@ use super::offload;
 use crate::blocking::report::print;
 
 /// How many bytes may be gathered while others are being written.
-pub const CAPACITY: usize = 256 * 1024;
+pub const CAPACITY: usize = size(256 * 1024, 2);
 
 /// How long the end of a runtime waits for a last batch that had no thread yet.
 const LAST_WAIT: Duration = Duration::from_secs(1);
@@ -75,6 +77,7 @@ pub trait Sink: Send + Sync + 'static {
 pub struct Failed {
     /// How much of it was written, as far as is known.
     pub written: usize,
+    /// Why not all.
     pub cause: io::Error,
 }
 
@@ -135,7 +138,7 @@ impl State {
         Poll::Ready(Ok(Accepted {
             count,
             mark: self.accepted,
-            start: !mem::replace(&mut self.busy, true),
+            start: !mem::replace(&mut self.busy, true) || planted!("behind.a_job_for_each_push"),
         }))
     }
 
@@ -236,6 +239,10 @@ impl<S: Sink> Behind<S> {
         let mut state = self.shared.state.lock();
         let second = step(&mut state);
         if second.is_pending() {
+            if planted!("behind.waits_in_another_section") {
+                drop(state);
+                state = self.shared.state.lock();
+            }
             state.wait(&mut waiter);
             current::waiting_on(WaitKind::Blocking, Arc::as_ptr(&self.shared));
         }
@@ -254,7 +261,7 @@ impl<S: Sink> Drop for Behind<S> {
     fn drop(&mut self) {
         let mut state = self.shared.state.lock();
         state.writers -= 1;
-        if state.writers > 0 {
+        if state.writers > 0 && !planted!("behind.any_writer_takes_the_error_along") {
             return;
         }
         let untold = state.error.take();
@@ -265,8 +272,14 @@ impl<S: Sink> Drop for Behind<S> {
 
 impl<S: Sink> fmt::Debug for Behind<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.shared.fmt(f)
+    }
+}
+
+impl<S> fmt::Debug for Shared<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut behind = f.debug_struct("Behind");
-        if let Some(state) = self.shared.state.try_lock() {
+        if let Some(state) = self.state.try_lock() {
             behind.field("gathered", &state.gathered.len());
             behind.field("busy", &state.busy);
             behind.field("error", &state.error);
@@ -333,8 +346,13 @@ impl<S: Sink> Job<S> {
         }
         let mut state = self.shared.state.lock();
         state.reached += mem::take(&mut self.done);
-        state.full = false;
-        if state.gathered.is_empty() {
+        state.full = planted!("behind.full_for_ever") && state.full;
+        let nothing = state.gathered.is_empty();
+        if planted!("behind.over_in_another_section") {
+            drop(state);
+            state = self.shared.state.lock();
+        }
+        if nothing {
             state.busy = false;
             self.over = true;
         } else {
@@ -343,7 +361,9 @@ impl<S: Sink> Job<S> {
         }
         let waiters = mem::take(&mut state.waiters);
         drop(state);
-        wake(waiters);
+        if !planted!("behind.a_batch_wakes_nobody") {
+            wake(waiters);
+        }
         !self.over
     }
 
@@ -355,7 +375,9 @@ impl<S: Sink> Job<S> {
         state.rewind = 0;
         state.busy = false;
         state.full = false;
-        state.reached = state.accepted;
+        if !planted!("behind.what_is_lost_is_waited_for") {
+            state.reached = state.accepted;
+        }
         let untold = if state.writers == 0 {
             Some(error)
         } else {
@@ -399,7 +421,7 @@ impl<S: Sink> Job<S> {
 
 impl<S: Sink> Drop for Job<S> {
     fn drop(&mut self) {
-        if self.over {
+        if self.over || planted!("behind.an_unrun_job_is_forgotten") {
             return;
         }
         if self.last {
