@@ -243,6 +243,7 @@ impl File {
         } else {
             self.data.forget();
         }
+        // ORDERING: Relaxed, as above.
         self.changed.store(false, Ordering::Relaxed);
         self.poll_idle(cx).map(Ok)
     }
