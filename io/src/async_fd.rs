@@ -259,27 +259,27 @@ impl<T> Async<T> {
     }
 
     /// As [`poll_io`](Self::poll_io), for a read from a stream into a buffer of `room` bytes: one that
-    /// fills less of it has taken all there was, which saves the read that finds nothing.
+    /// fills less of it, and was not cut, has taken all there was. It saves the read that finds nothing.
     #[inline]
     pub(crate) fn poll_read_stream(
         &self,
         room: usize,
         cx: &mut Context<'_>,
-        mut read: impl FnMut(&T) -> io::Result<usize>,
+        mut read: impl FnMut(&T) -> io::Result<Taken>,
     ) -> Poll<io::Result<usize>> {
         let mut tick = None;
-        let result = ready!(
+        let taken = ready!(
             self.poll_io_at(Direction::Read, Place::Poller, cx, |io, seen| {
                 tick = Some(seen);
                 read(io)
             })
         );
-        if let (Ok(count), Some(tick)) = (&result, tick) {
-            if (1..room).contains(count) {
+        if let (Ok(taken), Some(tick)) = (&taken, tick) {
+            if (1..room).contains(&taken.count) && !taken.cut {
                 self.registration.clear_short(tick);
             }
         }
-        Poll::Ready(result)
+        Poll::Ready(taken.map(|taken| taken.count))
     }
 
     pub(crate) fn waiting(&self) -> Waiting<'_> {
@@ -290,6 +290,13 @@ impl<T> Async<T> {
         let ready = self.registration.poll_ready(direction, Place::Poller, cx);
         ready.map_ok(drop)
     }
+}
+
+/// What a read has taken from a stream.
+pub(crate) struct Taken {
+    pub count: usize,
+    /// There may be more behind it, although it filled less than its buffer.
+    pub cut: bool,
 }
 
 fn would_block<R>(result: &io::Result<R>) -> bool {

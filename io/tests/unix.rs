@@ -23,6 +23,7 @@ on_every_backend! {
     an_echo_comes_back,
     data_then_end_is_never_missed,
     what_stands_behind_a_descriptor_is_read,
+    what_stands_behind_an_urgent_byte_is_read,
     half_close_ends_one_direction_only,
     writing_after_the_peer_has_gone_is_an_error,
     empty_buffers_do_nothing,
@@ -149,6 +150,40 @@ fn what_stands_behind_a_descriptor_is_read(rig: &mut Rig) {
 }
 
 /// Fault 35.
+/// An urgent byte cuts a read as well, and no flag says so. It is an event of its own.
+fn what_stands_behind_an_urgent_byte_is_read(rig: &mut Rig) {
+    use rustix::net::{SendFlags, send};
+
+    rig.block_on(async {
+        for waits_first in [false, true] {
+            let (mut reader, writer) = UnixStream::pair()?;
+            let write = |bytes: &[u8], flags| send(&writer, bytes, flags).map(drop);
+            let mut buffer = [0; 64];
+            if waits_first {
+                write(b"1", SendFlags::empty())?;
+                assert_eq!(reader.read(&mut buffer).await?, 1);
+                assert!(poll_once(pin!(reader.read(&mut buffer))).is_pending());
+            }
+            write(b"ab", SendFlags::empty())?;
+            match write(b"!", SendFlags::OOB) {
+                // Not every kernel has them on Unix streams.
+                Err(rustix::io::Errno::OPNOTSUPP) => return Ok(()),
+                sent => sent?,
+            }
+            write(b"cd", SendFlags::empty())?;
+            let mut read = Vec::new();
+            while !read.ends_with(b"cd") {
+                let count = reader.read(&mut buffer).await?;
+                assert!(count > 0, "{read:?}");
+                read.extend_from_slice(&buffer[..count]);
+            }
+            assert_eq!(read, b"abcd");
+        }
+        io::Result::Ok(())
+    })
+    .expect("the system's own calls work");
+}
+
 fn half_close_ends_one_direction_only(rig: &mut Rig) {
     rig.block_on(async {
         let (client, mut server) = UnixStream::pair()?;

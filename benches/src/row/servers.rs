@@ -20,6 +20,9 @@ pub(super) const SERVED: &[Figure] = &[
 /// System calls while nothing happens.
 pub(super) const IDLE: &[Figure] = &[Figure::of("calls", Unit::Count)];
 
+/// The most connections that are kept from round to round.
+const KEPT_MAX: usize = 4_096;
+
 /// Who echoes on one thread.
 const ECHO: &[PeerId] = &[
     PeerId::Tenter,
@@ -147,9 +150,10 @@ impl Served {
     }
 
     /// The server and its connections live as long as the row; each round sends `requests`. A server
-    /// that is busy by itself lives for a round alone, lest it be in the way of the others.
+    /// that is busy by itself lives for a round alone, lest it be in the way of the others; so does one with
+    /// more connections than a process may have files for all peers together.
     pub(super) fn load(self, load: &'static Requests) -> io::Result<Measure> {
-        if self.service == Service::EchoBesideHogs {
+        if self.service == Service::EchoBesideHogs || load.connections > KEPT_MAX {
             return Ok(Box::new(move || Loaded::start(self, load)?.round()));
         }
         let mut loaded = Loaded::start(self, load)?;

@@ -51,10 +51,10 @@ pub trait Family: AsFd + AsRawFd + fmt::Debug + From<OwnedFd> + Into<OwnedFd> + 
     /// Stream or datagram.
     const KIND: SocketType;
 
-    /// Whether a read that fills less than its buffer has taken all there was. On a Unix stream it
-    /// also ends where the peer has sent a descriptor along, and what is behind that would wait for
-    /// an event that has already been.
-    const SHORT_READ_TAKES_ALL: bool;
+    /// Whether a read that fills less than its buffer has taken all there was. It also ends where
+    /// the peer has sent a descriptor along, if sockets of this kind carry any, and what is behind
+    /// that would wait for an event that has already been.
+    const CARRIES_DESCRIPTORS: bool;
 
     /// Refuses a descriptor of another kind.
     fn from_fd(fd: OwnedFd) -> io::Result<Self> {
@@ -114,7 +114,7 @@ impl FromSystem for unix::SocketAddr {
 impl Family for net::TcpStream {
     type Address = net::SocketAddr;
     const KIND: SocketType = SocketType::STREAM;
-    const SHORT_READ_TAKES_ALL: bool = true;
+    const CARRIES_DESCRIPTORS: bool = false;
 }
 
 impl StdStream for net::TcpStream {}
@@ -122,7 +122,7 @@ impl StdStream for net::TcpStream {}
 impl Family for net::TcpListener {
     type Address = net::SocketAddr;
     const KIND: SocketType = SocketType::STREAM;
-    const SHORT_READ_TAKES_ALL: bool = false;
+    const CARRIES_DESCRIPTORS: bool = false;
 }
 
 impl StdListener for net::TcpListener {
@@ -132,7 +132,7 @@ impl StdListener for net::TcpListener {
 impl Family for net::UdpSocket {
     type Address = net::SocketAddr;
     const KIND: SocketType = SocketType::DGRAM;
-    const SHORT_READ_TAKES_ALL: bool = false;
+    const CARRIES_DESCRIPTORS: bool = false;
 }
 
 impl StdDatagram for net::UdpSocket {}
@@ -140,7 +140,7 @@ impl StdDatagram for net::UdpSocket {}
 impl Family for unix::UnixStream {
     type Address = unix::SocketAddr;
     const KIND: SocketType = SocketType::STREAM;
-    const SHORT_READ_TAKES_ALL: bool = false;
+    const CARRIES_DESCRIPTORS: bool = true;
 }
 
 impl StdStream for unix::UnixStream {}
@@ -148,7 +148,7 @@ impl StdStream for unix::UnixStream {}
 impl Family for unix::UnixListener {
     type Address = unix::SocketAddr;
     const KIND: SocketType = SocketType::STREAM;
-    const SHORT_READ_TAKES_ALL: bool = false;
+    const CARRIES_DESCRIPTORS: bool = true;
 }
 
 impl StdListener for unix::UnixListener {
@@ -158,7 +158,7 @@ impl StdListener for unix::UnixListener {
 impl Family for unix::UnixDatagram {
     type Address = unix::SocketAddr;
     const KIND: SocketType = SocketType::DGRAM;
-    const SHORT_READ_TAKES_ALL: bool = false;
+    const CARRIES_DESCRIPTORS: bool = true;
 }
 
 impl StdDatagram for unix::UnixDatagram {}

@@ -17,7 +17,7 @@ use std::task::{Context, Poll};
 
 use futures_io::{AsyncRead, AsyncWrite};
 
-use crate::async_fd::{Async, Readable, Waiting, Writable};
+use crate::async_fd::{Async, Readable, Taken, Waiting, Writable};
 use crate::interest::{Direction, Interest};
 use crate::net::family::StdStream;
 use crate::net::split::{self, ReadHalf, WriteHalf};
@@ -213,23 +213,12 @@ impl<S: StdStream> StreamSocket<S> {
         if buffer.is_empty() {
             return Poll::Ready(Ok(0));
         }
-        self.poll_read_with(buffer.len(), cx, |socket| sys::read_uninit(socket, buffer))
-    }
-
-    /// One read into a buffer of `room` bytes.
-    #[inline]
-    fn poll_read_with(
-        &self,
-        room: usize,
-        cx: &mut Context<'_>,
-        read: impl FnMut(&S) -> io::Result<usize>,
-    ) -> Poll<io::Result<usize>> {
-        if S::SHORT_READ_TAKES_ALL {
-            self.source.poll_read_stream(room, cx, read)
-        } else {
-            self.source
-                .poll_io(Direction::Read, Place::Poller, cx, read)
-        }
+        self.source.poll_read_stream(buffer.len(), cx, |socket| {
+            Ok(Taken {
+                count: sys::read_uninit(socket, buffer)?,
+                cut: S::CARRIES_DESCRIPTORS,
+            })
+        })
     }
 
     /// Reads without taking: the next read gets the same bytes.
@@ -325,7 +314,14 @@ impl<S: StdStream> AsyncRead for &StreamSocket<S> {
         if buffer.is_empty() {
             return Poll::Ready(Ok(0));
         }
-        self.poll_read_with(buffer.len(), cx, |socket| sys::read(socket, buffer))
+        self.source.poll_read_stream(buffer.len(), cx, |socket| {
+            if S::CARRIES_DESCRIPTORS {
+                sys::read_to_the_cut(socket, buffer)
+            } else {
+                let count = sys::read(socket, buffer)?;
+                Ok(Taken { count, cut: false })
+            }
+        })
     }
 
     fn poll_read_vectored(

@@ -13,10 +13,12 @@ use std::os::fd::{AsFd, OwnedFd};
 use rustix::io::Errno;
 use rustix::net::addr::SocketAddrArg;
 use rustix::net::{
-    AddressFamily, RecvFlags, SendAncillaryBuffer, SendFlags, SocketAddrAny, SocketType,
+    AddressFamily, RecvAncillaryBuffer, RecvFlags, ReturnFlags, SendAncillaryBuffer, SendFlags,
+    SocketAddrAny, SocketType,
 };
 use socket2::SockRef;
 
+use crate::async_fd::Taken;
 use crate::net::family::{FromSystem, StdListener};
 
 #[cfg(not(target_vendor = "apple"))]
@@ -41,6 +43,18 @@ pub fn recv(fd: impl AsFd, buffer: &mut [u8], flags: RecvFlags) -> io::Result<us
 pub fn read_uninit(fd: impl AsFd, buffer: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
     let ((filled, _rest), _length) = rustix::net::recv(fd, buffer, RecvFlags::empty())?;
     Ok(filled.len())
+}
+
+/// Reads, and tells whether the read ended where something came along that is no byte. What that is (the
+/// descriptors of a Unix stream) is dropped.
+pub fn read_to_the_cut(fd: impl AsFd, buffer: &mut [u8]) -> io::Result<Taken> {
+    let mut nothing = RecvAncillaryBuffer::default();
+    let buffers = &mut [IoSliceMut::new(buffer)];
+    let message = rustix::net::recvmsg(fd, buffers, &mut nothing, RecvFlags::empty())?;
+    Ok(Taken {
+        count: message.bytes,
+        cut: message.flags.contains(ReturnFlags::CTRUNC),
+    })
 }
 
 pub fn read_vectored(fd: impl AsFd, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
