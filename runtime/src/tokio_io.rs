@@ -7,7 +7,7 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use tenter_io::{AsyncBufRead, AsyncWrite, poll_read_initialised};
+use tenter_io::{AsyncWrite, poll_read_initialised};
 use tokio::io::ReadBuf;
 
 use crate::stdio::{Stderr, Stdin, Stdout};
@@ -21,23 +21,6 @@ macro_rules! read {
                 buffer: &mut ReadBuf<'_>,
             ) -> Poll<io::Result<()>> {
                 poll_read_initialised(self, cx, buffer)
-            }
-        }
-    };
-}
-
-macro_rules! read_ahead {
-    ($type:ty) => {
-        impl tokio::io::AsyncBufRead for $type {
-            fn poll_fill_buf(
-                self: Pin<&mut Self>,
-                cx: &mut Context<'_>,
-            ) -> Poll<io::Result<&[u8]>> {
-                AsyncBufRead::poll_fill_buf(self, cx)
-            }
-
-            fn consume(self: Pin<&mut Self>, count: usize) {
-                AsyncBufRead::consume(self, count);
             }
         }
     };
@@ -71,12 +54,23 @@ write!(Stderr);
 
 #[cfg(feature = "fs")]
 mod files {
+    use tenter_io::AsyncBufRead;
+
     use super::*;
     use crate::fs::File;
 
     read!(File);
-    read_ahead!(File);
     write!(File);
+
+    impl tokio::io::AsyncBufRead for File {
+        fn poll_fill_buf(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
+            AsyncBufRead::poll_fill_buf(self, cx)
+        }
+
+        fn consume(self: Pin<&mut Self>, count: usize) {
+            AsyncBufRead::consume(self, count);
+        }
+    }
 }
 
 #[cfg(feature = "process")]

@@ -192,6 +192,7 @@ impl<S: Sink> Shared<S> {
 
 impl<S: Sink> Behind<S> {
     /// Of a sink of its own.
+    #[cfg(feature = "fs")]
     pub fn new(sink: Arc<S>) -> Self {
         Shared::new(sink).writer()
     }
