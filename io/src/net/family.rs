@@ -51,9 +51,9 @@ pub trait Family: AsFd + AsRawFd + fmt::Debug + From<OwnedFd> + Into<OwnedFd> + 
     /// Stream or datagram.
     const KIND: SocketType;
 
-    /// Whether a read that fills less than its buffer has taken all there was. It also ends where
-    /// the peer has sent a descriptor along, if sockets of this kind carry any, and what is behind
-    /// that would wait for an event that has already been.
+    /// Whether a peer can send descriptors along. A read ends where one comes, too; so one that
+    /// fills less than its buffer need not have taken all there was, and what is behind would wait
+    /// for an event that has already been.
     const CARRIES_DESCRIPTORS: bool;
 
     /// Refuses a descriptor of another kind.
