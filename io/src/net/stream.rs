@@ -3,7 +3,7 @@
 //! Reading and writing try the system call first and wait only when it would block. A direction is
 //! thought ready until then: a short read proves nothing, because the end of the stream may have
 //! come on the same edge as the data. Where the poller says that no end stands behind the data it
-//! does, but only on TCP (see [`family`](crate::net::family)).
+//! does, unless a passed descriptor has cut it short (see [`family`](crate::net::family)).
 //!
 //! Tests: `io/tests/stream.rs`, `io/tests/unix.rs`, `io/tests/faults.rs`, `io/tests/others.rs`.
 
