@@ -59,6 +59,9 @@ pub mod time {
 
 pub mod net {
     //! Sockets, and a server's loop around a listener.
+    //!
+    //! Most of it is the crate `tenter_io`, which works on any executor, and is named so in examples:
+    //! `tenter_io::net` there is `tenter::net` here.
     pub use crate::serve::*;
     #[doc(inline)]
     pub use tenter_io::net::*;
@@ -66,7 +69,15 @@ pub mod net {
 
 pub mod io {
     //! Reading, writing, and waiting for any file descriptor that can be polled.
+    //!
+    //! What streams can do is in traits, which have to be imported: [`AsyncReadExt`],
+    //! [`AsyncWriteExt`], [`AsyncBufReadExt`] and [`AsyncSeekExt`].
+    //!
+    //! Most of it is the crate `tenter_io`, which works on any executor, and is named so in examples:
+    //! `tenter_io` there is `tenter::io` here.
     pub use crate::stdio::*;
+    #[doc(no_inline)]
+    pub use std::io::{Error, ErrorKind, IoSlice, IoSliceMut, Result, SeekFrom};
     #[doc(inline)]
     pub use tenter_io::*;
 }
