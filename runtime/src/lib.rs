@@ -278,6 +278,10 @@ pub mod model {
     pub use crate::scheduler::multi_thread::lifo::LifoSlot;
     pub use crate::scheduler::parking::Parking;
     pub use crate::scheduler::run_queue::RunQueue;
+    pub use crate::serve::handling::{Handling, Seat};
+    pub use crate::serve::listener::sealed::Sealed as SealedListener;
+    pub use crate::serve::listener::Listener;
+    pub use crate::serve::shared::Shared as ServerShared;
     pub use crate::task::Unobserved;
     pub use crate::task::cell::{Header, Schedule, Shared};
     use crate::task::memory::Source;

@@ -11,6 +11,7 @@ use super::roster::{Key, Leaving};
 use super::shared::Shared;
 
 /// A connection's place in the roster, which it leaves when this is dropped.
+#[derive(Debug)]
 pub struct Seat {
     server: Arc<Shared>,
     key: Key,
@@ -24,6 +25,7 @@ pub struct Seat {
 pub const SHARDS_MAX: usize = u16::MAX as usize;
 
 impl Seat {
+    /// For a connection that was entered.
     pub fn new(server: Arc<Shared>, key: Key, shard: u16) -> Seat {
         let leaving = Leaving::Cancelled;
         Seat {
@@ -49,12 +51,14 @@ impl Drop for Seat {
 
 /// A handler's future and its seat. The seat is dropped last: an empty one means that nothing of
 /// the connection is left.
+#[derive(Debug)]
 pub struct Handling<F> {
     future: F,
     seat: Seat,
 }
 
 impl<F> Handling<F> {
+    /// A connection that is handled by this future.
     pub fn new(future: F, seat: Seat) -> Handling<F> {
         Handling { future, seat }
     }

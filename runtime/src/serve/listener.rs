@@ -31,7 +31,7 @@ pub trait Listener: sealed::Sealed + Send + Sync + 'static {
     fn peer(address: &Self::Address) -> Option<SocketAddr>;
 }
 
-mod sealed {
+pub mod sealed {
     /// Who may be a listener.
     pub trait Sealed {}
 }

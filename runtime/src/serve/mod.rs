@@ -51,7 +51,8 @@
 //! wait at the other. Rejected: handlers that return a `Result`. An I/O error is the ordinary end
 //! of many a connection; the handler knows which are worth a line.
 //!
-//! Tests: `roster.rs`, `trouble.rs`, `tests/tests/serve/`, `tests/tests/soak.rs`.
+//! Tests: `roster.rs`, `trouble.rs`, `tests/tests/serve/`, `tests/tests/soak.rs` (model:
+//! `loom-tests/tests/serve.rs`).
 
 pub use self::connection::{Closing, Connection};
 pub use self::handle::ServerHandle;
@@ -65,13 +66,13 @@ mod accept;
 mod connection;
 mod handle;
 #[expect(unsafe_code, reason = "projects the pin to the handler's future")]
-mod handling;
+pub(crate) mod handling;
 mod latch;
-mod listener;
+pub(crate) mod listener;
 mod options;
 mod report;
-mod roster;
+pub(crate) mod roster;
 mod server;
 mod shards;
-mod shared;
+pub(crate) mod shared;
 mod trouble;

@@ -7,6 +7,7 @@ use core::task::Poll;
 use std::net::SocketAddr;
 use std::panic::catch_unwind;
 
+use tenter_sync::planted;
 use tenter_sync::shim::Mutex;
 use tenter_sync::{Notify, Permit, Semaphore};
 
@@ -48,6 +49,7 @@ struct End {
 }
 
 impl Shared {
+    /// A server that listens `at`, with so many `places` at each listener.
     pub fn new(at: String, places: Box<[Semaphore]>) -> Shared {
         Shared {
             closing: Latch::new("end of the server"),
@@ -72,31 +74,39 @@ impl Shared {
         places.acquire().await.ok()
     }
 
+    /// A connection was accepted.
     pub fn enter(&self, peer: Option<SocketAddr>) -> Key {
         self.roster.lock().enter(peer)
     }
 
+    /// The task of a connection exists.
     pub fn started(&self, key: Key, handle: JoinHandle<()>) {
         let started = self.roster.lock().started(key, handle);
         match started {
             Started::Running => {}
+            Started::Cancel(_) if planted!("serve.who_starts_late_goes_on") => {}
             Started::Cancel(task) => drop(task.cancel()),
             Started::Ended(handle) => drop(handle),
         }
     }
 
+    /// Nothing of a connection of the listener `shard` is left.
     pub fn left(&self, key: Key, shard: usize, how: Leaving) {
         let left = self.roster.lock().left(key, how);
         drop(left.handle);
         if let Some(places) = self.places.get(shard) {
             // It cannot be more than there were: each connection took one.
-            let _ = places.add_permits(1);
+            let _ = places.add_permits(usize::from(!planted!("serve.a_place_is_not_put_back")));
         }
         if left.is_last {
+            if planted!("serve.the_last_tells_only_who_waits") {
+                return self.nobody_left.notify_waiters();
+            }
             self.nobody_left.notify_one();
         }
     }
 
+    /// An accept failed. Returns how many have so far.
     pub fn accept_failed(&self) -> u64 {
         self.roster.lock().accept_failed()
     }
@@ -104,6 +114,9 @@ impl Shared {
     /// Nobody is accepted any more: the last connection to leave now tells.
     pub fn drain(&self) {
         self.closing.open();
+        if planted!("serve.who_leaves_does_not_know") {
+            return;
+        }
         self.roster.lock().drain();
     }
 
@@ -148,13 +161,14 @@ impl Shared {
         self.roster.lock().last_report()
     }
 
+    /// Where the server listens.
     pub fn at(&self) -> &str {
         &self.at
     }
 
     /// The server was dropped: whoever waits for its end is told.
     pub fn dropped(&self) {
-        if self.end.lock().outcome.is_some() {
+        if self.end.lock().outcome.is_some() || planted!("serve.dropped_in_silence") {
             return;
         }
         self.cancel_all();
@@ -164,6 +178,9 @@ impl Shared {
 
     /// The server has ended. A failure that nobody will hear of is told at once.
     pub fn end(&self, outcome: Outcome) {
+        if planted!("serve.the_outcome_comes_after_the_end") {
+            self.closed.open();
+        }
         let mut end = self.end.lock();
         let untold = match &outcome {
             Err(error) if end.handles == 0 && !end.is_observed => Some(error.clone()),
@@ -188,6 +205,7 @@ impl Shared {
         outcome
     }
 
+    /// Whether there is an outcome.
     pub fn has_ended(&self) -> bool {
         self.closed.is_open()
     }
@@ -197,10 +215,12 @@ impl Shared {
         self.end.lock().is_observed = true;
     }
 
+    /// One more who may ask for the outcome.
     pub fn add_handle(&self) {
         self.end.lock().handles += 1;
     }
 
+    /// One less. The last one is told of a failure that nobody has heard of.
     pub fn remove_handle(&self) {
         let mut end = self.end.lock();
         end.handles -= 1;
