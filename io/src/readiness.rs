@@ -34,6 +34,8 @@
 //!   A read that filled less than its buffer has seen as much as `WouldBlock` if the last edge came
 //!   with data alone (ONLY_DATA, which each edge writes anew): what arrives after the edge, be it
 //!   the end of the stream, is an edge of its own. It saves the read that would say `WouldBlock`.
+//!   A registration counts as such an edge: all that was there before is reported as one more, which
+//!   nobody can have seen yet.
 //! - I2: of a `wait` and a `deliver` at the same time one sees the other: both are
 //!   read-modify-writes of this one word. Either `wait` finds READY, or `deliver` finds WAIT.
 //! - I3: an event of an earlier registration never touches a later one: its generation differs.
@@ -170,7 +172,8 @@ impl Word {
     fn occupy(self, ready: Directions) -> (Word, u64) {
         // I4: generation 0 is skipped, both for a fresh slot and when the count wraps.
         let generation = self.generation().max(1);
-        let vacant = Word(generation << GENERATION_SHIFT);
+        let only_data = if ready.is_only_data() { ONLY_DATA } else { 0 };
+        let vacant = Word(generation << GENERATION_SHIFT | only_data);
         (vacant.with(ready, Directions::NONE), generation)
     }
 

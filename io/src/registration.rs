@@ -55,6 +55,7 @@ impl Registration {
     /// - (a) The caller keeps `fd` open until the registration has been dropped.
     pub unsafe fn new(shared: &Arc<Shared>, fd: RawFd, ready: Directions) -> io::Result<Self> {
         let selector = shared.start()?;
+        let ready = selector.before_any_event(ready);
         let key = shared.slab.occupy(ready).map_err(|refusal| match refusal {
             Refusal::Full => error::too_many_sources(fd),
             Refusal::Closed => shared.reason(),

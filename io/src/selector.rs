@@ -100,6 +100,15 @@ impl Selector {
         })
     }
 
+    /// What a descriptor that may be tried in these directions is taken for until its first event.
+    pub fn before_any_event(&self, ready: Directions) -> Directions {
+        match &self.direct {
+            // What is there when it is registered is reported, and so is what comes later.
+            Some(_) => ready.with_only_data(),
+            None => ready,
+        }
+    }
+
     /// Whether the poller reports each wait once, and has to be told of each.
     #[inline]
     pub fn reports_each_wait_once(&self) -> bool {

@@ -72,6 +72,15 @@ impl Selector {
         self.oneshot
     }
 
+    /// What a descriptor is taken for until its first event.
+    pub fn before_any_event(&self, ready: Directions) -> Directions {
+        if self.oneshot {
+            ready
+        } else {
+            ready.with_only_data()
+        }
+    }
+
     /// Registers a descriptor.
     pub fn add(&self, fd: RawFd, key: Key) -> io::Result<()> {
         let mut state = self.state.lock();

@@ -150,6 +150,38 @@ fn short_read_vs_end() {
     });
 }
 
+/// A read that fills less than its buffer is trusted before the first event as well: what was there when the
+/// descriptor was registered, here data and the end behind it, is reported once more.
+#[test]
+fn short_read_before_any_event() {
+    check("io::short_read_before_any_event", || {
+        let mut driver = started(Backend::Best);
+        let handle = driver.handle().clone();
+        let published = Arc::new(AtomicUsize::new(2));
+        raise(&handle, FD, Directions::READ);
+        let source = register(&handle, FD, Directions::BOTH).expect("registered");
+        let turner = thread::spawn(move || {
+            turn_for(&mut driver, 1);
+            driver
+        });
+        for taken in 0..2 {
+            let tick = std::future::poll_fn(|cx| {
+                poll_item(
+                    &source,
+                    Direction::Read,
+                    Place::Poller,
+                    &published,
+                    taken,
+                    cx,
+                )
+            });
+            let tick = block_on(tick).expect("a running driver");
+            source.clear_short(tick);
+        }
+        drop(turner.join().expect("the driver"));
+    });
+}
+
 /// A bell that a thread parks on when there is no poller.
 struct Bell {
     rung: Mutex<bool>,
