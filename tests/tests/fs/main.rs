@@ -4,6 +4,7 @@ mod cancel;
 mod ending;
 mod folders;
 mod limits;
+mod model;
 mod outside;
 mod paths;
 mod read;
