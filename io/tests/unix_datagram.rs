@@ -4,10 +4,9 @@ mod rig;
 
 use std::io;
 use std::net::Shutdown;
-use std::path::PathBuf;
 use std::pin::{Pin, pin};
-use std::sync::atomic::{AtomicU32, Ordering};
 
+use rig::folder::Folder;
 use rig::{Rig, join_all, poll_once};
 use tenter_io::net::UnixDatagram;
 
@@ -15,30 +14,6 @@ on_every_backend! {
     datagrams_name_their_sender,
     a_connected_datagram_socket_waits_for_its_receiver,
     any_datagram_socket_waits_for_its_receiver,
-}
-
-/// A path of this test alone, removed at its end.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new() -> Folder {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("tenter-unix-dgram-{}-{number}", std::process::id());
-        let path = std::env::temp_dir().join(name);
-        std::fs::create_dir_all(&path).expect("a folder");
-        Folder(path)
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.join(name)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
 }
 
 fn datagrams_name_their_sender(rig: &mut Rig) {

@@ -13,7 +13,7 @@
 //! Two servers that find the same dead socket at the same moment can take each other's file away.
 //! No order of calls prevents that; a lock file beside it would, and would be left behind itself.
 //!
-//! Tests: `io/tests/unix.rs`.
+//! Tests: `io/tests/unix_names.rs`.
 
 use std::fs;
 use std::io;

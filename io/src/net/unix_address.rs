@@ -1,6 +1,6 @@
 //! Names of Unix sockets: paths, and on Linux names that are in no file system.
 //!
-//! Tests: below; `io/tests/unix.rs`.
+//! Tests: below; `io/tests/unix_names.rs`.
 
 use std::ffi::OsStr;
 use std::io;

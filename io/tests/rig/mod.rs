@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test program uses its own part of this")]
 
 pub mod child;
+pub mod folder;
 
 use std::future::Future;
 use std::io::{self, Read};
