@@ -270,6 +270,11 @@ pub mod model {
     pub use crate::blocking::thread::while_waiting;
     pub use crate::blocking::{Home, Pool, Settings};
     pub use crate::offload::behind::{Behind, Failed, Shared as BehindShared, Sink};
+    #[cfg(feature = "process")]
+    pub use crate::process::{
+        orphan::{adopt, leave, sweep},
+        watch::{Left as LeftChild, Script as ScriptedChild, Watch},
+    };
     pub use crate::scheduler::inbox::Inbox;
     pub use crate::scheduler::multi_thread::backlog::Backlog;
     pub use crate::scheduler::multi_thread::deque::port as deque;
@@ -279,8 +284,8 @@ pub mod model {
     pub use crate::scheduler::parking::Parking;
     pub use crate::scheduler::run_queue::RunQueue;
     pub use crate::serve::handling::{Handling, Seat};
-    pub use crate::serve::listener::sealed::Sealed as SealedListener;
     pub use crate::serve::listener::Listener;
+    pub use crate::serve::listener::sealed::Sealed as SealedListener;
     pub use crate::serve::shared::Shared as ServerShared;
     pub use crate::task::Unobserved;
     pub use crate::task::cell::{Header, Schedule, Shared};

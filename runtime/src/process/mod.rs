@@ -57,8 +57,16 @@ pub use crate::process::pipe::{ChildStderr, ChildStdin, ChildStdout};
 mod child;
 mod command;
 mod communicate;
+#[cfg_attr(
+    tenter_loom,
+    expect(dead_code, reason = "the children of the model are numbers")
+)]
 mod error;
 mod on_drop;
-mod orphan;
+pub(crate) mod orphan;
 mod pipe;
+#[cfg(not(tenter_loom))]
 mod watch;
+#[cfg(tenter_loom)]
+#[path = "watch_script.rs"]
+pub(crate) mod watch;

@@ -27,39 +27,45 @@
 //! another executor has none to offer. Rejected: moving whose driver has ended to the background
 //! driver. It would start a thread at the end of each program that leaves a child behind.
 //!
-//! Tests: `tests/tests/process/drops.rs`.
+//! Tests: `tests/tests/process/drops.rs` (model: `loom-tests/tests/orphan.rs`, with the script of
+//! `watch_script.rs`).
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use rustix::process::Signal;
 use tenter_sync::current::without_task;
-use tenter_sync::shim::Mutex;
+use tenter_sync::planted;
+use tenter_sync::shim::{Mutex, global};
 use tenter_timer::Sleep;
 
 use super::on_drop::{OnDrop, What};
 use super::watch::{Left, Watch};
 use crate::signal::SignalKind;
 
-/// Children of runtimes that have ended. 4
-static LEFT: OnceLock<Mutex<Vec<Left>>> = OnceLock::new();
+global! {
+    /// Children of runtimes that have ended. 4
+    static LEFT: Mutex<Vec<Left>> = Mutex::new(Vec::new());
+}
 
 /// Reaps those of the left that have ended.
 pub fn sweep() {
-    if let Some(left) = LEFT.get() {
-        left.lock().retain_mut(|left| !left.try_reap());
+    if planted!("orphan.swept_outside_of_the_list") {
+        let mut left = std::mem::take(&mut *LEFT.lock());
+        left.retain_mut(|left| !left.try_reap());
+        *LEFT.lock() = left;
+        return;
     }
+    LEFT.lock().retain_mut(|left| !left.try_reap());
 }
 
 /// Takes over a child that was killed and that no driver watches.
 pub fn leave(mut left: Left) {
-    if !left.try_reap() {
-        LEFT.get_or_init(|| Mutex::new(Vec::new()))
-            .lock()
-            .push(left);
+    if !left.try_reap() && !planted!("orphan.left_and_forgotten") {
+        LEFT.lock().push(left);
     }
 }
 
@@ -165,7 +171,7 @@ impl Orphan {
         match place.work.take() {
             Some(work) => Some((work, place.rang)),
             None => {
-                place.woken = true;
+                place.woken = !planted!("orphan.woken_in_vain_during_a_turn");
                 None
             }
         }
@@ -176,6 +182,10 @@ impl Orphan {
         let mut place = self.0.lock();
         if std::mem::take(&mut place.woken) {
             return Some((work, place.rang));
+        }
+        if planted!("orphan.put_down_in_another_section") {
+            drop(place);
+            place = self.0.lock();
         }
         place.work = Some(work);
         None
@@ -193,7 +203,9 @@ struct Bell(Arc<Orphan>);
 
 impl Wake for Bell {
     fn wake(self: Arc<Self>) {
-        self.0.0.lock().rang = true;
+        if !planted!("orphan.rings_like_any_wake") {
+            self.0.0.lock().rang = true;
+        }
         self.0.turn();
     }
 }

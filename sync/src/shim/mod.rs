@@ -37,7 +37,7 @@ mod futex_linux;
 #[cfg(all(not(tenter_loom), target_os = "linux"))]
 pub use futex_linux::Futex;
 
-pub use crate::{const_fn, local, planted};
+pub use crate::{const_fn, global, local, planted};
 pub use crossbeam_utils::CachePadded;
 
 /// True when the model checker is underneath. The canary asserts it.
@@ -87,6 +87,26 @@ macro_rules! local {
     };
     ($(#[$meta:meta])* $vis:vis static $name:ident: $type:ty = $value:expr;) => {
         $crate::shim::loom_thread_local! { $(#[$meta])* $vis static $name: $type = $value; }
+    };
+}
+
+/// Declares a static: `global! { static NAME: T = value; }`. The model makes it anew for each
+/// schedule, since what loom watches does not outlive one.
+#[cfg(not(tenter_loom))]
+#[macro_export]
+macro_rules! global {
+    ($(#[$meta:meta])* static $name:ident: $type:ty = $value:expr;) => {
+        $(#[$meta])* static $name: $type = $value;
+    };
+}
+
+/// Declares a static: `global! { static NAME: T = value; }`. The model makes it anew for each
+/// schedule, since what loom watches does not outlive one.
+#[cfg(tenter_loom)]
+#[macro_export]
+macro_rules! global {
+    ($(#[$meta:meta])* static $name:ident: $type:ty = $value:expr;) => {
+        $crate::shim::loom_lazy_static! { $(#[$meta])* static ref $name: $type = $value; }
     };
 }
 

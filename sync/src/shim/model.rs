@@ -3,6 +3,7 @@
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64 as Count, Ordering as CountOrdering};
 
+pub use loom::lazy_static as loom_lazy_static;
 pub use loom::sync::Arc;
 pub use loom::thread_local as loom_thread_local;
 
