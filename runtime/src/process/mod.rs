@@ -67,6 +67,6 @@ pub(crate) mod orphan;
 mod pipe;
 #[cfg(not(tenter_loom))]
 mod watch;
-#[cfg(tenter_loom)]
 #[path = "watch_script.rs"]
+#[cfg(tenter_loom)]
 pub(crate) mod watch;
