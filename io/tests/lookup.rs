@@ -23,6 +23,26 @@ fn a_name_is_looked_up_off_the_thread_and_found() {
     }
 }
 
+/// An address that holds only on one interface, whose name stands behind it (RFC 4007).
+#[cfg(target_os = "linux")]
+#[test]
+fn the_name_of_a_zone_is_looked_up() {
+    let mut rig = Rig::new(tenter_io::Backend::Best);
+    rig.block_on(async {
+        for found in [
+            lookup_host("[fe80::1%lo]:80").await?,
+            lookup_host(("fe80::1%lo", 80)).await?,
+        ] {
+            let [std::net::SocketAddr::V6(address)] = found[..] else {
+                panic!("{found:?}");
+            };
+            assert_eq!((address.scope_id(), address.port()), (1, 80));
+        }
+        io::Result::Ok(())
+    })
+    .expect("every Linux has `lo`");
+}
+
 #[test]
 fn a_name_that_does_not_exist_is_named_in_the_error() {
     let mut rig = Rig::new(tenter_io::Backend::Best);

@@ -237,9 +237,12 @@ impl Sealed for (&str, u16) {
         let bare = host
             .strip_prefix('[')
             .and_then(|host| host.strip_suffix(']'));
-        match bare.unwrap_or(host).parse::<IpAddr>() {
+        let bare = bare.unwrap_or(host);
+        match bare.parse::<IpAddr>() {
             Ok(address) => (address, port).target(),
-            Err(_) => Target::Host(Lookup::new(host.to_owned(), port)),
+            // No host name stands in brackets; an address with the name of a zone does, which only
+            // the system's lookup knows.
+            Err(_) => Target::Host(Lookup::new(bare.to_owned(), port)),
         }
     }
 }
