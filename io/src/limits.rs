@@ -58,6 +58,10 @@ pub const UNIX_PAUSE_MAX: Duration = Duration::from_millis(64);
 /// Datagrams that one system call sends.
 pub const DATAGRAMS_PER_SEND: usize = 32;
 
+/// Datagrams that one call of `send_many` or `recv_many` moves, about a millisecond's worth: a socket
+/// that is always ready must not keep other tasks out.
+pub const DATAGRAMS_PER_TURN: usize = 1024;
+
 /// Room that `read_to_end` offers to one read, at least.
 pub const READ_TO_END_ROOM_MIN: usize = 1024;
 /// Room that `read_to_end` offers to one read, at most.

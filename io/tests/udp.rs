@@ -28,6 +28,7 @@ on_every_backend! {
     a_receiver_that_waits_is_woken,
     a_batch_takes_what_is_there,
     many_messages_are_sent_at_once,
+    a_batch_moves_about_a_thousand_at_a_time,
     an_error_behind_a_batch_is_told_by_the_next_call,
     names_are_looked_up,
     multicast_reaches_who_has_joined,
@@ -277,6 +278,29 @@ fn many_messages_are_sent_at_once(rig: &mut Rig) {
             assert_eq!(&buffer[..count], messages[index]);
             assert_eq!(from, sender.local_addr()?);
         }
+        io::Result::Ok(())
+    })
+    .expect("many");
+}
+
+/// However much there is, other tasks have their turn.
+fn a_batch_moves_about_a_thousand_at_a_time(rig: &mut Rig) {
+    rig.block_on(async {
+        let (one, two) = pair().await?;
+        let messages = vec![&b"x"[..]; 20_000];
+        assert!(one.send_many(&messages).await? <= 1024);
+        let addressed = vec![(&b"x"[..], two.local_addr()?); 20_000];
+        let sender = bound().await?;
+        assert!(sender.send_many_to(&addressed).await? <= 1024);
+        // A receiver that has room for more messages than that.
+        let receiver = bound().await?;
+        receiver.set_recv_buffer_size(8 << 20)?;
+        let addressed = vec![(&b"x"[..], receiver.local_addr()?); 1024];
+        for _ in 0..2 {
+            sender.send_many_to(&addressed).await?;
+        }
+        let mut batch = DatagramBatch::new(20_000, 1);
+        assert!(receiver.recv_many(&mut batch).await? <= 1024);
         io::Result::Ok(())
     })
     .expect("many");

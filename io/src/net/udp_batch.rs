@@ -17,13 +17,15 @@ use rustix::net::RecvFlags;
 
 use crate::async_fd::Waiting;
 use crate::interest::Direction;
+use crate::limits::DATAGRAMS_PER_TURN;
 use crate::net::datagram::DatagramSocket;
 use crate::net::sys;
 use crate::net::udp::UdpSocket;
 
 impl DatagramSocket<net::UdpSocket> {
     /// Receives as many messages as are there, at least one, at most as many as `batch` has room
-    /// for. Returned is how many; what was in the batch is replaced.
+    /// for, and about a thousand at a time, so that other tasks have their turn. Returned is how
+    /// many; what was in the batch is replaced.
     ///
     /// # Errors
     ///
@@ -58,7 +60,8 @@ impl DatagramSocket<net::UdpSocket> {
     }
 
     /// Sends messages to the address that the socket is connected to, in this order: as many as
-    /// there is room for, at least one unless there is none. Returned is how many.
+    /// there is room for, at least one unless there is none, and about a thousand at a time, so that
+    /// other tasks have their turn. Returned is how many.
     ///
     /// # Errors
     ///
@@ -156,7 +159,7 @@ impl DatagramBatch {
     /// Drains the socket into this batch.
     fn fill(&mut self, socket: &net::UdpSocket) -> io::Result<usize> {
         self.received.clear();
-        while self.received.len() < self.count {
+        while self.received.len() < self.count.min(DATAGRAMS_PER_TURN) {
             let start = self.received.len() * self.size;
             let place = &mut self.room[start..start + self.size];
             match sys::recv_from(socket, place, RecvFlags::empty()) {
@@ -245,7 +248,7 @@ impl<'a> Messages<'a> {
     /// Sends all there is room for.
     fn send(self, socket: &net::UdpSocket) -> io::Result<usize> {
         let mut sent = 0;
-        while sent < self.len() {
+        while sent < self.len().min(DATAGRAMS_PER_TURN) {
             match self.send_some(socket, sent) {
                 Ok(count) => sent += count,
                 Err(error) if sent == 0 => return Err(error),
