@@ -33,6 +33,9 @@ use crate::{BoxError, Peer};
 /// Long enough for an ordinary head over a bad line, short enough that slow clients do not pile up.
 const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// A hundred years: what hyper adds to the time of day must be one, too.
+const HEADER_READ_TIMEOUT_MAX: Duration = Duration::from_secs(100 * 365 * 86_400);
+
 /// Serves HTTP/1.1 on `listener` with a tower service: an axum `Router`, or anything that takes
 /// `Request<Incoming>`.
 ///
@@ -119,7 +122,7 @@ impl<S, F> Serve<S, F> {
     /// idle between requests. Default: 30 s. There is always such a limit: without it a client that
     /// never finishes its head holds the connection for ever.
     pub fn header_read_timeout(mut self, limit: Duration) -> Self {
-        self.header_read_timeout = limit;
+        self.header_read_timeout = limit.min(HEADER_READ_TIMEOUT_MAX);
         self
     }
 

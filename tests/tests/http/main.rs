@@ -114,6 +114,14 @@ fn a_head_that_never_ends_is_cut_off() {
     server.finish();
 }
 
+/// Goal: the longest limit that can be named is one, and not a sum that does not fit.
+#[test]
+fn a_limit_of_for_ever_answers() {
+    let mut server = Server::configured(hello(), |serve| serve.header_read_timeout(Duration::MAX));
+    assert_eq!(server.connect().get("/"), (200, "hello".into()));
+    server.finish();
+}
+
 /// Goal: the default limit exists and is 30 s of the runtime's clock. Method: the virtual clock
 /// jumps when the connection waits; the stream never delivers the end of the head.
 #[tenter::test]
