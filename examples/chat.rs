@@ -65,8 +65,10 @@ async fn run() -> Result<(), Box<dyn std::error::Error>> {
 
 /// One client, from its first line to its last.
 async fn attend(connection: Connection<TcpStream, SocketAddr>, room: Arc<Room>) {
-    let closing = connection.closing();
-    let (reader, mut writer) = connection.stream.into_split();
+    let Connection {
+        stream, closing, ..
+    } = connection;
+    let (reader, mut writer) = stream.into_split();
     let mut lines = BufReader::new(reader).lines().limit(LINE_MAX);
     if say(&mut writer, "* your name?").await.is_err() {
         return;

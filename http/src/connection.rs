@@ -44,7 +44,7 @@ pub(crate) async fn run<S, B>(
     B::Data: Send,
     B::Error: Into<BoxError>,
 {
-    let closing = accepted.closing();
+    let closing = accepted.closing;
     let peer = Peer(accepted.peer);
     let service = TowerToHyperService::new(AddPeer { service, peer });
     let connection = http1::Builder::new()

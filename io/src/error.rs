@@ -8,7 +8,6 @@ use std::os::fd::RawFd;
 use rustix::io::Errno;
 
 /// An error with a sentence of ours before the system's own, which stays its source.
-#[derive(Debug)]
 struct Explained {
     sentence: String,
     cause: Option<io::Error>,
@@ -21,6 +20,13 @@ impl fmt::Display for Explained {
             Some(cause) => write!(f, ": {cause}"),
             None => Ok(()),
         }
+    }
+}
+
+/// Programs end with the `Debug` of an error more often than with its `Display`.
+impl fmt::Debug for Explained {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.to_string(), f)
     }
 }
 

@@ -83,15 +83,6 @@ mod waiters;
 mod wakes;
 
 #[cfg(not(tenter_loom))]
-#[expect(
-    unsafe_code,
-    reason = "hands descriptors to the poller, which borrows them until they are deleted"
-)]
-mod selector;
-#[cfg(tenter_loom)]
-#[path = "selector_script.rs"]
-mod selector;
-#[cfg(not(tenter_loom))]
 #[cfg_attr(
     target_os = "linux",
     expect(
@@ -105,6 +96,15 @@ mod fork;
 pub mod fuzz;
 #[cfg(not(tenter_loom))]
 mod holders;
+#[cfg(not(tenter_loom))]
+#[expect(
+    unsafe_code,
+    reason = "hands descriptors to the poller, which borrows them until they are deleted"
+)]
+mod selector;
+#[cfg(tenter_loom)]
+#[path = "selector_script.rs"]
+mod selector;
 #[cfg(not(tenter_loom))]
 mod selector_portable;
 

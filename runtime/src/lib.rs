@@ -45,11 +45,13 @@
 //!   milliseconds.
 #![deny(unsafe_code)]
 
+#[cfg(feature = "sync")]
 #[doc(inline)]
 pub use tenter_sync as sync;
 
 pub mod task;
 
+#[cfg(feature = "time")]
 pub mod time {
     //! Sleeping, timeouts and intervals, on the clock of the runtime.
     pub use core::time::Duration;
@@ -57,6 +59,7 @@ pub mod time {
     pub use tenter_timer::*;
 }
 
+#[cfg(feature = "net")]
 pub mod net {
     //! Sockets, and a server's loop around a listener.
     //!
@@ -99,6 +102,7 @@ pub use crate::task::{
     CancelKind, CancelOnDrop, CancelReason, Canceller, JoinError, JoinHandle, Unobserved,
     UnobservedKind, shield,
 };
+#[cfg(feature = "macros")]
 pub use tenter_macros::{main, test};
 
 #[doc(hidden)]
@@ -123,6 +127,7 @@ mod metrics;
 mod offload;
 mod runtime;
 mod scheduler;
+#[cfg(feature = "net")]
 mod serve;
 mod stdio;
 #[cfg(feature = "tokio-io")]

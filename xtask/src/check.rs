@@ -3,6 +3,11 @@
 use crate::process::{Steps, cargo, run, target_dir};
 use crate::{Outcome, dependencies, no_more, tidy};
 
+/// The features of `tenter`; the first is none.
+const FEATURES: [&str; 9] = [
+    "", "fs", "macros", "net", "process", "signal", "sync", "time", "tokio-io",
+];
+
 pub fn check(rest: &[String]) -> Outcome {
     no_more(rest)?;
     let mut steps = Steps::default();
@@ -19,6 +24,14 @@ pub fn check(rest: &[String]) -> Outcome {
             "--",
             "-Dwarnings",
         ]))
+    });
+    steps.step("clippy of each feature alone", || {
+        FEATURES.iter().try_for_each(|feature| {
+            run(cargo()
+                .args(["clippy", "--package", "tenter", "--quiet"])
+                .args(["--no-default-features", "--features", feature])
+                .args(["--", "-Dwarnings"]))
+        })
     });
     steps.step("clippy of the models", || {
         run(cargo()

@@ -4,7 +4,6 @@ use core::fmt;
 use std::error::Error;
 use std::io;
 
-#[derive(Debug)]
 struct Explained {
     sentence: String,
     cause: Option<Box<dyn Error + Send + Sync>>,
@@ -17,6 +16,13 @@ impl fmt::Display for Explained {
             Some(cause) => write!(f, ": {cause}"),
             None => Ok(()),
         }
+    }
+}
+
+/// Programs end with the `Debug` of an error more often than with its `Display`.
+impl fmt::Debug for Explained {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.to_string(), f)
     }
 }
 

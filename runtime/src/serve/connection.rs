@@ -25,7 +25,8 @@ pub struct Connection<S, A> {
     pub stream: S,
     /// The address at its other end.
     pub peer: A,
-    closing: Closing,
+    /// Tells when the server wants the connection to finish.
+    pub closing: Closing,
 }
 
 impl<S, A> Connection<S, A> {
@@ -35,12 +36,6 @@ impl<S, A> Connection<S, A> {
             peer,
             closing: Closing(server),
         }
-    }
-
-    /// Tells when the server wants the connection to finish. Ask for it before you take the stream
-    /// out of the connection, which is then no longer whole.
-    pub fn closing(&self) -> Closing {
-        self.closing.clone()
     }
 }
 
@@ -54,7 +49,7 @@ impl<S: fmt::Debug, A: fmt::Debug> fmt::Debug for Connection<S, A> {
 }
 
 /// Tells a connection that its server is closing, so that it can say goodbye before the drain
-/// timeout is over. Made by [`Connection::closing`].
+/// timeout is over. See [`Connection::closing`].
 ///
 /// # Examples
 ///
@@ -71,8 +66,8 @@ impl<S: fmt::Debug, A: fmt::Debug> fmt::Debug for Connection<S, A> {
 /// use tenter::net::{Connection, TcpStream};
 ///
 /// async fn echo(connection: Connection<TcpStream, SocketAddr>) -> std::io::Result<()> {
-///     let closing = connection.closing();
-///     let (reader, mut writer) = connection.stream.into_split();
+///     let Connection { stream, closing, .. } = connection;
+///     let (reader, mut writer) = stream.into_split();
 ///     let mut lines = BufReader::new(reader).lines();
 ///     let mut end = pin!(closing.requested());
 ///     loop {

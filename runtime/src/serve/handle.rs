@@ -3,6 +3,8 @@
 use core::fmt;
 use std::sync::Arc;
 
+use tenter_sync::planted;
+
 use super::report::{ServeError, ServeReport};
 use super::shared::Shared;
 
@@ -38,7 +40,9 @@ impl ServerHandle {
     #[doc(alias = "abort_clients")]
     pub fn abort(&self) {
         self.server.closing.open();
-        self.server.cancelling.open();
+        if !planted!("serve.abort_only_closes") {
+            self.server.cancelling.open();
+        }
     }
 
     /// Waits until the server has ended, and says what it did. May be called any number of times.

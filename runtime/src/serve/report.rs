@@ -41,8 +41,11 @@ impl fmt::Display for ServeReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "accepted {} connections: {} completed, {} cancelled",
-            self.accepted, self.completed, self.cancelled
+            "accepted {} connection{}: {} completed, {} cancelled",
+            self.accepted,
+            if self.accepted == 1 { "" } else { "s" },
+            self.completed,
+            self.cancelled
         )?;
         let rare = [
             (self.panicked, "panicked"),

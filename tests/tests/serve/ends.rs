@@ -50,7 +50,7 @@ fn connections_are_asked_to_finish() {
     on_every(|| async {
         let (listener, address) = listener().await;
         let goodbye = |mut connection: Tcp| async move {
-            let closing = connection.closing();
+            let closing = connection.closing.clone();
             assert!(!closing.is_requested());
             closing.requested().await;
             assert!(closing.is_requested());
