@@ -24,8 +24,12 @@ pub const PAGES: usize = size(22, 3);
 
 /// Tasks that may poll one direction of one source side by side without disturbing each other.
 /// One more, and all of them are woken to poll anew, so that what was left behind by tasks that
-/// no longer care does not pile up.
+/// no longer care does not pile up. Then there is twice the room: those that do care come back, and
+/// would push each other out for ever.
 pub const POLLERS_PER_DIRECTION: usize = size(8, 2);
+
+/// How often that room is doubled at most: up to 4096.
+pub const POLLERS_DOUBLINGS: u8 = size(9, 2) as u8;
 
 /// How long a thread has been idle before an alarm that nobody needs any more is taken back. Until
 /// then the alarm may cause one needless return of the kernel; a call per turn would cost more.

@@ -11,6 +11,8 @@
 //!   are dropped or woken.
 //! - I2: a ticket's stamp is used once, so that a ticket that outlived its waker finds nothing.
 //! - I3: `draining` ends: it takes only what was there when it began.
+//! - I4: pollers come to rest: whenever there is no room for one more, there is twice the room from
+//!   then on, so that all who were woken for it fit when they come back.
 //!
 //! Rejected: an intrusive list of pinned nodes. It saves the vector, and makes every future that
 //! can wait for a socket immovable and its projection unsafe; the vector is allocated once for a
@@ -24,16 +26,18 @@ use std::os::fd::RawFd;
 use std::task::Waker;
 
 use tenter_sync::planted;
-use tenter_sync::wake_batch::WakeBatch;
+use tenter_sync::wake_batch::{Progress, WakeBatch, wake_in_batches};
 
 use crate::interest::{Direction, Directions};
-use crate::limits::POLLERS_PER_DIRECTION;
+use crate::limits::{POLLERS_DOUBLINGS, POLLERS_PER_DIRECTION};
 
 /// All who wait for one source. Stands behind the lock of its slot.
 #[derive(Default)]
 pub struct Waiters {
     /// Directions that the poller will report, where it has to be told for each wait.
     pub armed: Directions,
+    /// How often there was no room for another poller, for reading and for writing. I4
+    doublings: [u8; 2],
     /// The descriptor that it was told about.
     pub fd: RawFd,
     reader: Option<Waker>,
@@ -78,11 +82,16 @@ impl Displaced {
             Displaced::Nobody => {}
             Displaced::Older(waker) => drop(waker),
             Displaced::Crowd(wakers) => {
-                let mut batch = WakeBatch::new();
-                for waker in wakers {
-                    batch.push(waker);
-                }
-                batch.wake_all();
+                let mut wakers = wakers.into_iter();
+                wake_in_batches(|batch| {
+                    while !batch.is_full() {
+                        match wakers.next() {
+                            Some(waker) => batch.push(waker),
+                            None => return Progress::Finished,
+                        }
+                    }
+                    Progress::More
+                });
             }
         }
     }
@@ -240,7 +249,9 @@ impl Waiters {
                 count += 1;
             }
         }
-        let displaced = if count >= POLLERS_PER_DIRECTION {
+        let doublings = &mut self.doublings[direction as usize];
+        let displaced = if count >= POLLERS_PER_DIRECTION << *doublings {
+            *doublings = POLLERS_DOUBLINGS.min(*doublings + 1); // I4
             Displaced::Crowd(self.take_pollers(direction))
         } else {
             Displaced::Nobody
@@ -341,14 +352,38 @@ mod tests {
     fn wakers_left_behind_by_polls_do_not_pile_up() {
         let mut waiters = Waiters::default();
         let mut counts = Vec::new();
-        for _ in 0..1_000 {
+        for _ in 0..20_000 {
             let (count, waker) = task();
             counts.push(count);
             waiters.add_poller(Direction::Read, waker).settle();
-            assert!(waiters.len() <= POLLERS_PER_DIRECTION);
+            assert!(waiters.len() <= POLLERS_PER_DIRECTION << POLLERS_DOUBLINGS);
         }
         drain_all(&mut waiters, Directions::READ);
         assert!(counts.iter().all(|count| count.get() == 1), "none is lost");
+    }
+
+    #[test]
+    fn however_many_poll_they_come_to_rest() {
+        for number in [9, 100, 1_000] {
+            let tasks: Vec<_> = (0..number).map(|_| task()).collect();
+            let mut waiters = Waiters::default();
+            let mut polls = 0;
+            let mut seen = vec![0; number];
+            // Each polls once, and again whenever it was woken.
+            let mut due: Vec<usize> = (0..number).collect();
+            while !due.is_empty() {
+                for index in due {
+                    polls += 1;
+                    seen[index] = tasks[index].0.get();
+                    let waker = tasks[index].1.clone();
+                    waiters.add_poller(Direction::Read, waker).settle();
+                }
+                assert!(polls <= 10 * number, "they push each other out");
+                let is_due = |index: &usize| tasks[*index].0.get() > seen[*index];
+                due = (0..number).filter(is_due).collect();
+            }
+            assert_eq!(drain_all(&mut waiters, Directions::READ), number);
+        }
     }
 
     #[test]
