@@ -115,6 +115,8 @@ pub struct File {
     behind: Behind<Opened>,
     phase: Phase,
     data: Data,
+    /// The data that is left was shown, and paid for.
+    shown: bool,
     /// Whether reads take more than was asked for (F4).
     ahead: bool,
     /// The bytes were changed behind the position's back (F5).
@@ -183,6 +185,7 @@ impl File {
             opened,
             phase: Phase::Idle,
             data: Data::default(),
+            shown: false,
             ahead,
             changed: AtomicBool::new(false),
         }
@@ -272,6 +275,7 @@ impl AsyncRead for File {
         }
         ready!(budget::poll_spend(cx));
         ready!(self.poll_data(cx, buffer.len()))?;
+        self.shown = false;
         Poll::Ready(Ok(self.data.give(buffer)))
     }
 }
@@ -279,12 +283,17 @@ impl AsyncRead for File {
 impl AsyncBufRead for File {
     fn poll_fill_buf(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
         let this = self.get_mut();
-        ready!(budget::poll_spend(cx));
+        // Who was shown it and looks again, as those do who cannot keep the answer, finds it there.
+        if !this.shown {
+            ready!(budget::poll_spend(cx));
+        }
         ready!(this.poll_data(cx, 0))?;
+        this.shown = this.data.left() > 0;
         Poll::Ready(Ok(this.data.rest()))
     }
 
     fn consume(mut self: Pin<&mut Self>, count: usize) {
+        self.shown = false;
         self.data.consume(count);
     }
 }

@@ -1,9 +1,11 @@
 //! Reading in a row, seeking, and reading at an offset.
 
+use std::future::poll_fn;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::pin::Pin;
+use std::task::{Poll, ready};
 
 use tenter::fs::File;
 use tenter::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt, AsyncSeek, AsyncWriteExt};
@@ -12,7 +14,7 @@ use tenter_tests::support::assert_says;
 use crate::support::{everywhere, number, pattern};
 
 pub async fn seek(file: &mut File, target: SeekFrom) -> std::io::Result<u64> {
-    std::future::poll_fn(|cx| Pin::new(&mut *file).poll_seek(cx, target)).await
+    poll_fn(|cx| Pin::new(&mut *file).poll_seek(cx, target)).await
 }
 
 #[test]
@@ -140,6 +142,16 @@ fn a_buffer_is_looked_at_as_often_as_one_likes() {
                 assert_eq!(file.read(&mut [0]).await.unwrap(), 1);
             }
             for byte in &pattern(2_000)[others..] {
+                // As a library does that cannot keep the first answer, and takes the second for
+                // granted.
+                poll_fn(|cx| {
+                    let first = ready!(Pin::new(&mut file).poll_fill_buf(cx)).unwrap();
+                    assert_eq!(first[0], *byte);
+                    let second = Pin::new(&mut file).poll_fill_buf(cx);
+                    assert!(second.is_ready(), "it gave bytes away and took them back");
+                    Poll::Ready(())
+                })
+                .await;
                 assert_eq!(file.fill_buf().await.unwrap()[0], *byte);
                 Pin::new(&mut file).consume(1);
             }
