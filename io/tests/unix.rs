@@ -31,6 +31,7 @@ on_every_backend! {
     try_operations_never_wait,
     incoming_goes_on_for_ever,
     a_full_queue_is_waited_for,
+    a_pause_ends_with_its_runtime,
     from_the_standard_library_and_back,
 }
 
@@ -317,6 +318,42 @@ fn incoming_goes_on_for_ever(rig: &mut Rig) {
         io::Result::Ok(())
     })
     .expect("no error");
+}
+
+/// Whoever waits for room when the runtime ends is told, and neither waits for ever nor panics.
+fn a_pause_ends_with_its_runtime(rig: &mut Rig) {
+    let folder = Folder::new();
+    let path = folder.path("full");
+    let timers = Timers::new(Clock::virtual_from_zero(), Waker::noop().clone());
+    let _time = timers.enter();
+    let _inside = rig.enter();
+    let listener = socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None);
+    let listener = listener.expect("a socket");
+    let address = socket2::SockAddr::unix(&path).expect("a path");
+    listener.bind(&address).expect("bound");
+    listener.listen(0).expect("listens");
+    let filler = std_unix::UnixStream::connect(&path).expect("there is room for one");
+    let mut connect = Box::pin(UnixStream::connect(&path));
+    assert!(poll_once(connect.as_mut()).is_pending());
+    let receiver = std_unix::UnixDatagram::bind(folder.path("receiver")).expect("bound");
+    let sender = UnixDatagram::unbound().expect("a socket");
+    let to = folder.path("receiver");
+    let mut send = loop {
+        let mut send = Box::pin(sender.send_to(b"x", &to));
+        if poll_once(send.as_mut()).is_pending() {
+            break send;
+        }
+    };
+    timers.shutdown();
+    let refused = |outcome: Poll<io::Result<()>>| {
+        let Poll::Ready(Err(error)) = outcome else {
+            panic!("{outcome:?}");
+        };
+        assert!(error.to_string().contains("has shut down"), "{error}");
+    };
+    refused(poll_once(connect.as_mut()).map_ok(drop));
+    refused(poll_once(send.as_mut()).map_ok(drop));
+    drop((filler, receiver));
 }
 
 /// The system says "try again" and never when.

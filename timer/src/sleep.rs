@@ -22,6 +22,7 @@
 //!
 //! Tests: `tests/sleep.rs`, `tests/faults.rs`, `tests/others.rs`; `loom-tests/tests/timer.rs`.
 
+use core::cell::Cell;
 use core::fmt;
 use core::future::Future;
 use core::panic::Location;
@@ -201,6 +202,25 @@ impl Sleep {
 
     /// Waits for the deadline, whatever is left of the budget. Once ready it stays so.
     pub(crate) fn poll_passed(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        self.poll_or(cx, |sleep| sleep.refuse())
+    }
+
+    /// Waits for the deadline (`true`) or the end of the runtime (`false`), whichever comes first, and
+    /// spends no budget: for a pause inside an operation that has an error for that end.
+    #[doc(hidden)]
+    pub fn poll_pause(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<bool> {
+        let address: *const Sleep = &*self;
+        let has_ended = Cell::new(false);
+        let polled = self.poll_or(cx, |_| has_ended.set(true));
+        if polled.is_pending() {
+            current::waiting_on(WaitKind::Sleep, address);
+        }
+        polled.map(|()| !has_ended.get())
+    }
+
+    /// `shut_down`: what is done where the runtime has ended, before it is ready.
+    #[inline]
+    fn poll_or(self: Pin<&mut Self>, cx: &mut Context<'_>, shut_down: impl Fn(&Sleep)) -> Poll<()> {
         let this = self.into_ref().get_ref();
         loop {
             let state = this.entry.state();
@@ -212,12 +232,17 @@ impl Sleep {
                     // Fired meanwhile, or shut down: the state says which, and is ours now.
                     Found::Ended => {}
                 },
-                State::Set | State::Ahead => return this.poll_unarmed(state, cx),
+                State::Set | State::Ahead => return this.poll_unarmed(state, cx, shut_down),
             }
         }
     }
 
-    fn poll_unarmed(&self, state: State, cx: &mut Context<'_>) -> Poll<()> {
+    fn poll_unarmed(
+        &self,
+        state: State,
+        cx: &mut Context<'_>,
+        shut_down: impl Fn(&Sleep),
+    ) -> Poll<()> {
         let deadline = self.deadline();
         if deadline == Instant::MAX {
             return Poll::Pending; // I2
@@ -228,7 +253,7 @@ impl Sleep {
             self.entry.pass(state);
             return Poll::Ready(());
         }
-        // SAFETY: we are called by `poll_passed` alone, the owner, who has seen that the entry is
+        // SAFETY: we are called by `poll_or` alone, the owner, who has seen that the entry is
         // not armed. The sleep is pinned there; it holds its timers, and cancels when it is
         // dropped, I1.
         match unsafe { self.timers.arm(self.node(), state, cx.waker().clone()) } {
@@ -237,7 +262,10 @@ impl Sleep {
                 self.entry.pass(state);
                 Poll::Ready(())
             }
-            Armed::ShutDown => self.refuse(),
+            Armed::ShutDown => {
+                shut_down(self);
+                Poll::Ready(())
+            }
         }
     }
 

@@ -191,7 +191,8 @@ impl Race {
         let Some(delay) = &mut self.delay else {
             return Poll::Pending;
         };
-        let due = delay.as_mut().poll(cx);
+        // The next address is also due where the runtime has ended.
+        let due = delay.as_mut().poll_pause(cx).map(drop);
         if due.is_pending() {
             // For a diagnosis the task waits for the connection, not for the clock.
             current::waiting_on(WaitKind::Writable, &raw const *self);

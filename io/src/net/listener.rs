@@ -250,7 +250,8 @@ impl<S: StdListener> ListeningSocket<S> {
             *pause = until.map(|until| Box::pin(sleep_until(until)));
         }
         match pause {
-            Some(pause) => pause.as_mut().poll(cx),
+            // If the runtime has ended, what comes next finds out.
+            Some(pause) => pause.as_mut().poll_pause(cx).map(drop),
             None => Poll::Ready(()),
         }
     }

@@ -186,7 +186,11 @@ impl Future for UnixConnect {
         loop {
             match &mut self.0 {
                 State::Begin(_) => ready!(budget::poll_spend(cx)),
-                State::Pausing { sleep, .. } => ready!(sleep.as_mut().poll(cx)),
+                State::Pausing { address, sleep, .. } => {
+                    if !ready!(sleep.as_mut().poll_pause(cx)) {
+                        return Poll::Ready(Err(refused(address, error::shut_down())));
+                    }
+                }
                 State::InProgress(address, source) => {
                     ready!(poll_connected(source, cx)).map_err(|cause| refused(address, cause))?;
                 }

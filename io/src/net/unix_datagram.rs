@@ -206,7 +206,9 @@ impl Future for UnixSendTo<'_> {
         };
         loop {
             if let Some(pause) = &mut this.pause {
-                ready!(pause.sleep.as_mut().poll(cx));
+                if !ready!(pause.sleep.as_mut().poll_pause(cx)) {
+                    return Poll::Ready(Err(error::shut_down()));
+                }
             }
             let place = this.waiting.place();
             let source = this.socket.source();
