@@ -24,6 +24,8 @@
 //! thread. Each child pays two descriptors, on systems without pidfd only. Rejected: `waitpid(-1)`,
 //! which takes the statuses of children that other parts of the program wait for.
 //!
+//! `watch_script.rs` stands in for this in the model.
+//!
 //! Tests: `tests/tests/process/waits.rs`, `tests/tests/process/host.rs`.
 
 use std::io;

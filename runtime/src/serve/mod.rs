@@ -71,7 +71,7 @@ mod latch;
 pub(crate) mod listener;
 mod options;
 mod report;
-pub(crate) mod roster;
+mod roster;
 mod server;
 mod shards;
 pub(crate) mod shared;
