@@ -33,7 +33,8 @@ use crate::limits::BUFFER_CAPACITY;
 ///
 /// # Cancel safety
 ///
-/// What was read ahead stays in the buffer.
+/// What was read ahead stays in the buffer. A seek that is dropped leaves it open where the stream is:
+/// seek again, to a fixed place.
 ///
 /// # Examples
 ///

@@ -125,7 +125,7 @@ impl Child {
     ///
     /// Dropping the future loses nothing. A later call, with an empty input, goes on feeding the rest
     /// of the earlier input, and returns what was read before, too. Other input is refused until
-    /// then.
+    /// then. A future that was never polled has not begun: its input is dropped with it.
     pub fn communicate(&mut self, input: impl Into<Vec<u8>>) -> Communicate<'_> {
         Communicate::new(self, input.into())
     }
