@@ -16,6 +16,7 @@
 //! |---|---|
 //! | `offload/explained.rs` | an error with a sentence before the system's own |
 //! | `offload/behind.rs` | bytes that are written after the write has returned |
+//! | `offload/crowd.rs` | tasks that came by a poll function, and wait |
 //!
 //! Rejected: one pool for the process beside that of the runtime. Its threads would outlive the
 //! runtime that uses them, and nobody would wait for their jobs at its end.
@@ -38,6 +39,7 @@ use crate::task::cell::Extras;
 use crate::task::{CancelKind, JoinError, JoinHandle};
 
 pub mod behind;
+pub mod crowd;
 pub mod explained;
 
 use self::explained::{explain, plain};

@@ -40,7 +40,7 @@
 
 use core::fmt;
 use core::mem;
-use core::task::{Context, Poll, Waker, ready};
+use core::task::{Context, Poll, ready};
 use core::time::Duration;
 use std::io;
 use std::sync::Arc;
@@ -50,8 +50,8 @@ use tenter_sync::current::{self, WaitKind};
 use tenter_sync::parker::{Parker, Unparked};
 use tenter_sync::planted;
 use tenter_sync::shim::{Mutex, size, thread};
-use tenter_sync::wake_batch::{Progress, wake_in_batches};
 
+use super::crowd::{Crowd, wake};
 use super::explained::explain_io;
 use super::offload;
 use crate::blocking::report::print;
@@ -106,7 +106,7 @@ struct State {
     accepted: u64,
     reached: u64,
     error: Option<io::Error>,
-    waiters: Vec<Waker>,
+    waiters: Crowd,
     /// Those who can be told of an error.
     writers: usize,
 }
@@ -149,15 +149,6 @@ impl State {
         }
         let error = if take_error { self.error.take() } else { None };
         Poll::Ready(error.map_or(Ok(()), Err))
-    }
-
-    /// Keeps a waker. One that is kept already stays with the caller, to be dropped outside of the
-    /// lock.
-    fn wait(&mut self, waiter: &mut Option<Waker>) {
-        let known = |waker: &Waker| self.waiters.iter().any(|known| known.will_wake(waker));
-        if !waiter.as_ref().is_none_or(known) {
-            self.waiters.extend(waiter.take());
-        }
     }
 }
 
@@ -237,6 +228,7 @@ impl<S: Sink> Behind<S> {
             return first;
         }
         let mut waiter = Some(cx.waker().clone()); // B8
+        let mut displaced = Vec::new();
         let mut state = self.shared.state.lock();
         let second = step(&mut state);
         if second.is_pending() {
@@ -244,10 +236,11 @@ impl<S: Sink> Behind<S> {
                 drop(state);
                 state = self.shared.state.lock();
             }
-            state.wait(&mut waiter);
+            displaced = state.waiters.add(&mut waiter);
             current::waiting_on(WaitKind::Blocking, Arc::as_ptr(&self.shared));
         }
         drop(state);
+        wake(displaced);
         second
     }
 
@@ -360,7 +353,7 @@ impl<S: Sink> Job<S> {
             mem::swap(&mut state.gathered, &mut self.batch);
             self.rewind = mem::take(&mut state.rewind);
         }
-        let waiters = mem::take(&mut state.waiters);
+        let waiters = state.waiters.take();
         drop(state);
         if !planted!("behind.a_batch_wakes_nobody") {
             wake(waiters);
@@ -385,7 +378,7 @@ impl<S: Sink> Job<S> {
             state.error = Some(error);
             None
         };
-        let waiters = mem::take(&mut state.waiters);
+        let waiters = state.waiters.take();
         drop(state);
         untold.iter().for_each(tell);
         wake(waiters);
@@ -431,18 +424,4 @@ impl<S: Sink> Drop for Job<S> {
             self.carry_on();
         }
     }
-}
-
-/// B8.
-fn wake(waiters: Vec<Waker>) {
-    let mut waiters = waiters.into_iter();
-    wake_in_batches(|batch| {
-        while !batch.is_full() {
-            match waiters.next() {
-                Some(waker) => batch.push(waker),
-                None => return Progress::Finished,
-            }
-        }
-        Progress::More
-    });
 }

@@ -40,8 +40,8 @@ use futures_io::AsyncRead;
 use tenter_sync::budget;
 use tenter_sync::current::{self, WaitKind};
 use tenter_sync::shim::{Condvar, Mutex, thread};
-use tenter_sync::wake_batch::{Progress, wake_in_batches};
 
+use crate::offload::crowd::{Crowd, wake};
 use crate::offload::explained::{explain, explain_io};
 use crate::task::payload::drop_payload;
 
@@ -155,7 +155,7 @@ struct State {
     /// The end was read; to be told once, for a terminal may go on after it.
     end: bool,
     error: Option<io::Error>,
-    waiters: Vec<Waker>,
+    waiters: Crowd,
 }
 
 /// What a look at the state came to.
@@ -165,9 +165,11 @@ enum Look {
     Failed(io::Error),
     /// Come back with a waker.
     Bring,
-    /// The waker is kept, if it was not kept already. Start the thread, if so it says.
+    /// The waker is kept, if it was not kept already. Start the thread, if so it says, and wake those
+    /// who have made room.
     Wait {
         start: bool,
+        displaced: Vec<Waker>,
     },
 }
 
@@ -186,17 +188,14 @@ impl State {
         if let Some(error) = self.error.take() {
             return Look::Failed(error);
         }
-        let Some(waker) = waiter.take() else {
+        if waiter.is_none() {
             return Look::Bring;
-        };
-        if self.waiters.iter().any(|known| known.will_wake(&waker)) {
-            *waiter = Some(waker);
-        } else {
-            self.waiters.push(waker);
         }
+        let displaced = self.waiters.add(waiter);
         let before = mem::replace(&mut self.phase, Phase::Asked);
         Look::Wait {
             start: before == Phase::NoThread,
+            displaced,
         }
     }
 
@@ -215,7 +214,7 @@ impl State {
                 self.error = Some(explain_io("cannot read standard input".to_owned(), error));
             }
         }
-        mem::take(&mut self.waiters)
+        self.waiters.take()
     }
 }
 
@@ -228,7 +227,7 @@ impl Input {
                 taken: 0,
                 end: false,
                 error: None,
-                waiters: Vec::new(),
+                waiters: Crowd::new(),
             }),
             asked: Condvar::new(),
         }
@@ -246,12 +245,15 @@ impl Input {
                 Look::Read(count) => return Poll::Ready(Ok(count)),
                 Look::Failed(error) => return Poll::Ready(Err(error)),
                 Look::Bring => waiter = Some(cx.waker().clone()), // N4
-                Look::Wait { start: true } => {
-                    self.start()?;
-                    return self.pending();
-                }
-                Look::Wait { start: false } => {
-                    self.asked.notify_one();
+                Look::Wait { start, displaced } => {
+                    let started = if start {
+                        self.start()
+                    } else {
+                        self.asked.notify_one();
+                        Ok(())
+                    };
+                    wake(displaced);
+                    started?;
                     return self.pending();
                 }
             }
@@ -270,7 +272,7 @@ impl Input {
         };
         let mut state = self.state.lock();
         state.phase = Phase::NoThread;
-        let waiters = mem::take(&mut state.waiters);
+        let waiters = state.waiters.take();
         drop(state);
         // Those who asked meanwhile ask again, and get an error of their own.
         wake(waiters);
@@ -310,17 +312,4 @@ fn read(buffer: &mut [u8]) -> io::Result<usize> {
             result => return result,
         }
     }
-}
-
-fn wake(waiters: Vec<Waker>) {
-    let mut waiters = waiters.into_iter();
-    wake_in_batches(|batch| {
-        while !batch.is_full() {
-            match waiters.next() {
-                Some(waker) => batch.push(waker),
-                None => return Progress::Finished,
-            }
-        }
-        Progress::More
-    });
 }
