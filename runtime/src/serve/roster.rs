@@ -137,8 +137,8 @@ impl Roster {
         }
     }
 
-    /// Nothing of the connection is left.
-    pub fn left(&mut self, key: Key, how: Leaving) -> Left {
+    /// Nothing of the connection is left. `closing`: the server had been asked to close before.
+    pub fn left(&mut self, key: Key, how: Leaving, closing: bool) -> Left {
         let report = &mut self.report;
         report.open -= 1;
         match how {
@@ -146,7 +146,7 @@ impl Roster {
             Leaving::Panicked => report.panicked += 1,
             Leaving::Cancelled => report.cancelled += 1,
         }
-        if how != Leaving::Cancelled && self.stage != Stage::Accepting {
+        if how != Leaving::Cancelled && closing {
             report.drained += 1;
         }
         let is_last = report.open == 0 && self.stage != Stage::Accepting;
@@ -257,13 +257,23 @@ mod tests {
     fn a_place_is_used_again_only_when_task_and_handle_are_done_with_it() {
         let mut roster = Roster::new();
         let first = enter(&mut roster);
-        assert!(roster.left(first, Leaving::Completed).handle.is_none());
+        assert!(
+            roster
+                .left(first, Leaving::Completed, false)
+                .handle
+                .is_none()
+        );
         let second = enter(&mut roster);
         assert_ne!(first, second, "the handle of the first has not come");
         assert!(matches!(roster.started(first, task()), Started::Ended(_)));
         assert_eq!(enter(&mut roster), first);
         assert!(matches!(roster.started(second, task()), Started::Running));
-        assert!(roster.left(second, Leaving::Panicked).handle.is_some());
+        assert!(
+            roster
+                .left(second, Leaving::Panicked, false)
+                .handle
+                .is_some()
+        );
         assert_eq!(enter(&mut roster), second);
         let report = roster.report();
         assert_eq!(
@@ -277,13 +287,14 @@ mod tests {
     fn the_last_to_leave_is_told_only_when_the_server_drains() {
         let mut roster = Roster::new();
         let early = enter(&mut roster);
-        assert!(!roster.left(early, Leaving::Completed).is_last);
+        assert!(!roster.left(early, Leaving::Completed, true).is_last);
         let (first, second) = (enter(&mut roster), enter(&mut roster));
         roster.drain();
-        assert!(!roster.left(first, Leaving::Cancelled).is_last);
-        assert!(roster.left(second, Leaving::Completed).is_last);
+        assert!(!roster.left(first, Leaving::Cancelled, true).is_last);
+        assert!(roster.left(second, Leaving::Completed, true).is_last);
         assert!(roster.is_empty());
-        assert_eq!((roster.report().drained, roster.report().cancelled), (1, 1));
+        // The early one knew of the end before the accept loop did.
+        assert_eq!((roster.report().drained, roster.report().cancelled), (2, 1));
     }
 
     #[test]

@@ -92,7 +92,9 @@ impl Shared {
 
     /// Nothing of a connection of the listener `shard` is left.
     pub fn left(&self, key: Key, shard: usize, how: Leaving) {
-        let left = self.roster.lock().left(key, how);
+        // A connection that was asked to finish may be quicker than the loop that was asked as well.
+        let closing = self.closing.is_open();
+        let left = self.roster.lock().left(key, how, closing);
         drop(left.handle);
         if let Some(places) = self.places.get(shard) {
             // It cannot be more than there were: each connection took one.
