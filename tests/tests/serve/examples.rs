@@ -4,6 +4,8 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -218,13 +220,16 @@ fn chat_drops_who_does_not_read() {
     chat.ended();
 }
 
-/// A server that sends back, in capital letters, when the client has ended.
-fn shouting_server() -> SocketAddr {
+/// A server that sends back, in capital letters, when the client has ended; and how many clients it has had.
+fn shouting_server() -> (SocketAddr, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
+    let accepted = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&accepted);
     thread::spawn(move || {
         for stream in listener.incoming() {
             let mut stream = stream.unwrap();
+            count.fetch_add(1, Ordering::SeqCst);
             thread::spawn(move || {
                 let mut text = Vec::new();
                 if stream.read_to_end(&mut text).is_ok() {
@@ -233,14 +238,14 @@ fn shouting_server() -> SocketAddr {
             });
         }
     });
-    address
+    (address, accepted)
 }
 
 /// Goal: bytes and half-closes go through both ways, and are counted.
 #[test]
 fn proxy_carries_both_ways_and_half_closes() {
-    let upstream = shouting_server().to_string();
-    let mut proxy = Running::start("proxy", &["0", &upstream]);
+    let (upstream, accepted) = shouting_server();
+    let mut proxy = Running::start("proxy", &["0", &upstream.to_string()]);
     let mut bytes = 0;
     for size in [0, 1, 1_000, 3_000_000] {
         let text = "abcdefgh".repeat(size / 8) + &"z".repeat(size % 8);
@@ -262,7 +267,12 @@ fn proxy_carries_both_ways_and_half_closes() {
         bytes += size;
     }
     // The proxy may learn of the last end after the client.
+    let before = accepted.load(Ordering::SeqCst);
     let in_hand = proxy.connect();
+    // What the kernel alone has accepted goes with the listener.
+    while accepted.load(Ordering::SeqCst) == before {
+        thread::yield_now();
+    }
     proxy.stop(Signal::TERM);
     while TcpStream::connect(proxy.address).is_ok() {
         thread::yield_now();
