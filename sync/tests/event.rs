@@ -290,59 +290,77 @@ fn it_agrees_with_a_flag_and_a_list() {
         Waiting,
         Over,
     }
+    struct Wait<'a> {
+        future: Pin<Box<EventWait<'a>>>,
+        expected: Expected,
+        wakes: usize,
+        waker: Waker,
+        count: Arc<Count>,
+    }
+    let mut largest = 0;
     for seed in 0..200 {
         let mut random = Random(seed);
         let event = Event::new();
         let mut is_set = false;
-        let mut waits: Vec<(Pin<Box<EventWait<'_>>>, Expected, usize, Waker, Arc<Count>)> =
-            Vec::new();
-        for step in 0..200 {
+        let mut waits: Vec<Wait<'_>> = Vec::new();
+        let rare = [1, 40][seed as usize % 2]; // sets and clears
+        for step in 0..400 {
             let at = format!("seed {seed}, step {step}");
             match random.below(12) {
-                0 => {
+                0 if random.below(rare) == 0 => {
                     event.set();
                     is_set = true;
-                    for (_, state, wakes, ..) in &mut waits {
-                        if *state == Expected::Waiting {
-                            *state = Expected::Over;
-                            *wakes += 1;
+                    for wait in &mut waits {
+                        if wait.expected == Expected::Waiting {
+                            wait.expected = Expected::Over;
+                            wait.wakes += 1;
                         }
                     }
                 }
-                1 => {
+                1 if random.below(rare) == 0 => {
                     event.clear();
                     is_set = false;
                 }
                 2..=5 if waits.len() < 80 => {
                     let (waker, count) = Count::new();
-                    waits.push((Box::pin(event.wait()), Expected::New, 0, waker, count));
+                    waits.push(Wait {
+                        future: Box::pin(event.wait()),
+                        expected: Expected::New,
+                        wakes: 0,
+                        waker,
+                        count,
+                    });
                 }
                 6 | 7 if !waits.is_empty() => {
                     drop(waits.swap_remove(random.below(waits.len())));
                 }
                 _ if !waits.is_empty() => {
                     let index = random.below(waits.len());
-                    let (wait, state, _, waker, _) = &mut waits[index];
-                    if *state == Expected::New {
-                        *state = if is_set {
+                    let wait = &mut waits[index];
+                    if wait.expected == Expected::New {
+                        wait.expected = if is_set {
                             Expected::Over
                         } else {
                             Expected::Waiting
                         };
                     }
-                    let is_ready = poll_with(wait.as_mut(), waker).is_ready();
-                    assert_eq!(is_ready, *state == Expected::Over, "{at}");
+                    let is_ready = poll_with(wait.future.as_mut(), &wait.waker).is_ready();
+                    assert_eq!(is_ready, wait.expected == Expected::Over, "{at}");
                 }
                 _ => {}
             }
-            let waiting = waits.iter().filter(|wait| wait.1 == Expected::Waiting);
+            let waiting = waits
+                .iter()
+                .filter(|wait| wait.expected == Expected::Waiting);
             assert_eq!(event.stats().waiting, waiting.count(), "{at}");
             assert_eq!(event.is_set(), is_set, "{at}");
-            for (_, _, wakes, _, count) in &waits {
-                assert_eq!(count.get(), *wakes, "{at}");
+            for wait in &waits {
+                assert_eq!(wait.count.get(), wait.wakes, "{at}");
             }
         }
+        largest = largest.max(event.stats().waiting_max);
     }
+    assert!(largest > 32, "more than a batch: {largest}");
 }
 
 #[test]
