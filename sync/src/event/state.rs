@@ -8,7 +8,7 @@
 //! | step        | clear                    | set          |
 //! |-------------|--------------------------|--------------|
 //! | [`set`]     | SET, generation + 1      | as it is     |
-//! | [`clear`]   | as it is                 | without SET  |
+//! | clear       | as it is                 | without SET  |
 //! | [`line_up`] | WAITERS, or over if told | over         |
 //!
 //! *Told*: the generation has moved on since the wait began, so the event has been set meanwhile,

@@ -36,8 +36,8 @@
 //! not polled would keep the cell empty and everybody else waiting.
 //! Rejected: waking all when an initialiser fails. A thousand that wait would be woken a thousand times.
 //!
-//! Tests: `state.rs`, `sync/tests/once_cell.rs`, `sync/tests/models/once_cell.rs` (model:
-//! `loom-tests/tests/once_cell.rs`).
+//! Tests: `state.rs`, `sync/tests/once_cell.rs`, `sync/tests/once_cell_property.rs`,
+//! `sync/tests/models/once_cell.rs` (model: `loom-tests/tests/once_cell.rs`).
 
 mod init;
 mod line;
