@@ -58,10 +58,12 @@ pub enum WaitKind {
     Blocking = 14,
     /// A signal of the operating system.
     Signal = 15,
+    /// The value of a cell, which another task makes.
+    OnceCell = 16,
 }
 
 impl WaitKind {
-    const ALL: [WaitKind; 16] = [
+    const ALL: [WaitKind; 17] = [
         WaitKind::Unknown,
         WaitKind::Task,
         WaitKind::Sleep,
@@ -78,6 +80,7 @@ impl WaitKind {
         WaitKind::Queue,
         WaitKind::Blocking,
         WaitKind::Signal,
+        WaitKind::OnceCell,
     ];
 
     /// In words, as it stands in a report: "waits for …".
@@ -99,6 +102,7 @@ impl WaitKind {
             WaitKind::Queue => "a Queue",
             WaitKind::Blocking => "a blocking job",
             WaitKind::Signal => "a signal",
+            WaitKind::OnceCell => "the value of a OnceCell",
         }
     }
 }

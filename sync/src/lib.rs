@@ -5,11 +5,15 @@
 //! in the very source that ships.
 #![deny(unsafe_code)]
 
+pub use crate::barrier::{Barrier, BarrierStats, BarrierWait, Broken, Turn};
 pub use crate::error::{Closed, OverRelease, TryAcquireError};
+pub use crate::event::{Event, EventStats, EventWait};
 pub use crate::notify::{Notified, Notify, NotifyStats};
+pub use crate::once_cell::{GetOrInit, GetOrTryInit, OnceCell, OnceCellStats, SetError};
 pub use crate::oneshot::oneshot;
 pub use crate::semaphore::{Acquire, AcquireOwned, OwnedPermit, Permit, Semaphore, SemaphoreStats};
 
+mod barrier;
 mod block_on;
 pub mod budget;
 #[expect(
@@ -19,8 +23,11 @@ pub mod budget;
 #[doc(hidden)]
 pub mod current;
 mod error;
+mod event;
 mod name;
 mod notify;
+#[expect(unsafe_code, reason = "a value that its state word guards")]
+mod once_cell;
 pub mod oneshot;
 #[doc(hidden)]
 pub mod parker;

@@ -149,6 +149,18 @@ impl WaitList {
             .map(|front| front.with_links(|links| links.payload))
     }
 
+    /// What the one in this place wants, counted from the front. As slow as the place is far.
+    pub fn payload_at(&self, place: usize) -> Option<usize> {
+        let mut waiter = self.front()?;
+        for _ in 0..place {
+            let next = waiter.with_links(|links| links.next)?;
+            // SAFETY: a neighbour is linked (I1), so alive by (a), and it cannot leave while `self`
+            // is borrowed (I2).
+            waiter = unsafe { next.as_ref() };
+        }
+        Some(waiter.with_links(|links| links.payload))
+    }
+
     /// Which task has waited longest, if anybody waits.
     pub fn front_identity(&self) -> Option<Identity> {
         self.front().map(Waiter::identity)
@@ -281,6 +293,10 @@ mod tests {
         enlist(&mut list, b.as_mut(), 2);
         enlist(&mut list, c.as_mut(), 3);
         assert_eq!((list.len(), list.front_payload()), (3, Some(1)));
+        assert_eq!(
+            [0, 1, 2, 3].map(|place| list.payload_at(place)),
+            [Some(1), Some(2), Some(3), None]
+        );
         assert!(list.grant_front().flatten().is_some());
         assert!(list.dismiss_front().flatten().is_some());
         assert_eq!(
