@@ -5,13 +5,19 @@
 //! in the very source that ships.
 #![deny(unsafe_code)]
 
+pub use crate::condition::{Condition, ConditionStats, Wait, WaitFor};
 pub use crate::error::{Closed, OverRelease, TryAcquireError};
+pub use crate::lock::{
+    Lock, LockGuard, LockStats, Locking, LockingOwned, MappedLockGuard, OwnedLockGuard,
+    TryLockError,
+};
 pub use crate::notify::{Notified, Notify, NotifyStats};
 pub use crate::oneshot::oneshot;
 pub use crate::semaphore::{Acquire, AcquireOwned, OwnedPermit, Permit, Semaphore, SemaphoreStats};
 
 mod block_on;
 pub mod budget;
+mod condition;
 #[expect(
     unsafe_code,
     reason = "reads the task that a caller further up the stack lends"
@@ -19,6 +25,7 @@ pub mod budget;
 #[doc(hidden)]
 pub mod current;
 mod error;
+mod lock;
 mod name;
 mod notify;
 pub mod oneshot;
