@@ -28,5 +28,8 @@ fn a_cancelled_wait_passes_it_on() {
 
 #[test]
 fn moved_while_it_looks() {
-    check("condition::moved_while_it_looks", body::moved_while_it_looks);
+    check(
+        "condition::moved_while_it_looks",
+        body::moved_while_it_looks,
+    );
 }

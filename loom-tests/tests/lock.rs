@@ -51,3 +51,19 @@ fn a_cancelled_waiter_of_bargers() {
         body::a_cancelled_waiter_of_bargers,
     );
 }
+
+#[test]
+fn a_forsaken_wait_is_overtaken() {
+    check(
+        "lock::a_forsaken_wait_is_overtaken",
+        body::a_forsaken_wait_is_overtaken,
+    );
+}
+
+#[test]
+fn a_forsaken_wait_among_bargers() {
+    check(
+        "lock::a_forsaken_wait_among_bargers",
+        body::a_forsaken_wait_among_bargers,
+    );
+}

@@ -1,5 +1,4 @@
-//! `Lock`: the semantic cases L01 to L14, guards, cancellation, futurelock, barging, hostile wakers, and
-//! an oracle.
+//! `Lock`: the semantic cases L01 to L14, guards, cancellation, futurelock and barging.
 
 mod models;
 mod support;
@@ -8,12 +7,12 @@ use std::future::Future;
 use std::num::NonZeroU64;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::task::{Poll, Waker};
 
-use support::{Count, Hooks, Log, Tasks, hostile, leak, poll, poll_with, yield_now};
+use support::{Count, Log, Tasks, leak, poll, poll_with, yield_now};
 use tenter_sync::current::{self, TaskSlot, WaitKind};
-use tenter_sync::{Lock, LockGuard, Locking, MappedLockGuard, Notify, TryLockError};
+use tenter_sync::{Lock, LockGuard, MappedLockGuard, Notify, TryLockError};
 
 /// The bodies of the models, again and again on system threads.
 mod stress {
@@ -29,6 +28,7 @@ mod stress {
     stress! {
         two_users, three_users, two_bargers, three_bargers, a_loser_gets_the_next_turn,
         a_cancelled_waiter_passes_it_on, a_cancelled_waiter_of_bargers,
+        a_forsaken_wait_is_overtaken, a_forsaken_wait_among_bargers,
     }
 }
 
@@ -303,7 +303,10 @@ fn unfair_a_running_task_barges_and_a_waiter_loses_once() {
     drop(guard);
     assert_eq!(count.get(), 1);
     let guard = lock.try_lock().expect("faster than the woken one");
-    assert!(poll_with(waiter.as_mut(), &waker).is_pending(), "it has lost once");
+    assert!(
+        poll_with(waiter.as_mut(), &waker).is_pending(),
+        "it has lost once"
+    );
     drop(guard);
     assert_eq!(count.get(), 2);
     assert!(lock.try_lock().is_err(), "now it is kept for the waiter");
@@ -357,7 +360,11 @@ fn a_wait_may_be_dropped_at_every_poll() {
         for owned in [false, true] {
             for polls in 0..3 {
                 for (freed, held_back) in [(false, false), (true, false), (true, true)] {
-                    let lock = Arc::new(if unfair { Lock::unfair(()) } else { Lock::new(()) });
+                    let lock = Arc::new(if unfair {
+                        Lock::unfair(())
+                    } else {
+                        Lock::new(())
+                    });
                     let ((mine, _), (other, count)) = (Count::new(), Count::new());
                     let guard = lock.try_lock().unwrap();
                     let mut dropped: Pin<Box<dyn Future<Output = ()>>> = if owned {
@@ -435,7 +442,9 @@ fn a_mapped_guard_keeps_the_lock_and_a_panic_in_between_frees_it() {
     assert!(panicked.is_err() && !lock.is_locked());
     let panicked = catch_unwind(AssertUnwindSafe(|| {
         let part = LockGuard::map(lock.try_lock().unwrap(), |data| &mut data.0);
-        drop(MappedLockGuard::map(part, |_| -> &mut u8 { panic!("no part") }));
+        drop(MappedLockGuard::map(part, |_| -> &mut u8 {
+            panic!("no part")
+        }));
     }));
     assert!(panicked.is_err());
     assert_eq!(lock.into_inner(), (1, [2, 4]));
@@ -470,10 +479,16 @@ fn owned_guards_keep_the_lock_alive() {
 fn debug_shows_the_name_and_the_data_and_never_blocks() {
     let lock = Lock::new(3).named_dyn(format!("shard {}", 7));
     let text = format!("{lock:?}");
-    assert!(text.contains("\"shard 7\"") && text.contains("data: 3"), "{text}");
+    assert!(
+        text.contains("\"shard 7\"") && text.contains("data: 3"),
+        "{text}"
+    );
     let guard = lock.try_lock().unwrap();
     assert!(format!("{lock:?}").contains("<locked>"));
-    assert_eq!((format!("{guard:?}"), guard.to_string()), ("3".into(), "3".into()));
+    assert_eq!(
+        (format!("{guard:?}"), guard.to_string()),
+        ("3".into(), "3".into())
+    );
 }
 
 #[test]
@@ -543,260 +558,4 @@ fn a_changed_waker_replaces_the_old_one() {
     assert_eq!(Arc::strong_count(&old_count), 1);
     drop(guard);
     assert_eq!((old_count.get(), new_count.get()), (0, 1));
-}
-
-/// A waker that misbehaves on one occasion, 0 to 2: clone, wake, drop.
-fn waker_that(occasion: usize, misbehave: impl Fn() + Send + Sync + 'static) -> Waker {
-    let (mut hooks, hook) = (Hooks::default(), Box::new(misbehave));
-    match occasion {
-        0 => hooks.on_clone = Some(hook),
-        1 => hooks.on_wake = Some(hook),
-        _ => hooks.on_drop = Some(hook),
-    }
-    hostile(&Arc::new(hooks))
-}
-
-fn survive(step: impl FnOnce()) {
-    let _ = catch_unwind(AssertUnwindSafe(step));
-}
-
-#[test]
-fn a_panicking_waker_leaves_the_lock_whole() {
-    for unfair in [false, true] {
-        for occasion in 0..3 {
-            let lock = if unfair { Lock::unfair(()) } else { Lock::new(()) };
-            let armed = Mutex::new(true);
-            let bad = waker_that(occasion, move || {
-                let armed = std::mem::replace(&mut *armed.lock().unwrap(), false);
-                assert!(!armed, "hostile waker");
-            });
-            let (good, count) = Count::new();
-            let guard = lock.try_lock().unwrap();
-            let mut first = Box::pin(lock.lock());
-            let mut second = Box::pin(lock.lock());
-            survive(|| assert!(poll_with(first.as_mut(), &bad).is_pending()));
-            assert!(poll_with(second.as_mut(), &good).is_pending());
-            survive(|| drop(guard));
-            survive(|| drop(first));
-            survive(|| drop(bad));
-            assert_eq!(count.get(), 1, "{occasion}");
-            assert!(poll_with(second.as_mut(), &good).is_ready());
-            drop(second);
-            assert!(!lock.is_locked() && lock.stats().waiting == 0, "{occasion}");
-        }
-    }
-}
-
-#[test]
-fn a_waker_may_use_the_lock_that_wakes_it() {
-    for unfair in [false, true] {
-        for occasion in 0..3 {
-            let lock = Arc::new(if unfair { Lock::unfair(()) } else { Lock::new(()) });
-            let other = Arc::clone(&lock);
-            let waker = waker_that(occasion, move || {
-                drop(other.try_lock());
-                let (mine, _) = Count::new();
-                drop(poll_with(Box::pin(other.lock()).as_mut(), &mine));
-                assert!(!format!("{:?}", other.stats()).is_empty());
-            });
-            let guard = lock.try_lock().unwrap();
-            let mut first = Box::pin(lock.lock());
-            let mut second = Box::pin(Arc::clone(&lock).lock_owned());
-            assert!(poll_with(first.as_mut(), &waker).is_pending());
-            assert!(poll_with(second.as_mut(), &waker).is_pending());
-            assert!(poll(first.as_mut()).is_pending());
-            assert!(poll_with(first.as_mut(), &waker).is_pending());
-            drop(guard);
-            drop(poll(first.as_mut()));
-            drop((first, second, waker));
-            assert!(!lock.is_locked() && lock.stats().waiting == 0, "{occasion}");
-        }
-    }
-}
-
-/// A wake that drops the last reference to what wakes it.
-#[test]
-fn a_wake_may_drop_the_last_reference() {
-    let lock = Arc::new(Lock::new(()));
-    let place = Arc::new(Mutex::new(None));
-    let owned = Arc::clone(&place);
-    let waker = waker_that(1, move || drop(owned.lock().unwrap().take()));
-    let guard = Arc::clone(&lock).try_lock_owned().unwrap();
-    let mut future = Box::pin(Arc::clone(&lock).lock_owned());
-    assert!(poll_with(future.as_mut(), &waker).is_pending());
-    *place.lock().unwrap() = Some(future);
-    let gone = Arc::downgrade(&lock);
-    drop((lock, waker));
-    drop(guard);
-    assert_eq!(gone.strong_count(), 0);
-}
-
-/// Goal: any sequence of operations does what a queue would do, and nobody who waits is forgotten.
-/// Method: 400 random sequences of three tasks, compared with that queue after every operation; in the
-/// end only what was woken is polled, and all are served.
-#[test]
-fn any_sequence_agrees_with_a_queue() {
-    for seed in 1..=400 {
-        Trial::new(seed).run();
-    }
-}
-
-struct Trial {
-    random: u64,
-    unfair: bool,
-    held: bool,
-    /// The front was woken and has not looked.
-    woken: bool,
-    /// The front was woken and lost (unfair).
-    lost: bool,
-    /// Number and task of each who waits, in order.
-    line: Vec<(usize, usize)>,
-}
-
-struct Wait<'a> {
-    future: Pin<Box<Locking<'a, usize>>>,
-    task: usize,
-    waker: Waker,
-    count: Arc<Count>,
-    seen: usize,
-}
-
-impl Trial {
-    fn new(seed: u64) -> Self {
-        Self {
-            random: seed * 0x9E37_79B9,
-            unfair: seed % 2 == 0,
-            held: false,
-            woken: false,
-            lost: false,
-            line: Vec::new(),
-        }
-    }
-
-    fn pick(&mut self, below: usize) -> usize {
-        self.random ^= self.random << 13;
-        self.random ^= self.random >> 7;
-        self.random ^= self.random << 17;
-        (self.random % below as u64) as usize
-    }
-
-    /// Whether the lock is kept for the front.
-    fn kept(&self) -> bool {
-        !self.line.is_empty() && (!self.unfair || self.lost)
-    }
-
-    /// What a poll of wait `number` comes to: true if it gets the lock.
-    fn poll(&mut self, number: usize, task: usize) -> bool {
-        let place = self.line.iter().position(|wait| wait.0 == number);
-        let same_task = self.line.first().is_some_and(|front| front.1 == task);
-        let gets = match place {
-            Some(0) => !self.held,
-            Some(_) => !self.held && same_task,
-            None => !self.held && (!self.kept() || same_task),
-        };
-        if place == Some(0) {
-            self.lost = !gets && (self.lost || self.woken && self.unfair);
-            self.woken = false;
-        } else if same_task && (place.is_some() || self.kept() || !gets) {
-            self.woken = false;
-        }
-        match (gets, place) {
-            (true, Some(index)) => drop(self.line.remove(index)),
-            (false, None) => self.line.push((number, task)),
-            _ => {}
-        }
-        self.held |= gets;
-        gets
-    }
-
-    fn free(&mut self) {
-        self.held = false;
-        self.woken = !self.line.is_empty();
-    }
-
-    fn leave(&mut self, number: usize) {
-        if self.line.first().is_some_and(|front| front.0 == number) {
-            self.lost = false;
-            self.woken = !self.held && self.line.len() > 1;
-        }
-        self.line.retain(|wait| wait.0 != number);
-    }
-
-    fn run(mut self) {
-        let lock = if self.unfair { Lock::unfair(0) } else { Lock::new(0) };
-        let slots = [slot(1), slot(2), slot(3)];
-        let mut waits: Vec<Option<Wait<'_>>> = Vec::new();
-        let mut guard = None;
-        let mut turns = 0;
-        for _ in 0..80 {
-            let number = match self.pick(6) {
-                0 => {
-                    let (waker, count) = Count::new();
-                    let task = self.pick(3);
-                    let future = Box::pin(lock.lock());
-                    waits.push(Some(Wait { future, task, waker, count, seen: 0 }));
-                    waits.len() - 1
-                }
-                1 => {
-                    if guard.take().is_some() {
-                        self.free();
-                    }
-                    continue;
-                }
-                2 if !waits.is_empty() => {
-                    let number = self.pick(waits.len());
-                    if waits[number].take().is_some() {
-                        self.leave(number);
-                    }
-                    continue;
-                }
-                3 => {
-                    let free = !self.held && !self.kept();
-                    let taken = lock.try_lock();
-                    assert_eq!(taken.is_ok(), free);
-                    if let Ok(taken) = taken {
-                        self.held = true;
-                        guard = Some(taken);
-                    }
-                    continue;
-                }
-                _ if waits.is_empty() => continue,
-                _ => self.pick(waits.len()),
-            };
-            let Some(wait) = &mut waits[number] else { continue };
-            let gets = self.poll(number, wait.task);
-            wait.seen = wait.count.get();
-            match poll_in(&slots[wait.task], wait.future.as_mut(), &wait.waker) {
-                Poll::Ready(mut taken) => {
-                    assert!(gets, "the oracle waits");
-                    *taken += 1;
-                    turns += 1;
-                    guard = Some(taken);
-                    waits[number] = None;
-                }
-                Poll::Pending => assert!(!gets, "the oracle has it"),
-            }
-            let stats = lock.stats();
-            assert_eq!(stats.waiting, self.line.len());
-            assert_eq!(stats.is_locked, self.held || self.kept());
-        }
-        drop(guard);
-        // Those that were never polled did not begin.
-        let mut left: Vec<_> = waits.into_iter().flatten().collect();
-        while !left.is_empty() {
-            let woken = left.iter().position(|wait| wait.count.get() > wait.seen);
-            let index = woken.expect("somebody who waits was woken");
-            let wait = &mut left[index];
-            wait.seen = wait.count.get();
-            if let Poll::Ready(mut taken) =
-                poll_in(&slots[wait.task], wait.future.as_mut(), &wait.waker)
-            {
-                *taken += 1;
-                turns += 1;
-                drop(left.swap_remove(index));
-            }
-        }
-        assert!(!lock.is_locked());
-        assert_eq!(lock.try_lock().map(|count| *count), Ok(turns));
-    }
 }

@@ -275,12 +275,7 @@ impl Line {
 }
 
 #[cold]
-fn two_locks(
-    condition: &Condition,
-    what: &str,
-    here: &Location<'_>,
-    since: &Location<'_>,
-) -> ! {
+fn two_locks(condition: &Condition, what: &str, here: &Location<'_>, since: &Location<'_>) -> ! {
     let name = condition.name.get().unwrap_or("without a name");
     panic!(
         "a Condition ({name}) is used with two locks: {what} at {here} has the guard of one, and tasks \

@@ -128,14 +128,10 @@ impl<'a, T: ?Sized> Future for Wait<'a, T> {
 impl<T: ?Sized> Drop for Wait<'_, T> {
     #[inline]
     fn drop(&mut self) {
-        if matches!(
-            self.waiter.state(),
-            WaitState::Waiting | WaitState::Granted
-        ) {
+        if matches!(self.waiter.state(), WaitState::Waiting | WaitState::Granted) {
             // SAFETY: a future that is dropped is not moved any more.
             let (rest, waiter) = unsafe { Pin::new_unchecked(self) }.project();
-            rest.condition
-                .abandon(waiter, rest.lock.core(), *rest.born);
+            rest.condition.abandon(waiter, rest.lock.core(), *rest.born);
         }
     }
 }

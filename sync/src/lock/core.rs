@@ -134,6 +134,7 @@ impl Core {
                 LineUp::Enlist(next) => (next, false),
             };
             if planted!("lock.line_up_without_recheck") && !taken {
+                // ORDERING: AcqRel as in `exchange`; what is wrong is that nothing is compared.
                 self.word
                     .fetch_or(state::WAITERS | state::RESERVED, Ordering::AcqRel);
                 break;
@@ -297,7 +298,7 @@ impl Line {
         if let Some(waker) = waker {
             batch.push(waker);
         }
-        if unreached {
+        if unreached && !planted!("lock.only_the_front_is_woken") {
             self.waiters.take_wakers_like_front(batch);
         }
     }

@@ -46,8 +46,8 @@
 //! Rejected: looking for waits of the same task at each turn. It touches every waiter of the line, so it
 //! is done only while some wait with a waker that is not its task's (FOREIGN in `core.rs`).
 //!
-//! Tests: `state.rs`, `sync/tests/lock.rs`, `sync/tests/models/lock.rs` (stress:
-//! `sync/tests/lock.rs`, model: `loom-tests/tests/lock.rs`).
+//! Tests: `state.rs`, `sync/tests/lock.rs`, `sync/tests/lock_oracle.rs`, `sync/tests/lock_wakers.rs`,
+//! `sync/tests/models/lock.rs` (stress: `sync/tests/lock.rs`, model: `loom-tests/tests/lock.rs`).
 
 #[expect(unsafe_code, reason = "enlists waiters, and moves them between lists")]
 pub(crate) mod core;

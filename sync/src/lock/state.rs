@@ -283,7 +283,10 @@ mod tests {
     fn a_free_lock_with_a_line_has_a_woken_front() {
         let woken_or_held = |word: u8| word & (W | L) != W || word & K != 0;
         for word in WORDS.into_iter().filter(|word| woken_or_held(*word)) {
-            for next in [release(word), Some(release_to_line(word))].into_iter().flatten() {
+            for next in [release(word), Some(release_to_line(word))]
+                .into_iter()
+                .flatten()
+            {
                 assert!(woken_or_held(next), "freeing {word:#b}");
             }
             for place in [Place::Front, Place::SameTask, Place::Behind] {

@@ -92,7 +92,11 @@ impl WaitList {
             let same_task = waiter.identity().same_task(&identity);
             next = waiter.with_links(|links| {
                 if same_task {
-                    links.waker.take().into_iter().for_each(|waker| batch.push(waker));
+                    links
+                        .waker
+                        .take()
+                        .into_iter()
+                        .for_each(|waker| batch.push(waker));
                 }
                 links.next
             });

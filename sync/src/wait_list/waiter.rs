@@ -243,11 +243,7 @@ impl Waiter {
     }
 
     pub(super) fn assert_home(&self, list: usize) {
-        assert_eq!(
-            self.home(),
-            list,
-            "the waiter waits in another list"
-        );
+        assert_eq!(self.home(), list, "the waiter waits in another list");
     }
 
     fn with_own<R>(&self, body: impl FnOnce(&Own) -> R) -> R {

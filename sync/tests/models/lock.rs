@@ -1,8 +1,10 @@
 //! Bodies for `lock`.
 
+use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use tenter_sync::Lock;
+use tenter_sync::current::{self, TaskSlot};
 use tenter_sync::shim::thread;
 
 use super::{block_on, block_on_pinned, poll_once};
@@ -69,7 +71,9 @@ pub fn a_loser_gets_the_next_turn() {
 
 fn a_cancelled_waiter(lock: Lock<usize>) {
     let lock = Arc::new(lock);
-    let guard = Arc::clone(&lock).try_lock_owned().expect("nobody else is here");
+    let guard = Arc::clone(&lock)
+        .try_lock_owned()
+        .expect("nobody else is here");
     let mut cancelled = Box::pin(lock.lock());
     assert!(poll_once(cancelled.as_mut()).is_pending());
     let other = Arc::clone(&lock);
@@ -89,4 +93,34 @@ pub fn a_cancelled_waiter_passes_it_on() {
 /// The same where whoever is faster may have it.
 pub fn a_cancelled_waiter_of_bargers() {
     a_cancelled_waiter(Lock::unfair(0));
+}
+
+fn forsaken(lock: Lock<usize>) {
+    let lock = Arc::new(lock);
+    let guard = Arc::clone(&lock)
+        .try_lock_owned()
+        .expect("nobody else is here");
+    let task = TaskSlot::new(NonZeroU64::MIN);
+    let mut forsaken = Box::pin(lock.lock());
+    current::with_task(&task, 128, || {
+        assert!(poll_once(forsaken.as_mut()).is_pending());
+    });
+    let other = Arc::clone(&lock);
+    let user = thread::spawn(move || add_one(&other));
+    let holder = thread::spawn(move || drop(guard));
+    current::with_task(&task, 128, || add_one(&lock));
+    drop(forsaken);
+    user.join().unwrap();
+    holder.join().unwrap();
+    assert_whole(&lock, 2);
+}
+
+/// A task that polls only the second of its two waits, with a waker of its own, gets the lock.
+pub fn a_forsaken_wait_is_overtaken() {
+    forsaken(Lock::new(0));
+}
+
+/// The same where a stranger may be faster.
+pub fn a_forsaken_wait_among_bargers() {
+    forsaken(Lock::unfair(0));
 }
