@@ -345,3 +345,25 @@ pub(crate) fn payload(waker: &Waker) -> usize {
     let own = slot == 0 || slot.wrapping_sub(waker.data().addr()) < HEAD_OF_A_TASK;
     if own { 0 } else { FOREIGN }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::current::{TaskSlot, with_task};
+    use core::num::NonZeroU64;
+    use core::task::{RawWaker, RawWakerVTable};
+
+    #[test]
+    fn a_waker_is_foreign_if_it_does_not_point_to_the_head_of_the_task() {
+        static NOTHING: RawWakerVTable =
+            RawWakerVTable::new(|data| RawWaker::new(data, &NOTHING), |_| {}, |_| {}, |_| {});
+        let task = ([0_usize; 3], TaskSlot::new(NonZeroU64::MIN));
+        let head = core::ptr::from_ref(&task.1).wrapping_byte_sub(24).cast();
+        // SAFETY: no function of the table looks at the data.
+        let own = unsafe { Waker::new(head, &NOTHING) };
+        with_task(&task.1, 1, || {
+            assert_eq!((payload(&own), payload(Waker::noop())), (0, FOREIGN));
+        });
+        assert_eq!(payload(Waker::noop()), 0, "there is no task");
+    }
+}
