@@ -6,8 +6,13 @@
 #![deny(unsafe_code)]
 
 pub use crate::barrier::{Barrier, BarrierStats, BarrierWait, Broken, Turn};
+pub use crate::condition::{Condition, ConditionStats, Wait, WaitFor};
 pub use crate::error::{Closed, OverRelease, TryAcquireError};
 pub use crate::event::{Event, EventStats, EventWait};
+pub use crate::lock::{
+    Lock, LockGuard, LockStats, Locking, LockingOwned, MappedLockGuard, OwnedLockGuard,
+    TryLockError,
+};
 pub use crate::notify::{Notified, Notify, NotifyStats};
 pub use crate::once_cell::{GetOrInit, GetOrTryInit, OnceCell, OnceCellStats, SetError};
 pub use crate::oneshot::oneshot;
@@ -16,6 +21,7 @@ pub use crate::semaphore::{Acquire, AcquireOwned, OwnedPermit, Permit, Semaphore
 mod barrier;
 mod block_on;
 pub mod budget;
+mod condition;
 #[expect(
     unsafe_code,
     reason = "reads the task that a caller further up the stack lends"
@@ -24,6 +30,7 @@ pub mod budget;
 pub mod current;
 mod error;
 mod event;
+mod lock;
 mod name;
 mod notify;
 #[expect(unsafe_code, reason = "a value that its state word guards")]

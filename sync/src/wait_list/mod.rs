@@ -19,8 +19,12 @@
 //! *Granted* means that something is reserved for the waiter and passed on if it is dropped;
 //! *Dismissed* that its wait is over and nothing is reserved (closed, or told with all others).
 //!
+//! A list of the notify-and-claim kind wakes its front and leaves it Waiting; its owner claims the turn
+//! (Waiting to Granted) with the list in hand. `place.rs` has what that takes.
+//!
 //! Invariants:
-//! - I1: a waiter is linked, in the list that it was enlisted in, exactly while it is Waiting.
+//! - I1: a waiter is linked, in the list that it was enlisted in or moved to last, exactly while it is
+//!   Waiting.
 //! - I2: `&mut WaitList` is the right to the links, waker and payload of every waiter in it.
 //! - I3: the store that ends Waiting is the last access to the waiter from the list's side; from
 //!   then on its owner may free it.
@@ -33,7 +37,8 @@
 //! - (a) *Presence.* A waiter that is Waiting is given to [`WaitList::leave`] before it is dropped.
 //!   (Its pin keeps the memory in place until then. A waiter that is leaked stays linked for ever,
 //!   which is sound.)
-//! - (b) *Home.* While it is Waiting it is given to no other list.
+//! - (b) *Home.* While it is Waiting it is given to no other list, but for a move with both lists in
+//!   hand ([`WaitList::move_front_to`]).
 //! - (c) *Standing still.* The list is not moved or dropped as long as somebody can still give it
 //!   one of its waiters.
 //!
@@ -48,6 +53,7 @@
 //! Tests: below, `sync/tests/models/wait_list.rs` (stress: `sync/tests/stress.rs`, model:
 //! `loom-tests/tests/wait_list.rs`).
 
+mod place;
 mod waiter;
 
 use core::fmt;

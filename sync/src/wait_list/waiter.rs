@@ -89,7 +89,8 @@ pub struct Waiter {
     /// The holder of the list, while Waiting. `waker` is `None` at any other time.
     links: UnsafeCell<MaybeUninit<Links>>,
     /// Since it first enlisted: the owner, to read, and with the list in hand to write; the holder of
-    /// the list, to read, while Waiting.
+    /// the list, to read, while Waiting. A waiter that may be moved to another list is read by its
+    /// owner with one of the two in hand only, because the mover writes with both.
     own: UnsafeCell<MaybeUninit<Own>>,
     /// The list's side touches it, the owner ends it.
     live: Live,
@@ -228,12 +229,21 @@ impl Waiter {
         });
     }
 
+    /// Which list it is in: for the owner, with a list in hand that it may be in.
+    pub(super) fn home(&self) -> usize {
+        self.with_own(|own| own.home)
+    }
+
+    /// In another list from now on, by the holder of both.
+    pub(super) fn set_home(&self, list: usize) {
+        self.own.with_mut(|place| {
+            // SAFETY: Waiting, so it has been through `begin`; whoever reads holds one of the lists.
+            unsafe { (*place).assume_init_mut() }.home = list;
+        });
+    }
+
     pub(super) fn assert_home(&self, list: usize) {
-        assert_eq!(
-            self.with_own(|own| own.home),
-            list,
-            "the waiter waits in another list"
-        );
+        assert_eq!(self.home(), list, "the waiter waits in another list");
     }
 
     fn with_own<R>(&self, body: impl FnOnce(&Own) -> R) -> R {
