@@ -5,9 +5,14 @@
 //! in the very source that ships.
 #![deny(unsafe_code)]
 
-pub use crate::error::{Closed, OverRelease, TryAcquireError};
+pub use crate::error::{Closed, OverRelease, TryAcquireError, TryLockError};
 pub use crate::notify::{Notified, Notify, NotifyStats};
 pub use crate::oneshot::oneshot;
+pub use crate::rwlock::{
+    OwnedRwLockMappedWriteGuard, OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock,
+    RwLockMappedWriteGuard, RwLockRead, RwLockReadGuard, RwLockReadOwned, RwLockStats, RwLockWrite,
+    RwLockWriteGuard, RwLockWriteOwned,
+};
 pub use crate::semaphore::{Acquire, AcquireOwned, OwnedPermit, Permit, Semaphore, SemaphoreStats};
 
 mod block_on;
@@ -24,6 +29,7 @@ mod notify;
 pub mod oneshot;
 #[doc(hidden)]
 pub mod parker;
+mod rwlock;
 mod semaphore;
 #[doc(hidden)]
 pub mod shim;

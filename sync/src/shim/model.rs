@@ -114,7 +114,7 @@ pub mod alloc {
 
 /// A cell that the model checker watches.
 #[derive(Debug, Default)]
-pub struct UnsafeCell<T>(loom::cell::UnsafeCell<T>);
+pub struct UnsafeCell<T: ?Sized>(loom::cell::UnsafeCell<T>);
 
 impl<T> UnsafeCell<T> {
     /// Wraps a value.
@@ -126,7 +126,9 @@ impl<T> UnsafeCell<T> {
     pub fn into_inner(self) -> T {
         self.0.into_inner()
     }
+}
 
+impl<T: ?Sized> UnsafeCell<T> {
     /// Lends the value for reading. The caller answers for nobody writing meanwhile.
     pub fn with<R>(&self, body: impl FnOnce(*const T) -> R) -> R {
         self.0.with(body)

@@ -16,6 +16,9 @@
 //!                         └───────────────────────────────────────────┘
 //! ```
 //!
+//! A primitive may keep two lists under one lock, and pass the front of one on to the other: the
+//! waiter stays Waiting. A dismissed waiter may begin again with `renew`.
+//!
 //! *Granted* means that something is reserved for the waiter and passed on if it is dropped;
 //! *Dismissed* that its wait is over and nothing is reserved (closed, or told with all others).
 //!
@@ -57,6 +60,7 @@ use core::task::Waker;
 
 pub use waiter::{Identity, WaitState, Waiter};
 
+use crate::wake_batch::WakeBatch;
 use waiter::Links;
 
 /// Waiters in the order of their arrival.
@@ -78,6 +82,16 @@ pub enum Left {
     Waiting(Option<Waker>),
     /// It was not in the list any more: look at its state.
     Gone,
+}
+
+/// Who was passed on by [`WaitList::pass_front`].
+#[derive(Debug)]
+#[must_use]
+pub struct Passed {
+    /// The task that waits.
+    pub identity: Identity,
+    /// Its waker, to be woken after unlocking.
+    pub waker: Option<Waker>,
 }
 
 impl WaitList {
@@ -133,14 +147,7 @@ impl WaitList {
                 payload,
             },
         );
-        match self.tail {
-            // SAFETY: the tail is linked (I1), so alive by (a); were it freed, this would write to
-            // freed memory.
-            Some(tail) => unsafe { tail.as_ref() }.with_links(|links| links.next = Some(node)),
-            None => self.head = Some(node),
-        }
-        self.tail = Some(node);
-        self.len += 1;
+        self.append(node);
     }
 
     /// What the longest-waiting one wants, if anybody waits.
@@ -184,6 +191,61 @@ impl WaitList {
         Left::Waiting(waker)
     }
 
+    /// Whether a waiter waits in this list.
+    pub fn holds(&self, waiter: Pin<&mut Waiter>) -> bool {
+        waiter.state() == WaitState::Waiting && waiter.home() == self.address()
+    }
+
+    /// Moves the longest-waiting one to the back of another list, with another payload, and takes
+    /// its waker. `None`: nobody waits here. Both lists are under one lock, and (c) of the module's
+    /// contract holds for `to` as well.
+    pub fn pass_front(&mut self, to: &mut WaitList, payload: usize) -> Option<Passed> {
+        let head = self.head?;
+        // SAFETY: the head is linked (I1), so alive by (a), and stays so: it is in the hands of one
+        // list or the other until this returns.
+        let waiter = unsafe { head.as_ref() };
+        let waker = self.unlink(waiter);
+        waiter.set_home(to.address());
+        waiter.with_links(|links| {
+            links.prev = to.tail;
+            links.payload = payload;
+        });
+        to.append(head);
+        Some(Passed {
+            identity: waiter.identity(),
+            waker,
+        })
+    }
+
+    /// The payload of the longest-waiting one of this task. Looks at all who wait.
+    pub fn payload_of(&self, identity: &Identity) -> Option<usize> {
+        self.waiter_of(identity)
+            .map(|waiter| waiter.with_links(|links| links.payload))
+    }
+
+    /// Takes the longest-waiting one of this task out with nothing reserved for it. The outer `None`:
+    /// the task does not wait here.
+    pub fn dismiss_of(&mut self, identity: &Identity) -> Option<Option<Waker>> {
+        let node = NonNull::from(self.waiter_of(identity)?);
+        // SAFETY: found in the list just now, so linked, alive by (a) until `end` below.
+        let waiter = unsafe { node.as_ref() };
+        let waker = self.unlink(waiter);
+        waiter.end(WaitState::Dismissed); // I3
+        Some(waker)
+    }
+
+    /// Takes the wakers of those among the first `depth` that wait for this task with another waker
+    /// than the one in `identity`. They stay in the list; wake what is pushed after unlocking.
+    pub fn wakers_of(&mut self, identity: &Identity, depth: usize, batch: &mut WakeBatch) {
+        let others = self.iter().take(depth).filter(|waiter| {
+            let other = waiter.identity();
+            other.same_task(identity) && !other.same_waker(identity)
+        });
+        for waker in others.filter_map(|waiter| waiter.with_links(|links| links.waker.take())) {
+            batch.push(waker);
+        }
+    }
+
     /// Gives a waiter another waker. The old one, or the new one if nobody is going to wake it, is
     /// returned to be dropped after unlocking; in the second case the state has changed.
     ///
@@ -208,6 +270,32 @@ impl WaitList {
         // SAFETY: the head is linked (I1), so alive by (a), and it cannot leave while `self` is
         // borrowed (I2).
         self.head.map(|head| unsafe { head.as_ref() })
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &Waiter> {
+        core::iter::successors(self.front(), |waiter| {
+            let next = waiter.with_links(|links| links.next);
+            // SAFETY: a neighbour is linked (I1), so alive by (a), and cannot leave while `self` is
+            // borrowed (I2).
+            next.map(|next| unsafe { next.as_ref() })
+        })
+    }
+
+    fn waiter_of(&self, identity: &Identity) -> Option<&Waiter> {
+        self.iter()
+            .find(|waiter| waiter.identity().same_task(identity))
+    }
+
+    /// Puts a waiter at the back that points to the tail already, and to nothing behind it.
+    fn append(&mut self, node: NonNull<Waiter>) {
+        match self.tail {
+            // SAFETY: the tail is linked (I1), so alive by (a); were it freed, this would write to
+            // freed memory.
+            Some(tail) => unsafe { tail.as_ref() }.with_links(|links| links.next = Some(node)),
+            None => self.head = Some(node),
+        }
+        self.tail = Some(node);
+        self.len += 1;
     }
 
     fn pop_front(&mut self, end: WaitState) -> Option<Option<Waker>> {
