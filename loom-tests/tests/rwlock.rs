@@ -25,20 +25,32 @@ fn readers_and_a_writer() {
 
 #[test]
 fn a_dropped_writer_lets_the_readers_in() {
-    check("rwlock::a_dropped_writer_lets_the_readers_in", body::a_dropped_writer_lets_the_readers_in);
+    check(
+        "rwlock::a_dropped_writer_lets_the_readers_in",
+        body::a_dropped_writer_lets_the_readers_in,
+    );
 }
 
 #[test]
 fn a_called_writer_that_is_dropped_passes_it_on() {
-    check("rwlock::a_called_writer_that_is_dropped_passes_it_on", body::a_called_writer_that_is_dropped_passes_it_on);
+    check(
+        "rwlock::a_called_writer_that_is_dropped_passes_it_on",
+        body::a_called_writer_that_is_dropped_passes_it_on,
+    );
 }
 
 #[test]
 fn a_downgrade_lets_readers_in() {
-    check("rwlock::a_downgrade_lets_readers_in", body::a_downgrade_lets_readers_in);
+    check(
+        "rwlock::a_downgrade_lets_readers_in",
+        body::a_downgrade_lets_readers_in,
+    );
 }
 
 #[test]
 fn only_one_of_two_is_polled() {
-    check("rwlock::only_one_of_two_is_polled", body::only_one_of_two_is_polled);
+    check(
+        "rwlock::only_one_of_two_is_polled",
+        body::only_one_of_two_is_polled,
+    );
 }

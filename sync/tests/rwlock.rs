@@ -1,19 +1,17 @@
-//! `RwLock`: the semantic cases L01 to L14 for both kinds, who goes in with whom, drops in every state,
-//! hostile wakers, one task with two futures, and an oracle.
+//! `RwLock`: the semantic cases L01 to L14 for both kinds, who goes in with whom, guards, threads.
 
 mod support;
 
 use std::cell::Cell;
-use std::collections::VecDeque;
 use std::future::Future;
 use std::num::NonZeroU64;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::rc::Rc;
-use std::sync::{Arc, Mutex};
-use std::task::{Poll, Waker};
+use std::sync::Arc;
+use std::task::Poll;
 
-use support::{Count, Hooks, Log, Tasks, hostile, leak, poll, poll_with, yield_now};
+use support::{Count, Log, Tasks, leak, poll, poll_with, yield_now};
 use tenter_sync::current::{self, TaskSlot, WaitKind};
 use tenter_sync::{
     OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock, RwLockReadGuard, RwLockWriteGuard,
@@ -111,30 +109,20 @@ fn l07_a_panic_inside_puts_the_lock_back_and_poisons_nothing() {
     assert!(outcome.is_err());
     assert_eq!(*lock.try_read().unwrap(), 2);
     let outcome = catch_unwind(AssertUnwindSafe(|| {
-        drop(RwLockWriteGuard::map(lock.try_write().unwrap(), |_| -> &mut i32 {
-            panic!("map")
-        }));
+        drop(RwLockWriteGuard::map(
+            lock.try_write().unwrap(),
+            |_| -> &mut i32 { panic!("map") },
+        ));
     }));
     assert!(outcome.is_err());
     let outcome = catch_unwind(AssertUnwindSafe(|| {
-        drop(RwLockReadGuard::map(lock.try_read().unwrap(), |_| -> &i32 {
-            panic!("map")
-        }));
+        drop(RwLockReadGuard::map(
+            lock.try_read().unwrap(),
+            |_| -> &i32 { panic!("map") },
+        ));
     }));
     assert!(outcome.is_err());
     assert_free(&lock);
-}
-
-#[test]
-fn l09_a_called_waiter_that_is_cancelled_loses_nothing() {
-    let lock = RwLock::new(());
-    let held = lock.try_write().unwrap();
-    let mut called = Box::pin(lock.write());
-    assert!(poll_alone(called.as_mut()).is_pending());
-    drop(held);
-    drop(called);
-    assert_free(&lock);
-    assert!(lock.try_write().is_ok());
 }
 
 #[test]
@@ -406,279 +394,6 @@ fn auto_traits_end_where_they_have_to() {
     assert!(Asks::<OwnedRwLockReadGuard<u8>>::SEND && Asks::<RwLock<u8>>::SYNC);
 }
 
-/// Goal: whatever a dropped waiter was, those behind it get what it would have got.
-/// Method: drop a waiter after each number of polls, before and after its call, with the call
-/// unpolled and with it held back by the budget; for each kind in front and behind.
-#[test]
-fn a_waiter_may_be_dropped_at_every_poll() {
-    type Boxed = Pin<Box<dyn Future<Output = ()>>>;
-    let lock = Arc::new(RwLock::new(()));
-    let kinds: [fn(&Arc<RwLock<()>>) -> Boxed; 4] = [
-        |lock| {
-            let lock = Arc::clone(lock);
-            Box::pin(async move { drop(lock.read().await) })
-        },
-        |lock| {
-            let lock = Arc::clone(lock);
-            Box::pin(async move { drop(lock.write().await) })
-        },
-        |lock| {
-            let future = Arc::clone(lock).read_owned();
-            Box::pin(async move { drop(future.await) })
-        },
-        |lock| {
-            let future = Arc::clone(lock).write_owned();
-            Box::pin(async move { drop(future.await) })
-        },
-    ];
-    let task = slot(1);
-    for case in 0..kinds.len() * kinds.len() * 3 * 3 {
-        let (front, back) = (kinds[case % 4], kinds[case / 4 % 4]);
-        let (polls, when) = (case / 16 % 3, case / 48);
-        let held = lock.try_write().unwrap();
-        let (waker, count) = Count::new();
-        let mut dropped = front(&lock);
-        for _ in 0..polls {
-            assert!(poll_alone(dropped.as_mut()).is_pending());
-        }
-        let mut behind = back(&lock);
-        assert!(poll_with(behind.as_mut(), &waker).is_pending());
-        let mut held = Some(held);
-        if when > 0 {
-            held = None;
-        }
-        if when == 2 && polls > 0 {
-            current::with_task(&task, 0, || {
-                assert!(poll_alone(dropped.as_mut()).is_pending());
-            });
-        }
-        drop(dropped);
-        drop(held);
-        assert_eq!(count.get(), 1, "case {case}");
-        assert!(poll(behind.as_mut()).is_ready());
-        assert_free(&lock);
-    }
-    assert_eq!(Arc::strong_count(&lock), 1);
-}
-
-#[test]
-fn a_spent_budget_keeps_the_place_and_not_the_lock() {
-    let lock = RwLock::new(());
-    let task = slot(1);
-    let (waker, count) = Count::new();
-    let mut future = Box::pin(lock.write());
-    current::with_task(&task, 0, || {
-        assert!(poll_with(future.as_mut(), &waker).is_pending());
-    });
-    assert_eq!(count.get(), 1, "it comes back by itself");
-    assert!(lock.try_read().is_err(), "the place is kept");
-    current::with_task(&task, 0, || {
-        assert!(poll_with(future.as_mut(), &waker).is_pending());
-    });
-    assert_eq!(count.get(), 2);
-    drop(ready(poll_with(future.as_mut(), &waker)));
-    let mut dropped = Box::pin(lock.read());
-    current::with_task(&task, 0, || assert!(poll(dropped.as_mut()).is_pending()));
-    drop(dropped);
-    assert_free(&lock);
-}
-
-/// Goal: a task that polls only one of two futures for one lock goes on.
-/// Method: both kinds in both places, under a tenter task with other wakers and with one waker
-/// elsewhere; polls follow wakes, and the first future is never polled again.
-#[test]
-fn futurelock_a_task_that_polls_only_one_of_its_two_futures_goes_on() {
-    for case in 0..16 {
-        let (first_writes, second_writes) = (case & 1 == 1, case & 2 == 2);
-        let (tenter, held_by_reader) = (case & 4 == 4, case & 8 == 8);
-        if held_by_reader && !first_writes {
-            continue; // the first would not wait
-        }
-        let lock = RwLock::new(());
-        let task = slot(1);
-        let run = |poll: &mut dyn FnMut()| {
-            if tenter {
-                current::with_task(&task, 128, poll);
-            } else {
-                poll();
-            }
-        };
-        let held = if held_by_reader {
-            (lock.try_read().ok(), None)
-        } else {
-            (None, lock.try_write().ok())
-        };
-        let future = |writes: bool| -> Pin<Box<dyn Future<Output = ()> + '_>> {
-            let lock = &lock;
-            if writes {
-                Box::pin(async move { drop(lock.write().await) })
-            } else {
-                Box::pin(async move { drop(lock.read().await) })
-            }
-        };
-        let ((one, _), (another, woken)) = (Count::new(), Count::new());
-        let one = if tenter { &one } else { &another };
-        let (mut first, mut second) = (future(first_writes), future(second_writes));
-        run(&mut || assert!(poll_with(first.as_mut(), one).is_pending()));
-        run(&mut || assert!(poll_with(second.as_mut(), &another).is_pending()));
-        let mut stranger = Box::pin(lock.write());
-        assert!(poll_alone(stranger.as_mut()).is_pending());
-        drop(held);
-        let mut done = false;
-        let mut polls = 0;
-        while !done && polls < woken.get() {
-            polls += 1;
-            run(&mut || done = poll_with(second.as_mut(), &another).is_ready());
-        }
-        assert!(done, "case {case:04b}: {polls} polls");
-        // The first one is whole: it has its turn, or lines up again.
-        let mut finished = [false, false];
-        for _ in 0..2 {
-            run(&mut || finished[0] = finished[0] || poll_with(first.as_mut(), one).is_ready());
-            finished[1] = finished[1] || poll_alone(stranger.as_mut()).is_ready();
-        }
-        assert_eq!(finished, [true, true], "case {case:04b}");
-        drop((first, second, stranger));
-        assert_free(&lock);
-    }
-}
-
-/// Goal: two loops in one task take turns: neither overtakes the other while both are polled.
-#[test]
-fn two_loops_in_one_task_alternate() {
-    let lock = RwLock::new(());
-    let log = Log::default();
-    let task = slot(1);
-    let user = |name: &'static str| {
-        let (log, lock) = (log.clone(), &lock);
-        async move {
-            for _ in 0..4 {
-                let guard = lock.write().await;
-                log.add(name);
-                yield_now().await;
-                drop(guard);
-            }
-        }
-    };
-    let (mut one, mut another) = (Box::pin(user("a")), Box::pin(user("b")));
-    let (waker, count) = Count::new();
-    let (mut polled, mut done) = (0, [false, false]);
-    while done != [true, true] && polled <= count.get() {
-        polled += 1;
-        current::with_task(&task, 128, || {
-            done[0] = done[0] || poll_with(one.as_mut(), &waker).is_ready();
-            done[1] = done[1] || poll_with(another.as_mut(), &waker).is_ready();
-        });
-    }
-    assert_eq!(log.take(), ["a b"; 4].join(" "));
-    assert_free(&lock);
-}
-
-/// A waker that panics, or comes back to the lock, at each of its occasions.
-#[test]
-fn hostile_wakers_leave_the_lock_whole() {
-    for occasion in 0..3 {
-        for comes_back in [false, true] {
-            let lock = Arc::new(RwLock::new(()));
-            let other = Arc::downgrade(&lock);
-            let armed = Mutex::new(true);
-            let hook = Box::new(move || {
-                if !std::mem::replace(&mut *armed.lock().unwrap(), false) {
-                    return;
-                }
-                if !comes_back {
-                    panic!("hostile waker");
-                }
-                let lock = other.upgrade().unwrap();
-                drop(lock.try_read());
-                let mut future = Box::pin(lock.write());
-                drop(poll(future.as_mut()));
-                assert!(!format!("{lock:?}").contains("waiting: <locked>"));
-            });
-            let mut hooks = Hooks::default();
-            match occasion {
-                0 => hooks.on_clone = Some(hook),
-                1 => hooks.on_wake = Some(hook),
-                _ => hooks.on_drop = Some(hook),
-            }
-            let bad = hostile(&Arc::new(hooks));
-            let survive = |step: &mut dyn FnMut()| {
-                let _ = catch_unwind(AssertUnwindSafe(step));
-            };
-            let mut held = lock.try_write().ok();
-            let mut first = Some(Box::pin(lock.read()));
-            survive(&mut || drop(poll_with(first.as_mut().unwrap().as_mut(), &bad)));
-            let wakers: Vec<_> = (0..40).map(|_| Count::new()).collect();
-            let mut others: Vec<_> = wakers
-                .iter()
-                .map(|(waker, _)| {
-                    let mut other = Box::pin(lock.read());
-                    assert!(poll_with(other.as_mut(), waker).is_pending());
-                    other
-                })
-                .collect();
-            survive(&mut || drop(held.take()));
-            let missed = wakers.iter().filter(|(_, count)| count.get() == 0).count();
-            assert_eq!(missed, 0, "{occasion} {comes_back}");
-            survive(&mut || drop(first.take()));
-            for other in &mut others {
-                drop(ready(poll(other.as_mut())));
-            }
-            drop(others);
-            let mut bad = Some(bad);
-            survive(&mut || drop(bad.take()));
-            assert_free(&lock);
-        }
-    }
-}
-
-#[test]
-fn a_wake_may_drop_the_last_reference() {
-    let lock = Arc::new(RwLock::new(Arc::new(())));
-    let value = Arc::clone(&*lock.try_read().unwrap());
-    let held = Arc::clone(&lock).try_write_owned().unwrap();
-    let place = Arc::new(Mutex::new(None));
-    let owned = Arc::clone(&place);
-    let mut hooks = Hooks::default();
-    hooks.on_wake = Some(Box::new(move || drop(owned.lock().unwrap().take())));
-    let waker = hostile(&Arc::new(hooks));
-    let mut future = Box::pin(lock.read_owned());
-    assert!(poll_with(future.as_mut(), &waker).is_pending());
-    *place.lock().unwrap() = Some(future);
-    drop(held); // calls the reader, whose wake drops it and with it all but this guard's reference
-    assert!(place.lock().unwrap().is_none());
-    assert_eq!(Arc::strong_count(&value), 1);
-}
-
-#[test]
-fn leaked_guards_and_waiters_are_sound() {
-    let lock = RwLock::new(());
-    leak(lock.try_read().unwrap());
-    let mut leaked = Box::pin(lock.write());
-    assert!(poll_alone(leaked.as_mut()).is_pending());
-    leak(leaked);
-    let moved = Box::new(lock);
-    assert_eq!((moved.readers(), moved.stats().waiting), (1, 1));
-    let mut behind = Box::pin(moved.read());
-    assert!(poll_alone(behind.as_mut()).is_pending());
-    drop(behind);
-    assert!(moved.try_read().is_err());
-}
-
-#[test]
-fn a_changed_waker_replaces_the_old_one() {
-    let lock = RwLock::new(());
-    let held = lock.try_write().unwrap();
-    let ((old, old_count), (new, new_count)) = (Count::new(), Count::new());
-    let mut waiter = pin!(lock.read());
-    assert!(poll_with(waiter.as_mut(), &old).is_pending());
-    assert!(poll_with(waiter.as_mut(), &new).is_pending());
-    drop((old, new));
-    assert_eq!(Arc::strong_count(&old_count), 1);
-    drop(held);
-    assert_eq!((old_count.get(), new_count.get()), (0, 1));
-}
-
 #[test]
 fn a_waiting_task_says_what_it_waits_for() {
     let lock = RwLock::new(());
@@ -735,186 +450,12 @@ fn a_blocking_call_inside_a_task_is_refused() {
 fn debug_shows_the_data_if_it_can_and_never_blocks() {
     let lock = RwLock::new(5).named("db");
     let text = format!("{lock:?}");
-    assert!(text.contains("\"db\"") && text.contains("data: 5"), "{text}");
+    assert!(
+        text.contains("\"db\"") && text.contains("data: 5"),
+        "{text}"
+    );
     let _held = lock.try_write().unwrap();
     assert!(format!("{lock:?}").contains("<locked>"));
     let named = RwLock::new(()).named_dyn(format!("shard {}", 7));
     assert_eq!(named.stats().name.as_deref(), Some("shard 7"));
-}
-
-/// Goal: any sequence of calls, drops and polls does what a queue and two counters would do.
-/// Method: 400 random sequences, compared with that model after every step.
-#[test]
-fn any_sequence_agrees_with_a_queue_and_two_counters() {
-    for seed in 1..=400 {
-        Trial::new(seed).run();
-    }
-}
-
-#[derive(Clone, Copy, PartialEq)]
-struct Wish {
-    number: usize,
-    writes: bool,
-}
-
-/// The model: who has been called and has not come, and who waits behind.
-struct Trial {
-    random: u64,
-    readers: usize,
-    writer: bool,
-    called: Vec<Wish>,
-    line: VecDeque<Wish>,
-}
-
-enum Held<'a> {
-    Read(#[allow(dead_code, reason = "held")] RwLockReadGuard<'a, u32>),
-    Write(RwLockWriteGuard<'a, u32>),
-}
-
-type Waiting<'a> = Pin<Box<dyn Future<Output = Held<'a>> + 'a>>;
-
-impl Trial {
-    fn new(seed: u64) -> Self {
-        Self {
-            random: seed.wrapping_mul(0x9E37_79B9_7F4A_7C15),
-            readers: 0,
-            writer: false,
-            called: Vec::new(),
-            line: VecDeque::new(),
-        }
-    }
-
-    fn pick(&mut self, below: usize) -> usize {
-        self.random ^= self.random << 13;
-        self.random ^= self.random >> 7;
-        self.random ^= self.random << 17;
-        (self.random % below as u64) as usize
-    }
-
-    /// Calls from the front: a writer when nobody is left, readers as long as no writer is.
-    fn call(&mut self) {
-        while let Some(&wish) = self.line.front() {
-            let ready = if wish.writes {
-                self.readers == 0 && !self.writer && self.called.is_empty()
-            } else {
-                !self.writer && self.called.iter().all(|called| !called.writes)
-            };
-            if !ready {
-                break;
-            }
-            self.line.pop_front();
-            self.called.push(wish);
-        }
-    }
-
-    /// Lets a called one in; false if it has not been called.
-    fn come(&mut self, number: usize) -> bool {
-        let Some(index) = self.called.iter().position(|wish| wish.number == number) else {
-            return false;
-        };
-        if self.called.swap_remove(index).writes {
-            self.writer = true;
-        } else {
-            self.readers += 1;
-        }
-        true
-    }
-
-    fn put(&mut self, held: Held<'_>) {
-        match &held {
-            Held::Read(_) => self.readers -= 1,
-            Held::Write(_) => self.writer = false,
-        }
-        drop(held);
-        self.call();
-    }
-
-    fn run(mut self) {
-        let lock = RwLock::new(0);
-        let mut futures: Vec<Option<Waiting<'_>>> = Vec::new();
-        let mut guards: Vec<Held<'_>> = Vec::new();
-        for _ in 0..80 {
-            match self.pick(7) {
-                0 | 1 => {
-                    let (number, writes) = (futures.len(), self.pick(3) == 0);
-                    let lock = &lock;
-                    let mut future: Waiting<'_> = if writes {
-                        Box::pin(async move { Held::Write(lock.write().await) })
-                    } else {
-                        Box::pin(async move { Held::Read(lock.read().await) })
-                    };
-                    self.line.push_back(Wish { number, writes });
-                    self.call();
-                    let polled = poll_alone(future.as_mut());
-                    assert_eq!(polled.is_ready(), self.come(number));
-                    match polled {
-                        Poll::Ready(held) => {
-                            guards.push(held);
-                            futures.push(None);
-                        }
-                        Poll::Pending => futures.push(Some(future)),
-                    }
-                }
-                2 | 3 if !guards.is_empty() => {
-                    let index = self.pick(guards.len());
-                    let held = guards.swap_remove(index);
-                    self.put(held);
-                }
-                4 if !futures.is_empty() => {
-                    let number = self.pick(futures.len());
-                    if futures[number].take().is_some() {
-                        self.called.retain(|wish| wish.number != number);
-                        self.line.retain(|wish| wish.number != number);
-                        self.call();
-                    }
-                }
-                5 => {
-                    if let Some(index) = guards.iter().position(|it| matches!(it, Held::Write(_))) {
-                        let Held::Write(mut guard) = guards.swap_remove(index) else {
-                            unreachable!()
-                        };
-                        *guard += 1;
-                        guards.push(Held::Read(RwLockWriteGuard::downgrade(guard)));
-                        (self.writer, self.readers) = (false, 1);
-                        self.call();
-                    }
-                }
-                _ if !futures.is_empty() => {
-                    let number = self.pick(futures.len());
-                    if let Some(future) = &mut futures[number] {
-                        let polled = poll_alone(future.as_mut());
-                        assert_eq!(polled.is_ready(), self.come(number));
-                        if let Poll::Ready(held) = polled {
-                            guards.push(held);
-                            futures[number] = None;
-                        }
-                    }
-                }
-                _ => {}
-            }
-            let stats = lock.stats();
-            assert_eq!(
-                (stats.readers, stats.is_write_locked, stats.waiting),
-                (self.readers, self.writer, self.called.len() + self.line.len())
-            );
-            let free = self.readers == 0 && !self.writer && stats.waiting == 0;
-            assert_eq!(lock.is_locked(), !free);
-        }
-        drop((futures, guards));
-        assert_free(&lock);
-    }
-}
-
-#[test]
-fn the_wakers_of_a_thread_are_dropped_with_its_wait() {
-    let lock = RwLock::new(());
-    let held = lock.try_write().unwrap();
-    let (waker, count) = Count::new();
-    let mut future = Box::pin(lock.read());
-    assert!(poll_with(future.as_mut(), &waker).is_pending());
-    drop(future);
-    drop(waker);
-    assert_eq!(Arc::strong_count(&count), 1);
-    drop(held);
-    assert!(poll_with(pin!(lock.read()), Waker::noop()).is_ready());
 }

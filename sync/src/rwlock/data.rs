@@ -151,33 +151,37 @@ impl<T: ?Sized> RwLock<T> {
     #[track_caller]
     #[inline]
     pub(super) fn take_shared(&self) -> Option<Shared<&Raw, T>> {
-        // SAFETY: taken by the call before.
-        self.raw
-            .take(Kind::Read)
-            .then(|| unsafe { self.opened() })
+        if !self.raw.take(Kind::Read) {
+            return None;
+        }
+        // SAFETY: the share was taken just now.
+        Some(unsafe { self.opened() })
     }
 
     #[inline]
     pub(super) fn take_sole(&self) -> Option<Sole<&Raw, T>> {
-        // SAFETY: taken by the call before.
-        self.raw
-            .take(Kind::Write)
-            .then(|| unsafe { self.opened_mut() })
+        if !self.raw.take(Kind::Write) {
+            return None;
+        }
+        // SAFETY: the share was taken just now.
+        Some(unsafe { self.opened_mut() })
     }
 
     #[track_caller]
     pub(super) fn take_shared_owned(self: Arc<Self>) -> Option<Shared<Arc<Self>, T>> {
-        // SAFETY: taken by the call before.
-        self.raw
-            .take(Kind::Read)
-            .then(|| unsafe { self.opened_owned() })
+        if !self.raw.take(Kind::Read) {
+            return None;
+        }
+        // SAFETY: the share was taken just now.
+        Some(unsafe { self.opened_owned() })
     }
 
     pub(super) fn take_sole_owned(self: Arc<Self>) -> Option<Sole<Arc<Self>, T>> {
-        // SAFETY: taken by the call before.
-        self.raw
-            .take(Kind::Write)
-            .then(|| unsafe { self.opened_mut_owned() })
+        if !self.raw.take(Kind::Write) {
+            return None;
+        }
+        // SAFETY: the share was taken just now.
+        Some(unsafe { self.opened_mut_owned() })
     }
 
     /// The data, to whoever has the whole lock.

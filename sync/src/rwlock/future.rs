@@ -43,10 +43,11 @@ macro_rules! borrowed {
             #[inline]
             fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
                 let lock = self.lock;
+                if self.wait().poll_take(&lock.raw, cx).is_pending() {
+                    return Poll::Pending;
+                }
                 // SAFETY: `Ready` says that the share is this future's, which gives it away here.
-                self.wait()
-                    .poll_take(&lock.raw, cx)
-                    .map(|()| $guard(unsafe { lock.$open() }))
+                Poll::Ready($guard(unsafe { lock.$open() }))
             }
         }
 

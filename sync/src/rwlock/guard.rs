@@ -102,10 +102,7 @@ impl<'a, U: ?Sized> RwLockMappedWriteGuard<'a, U> {
 
 impl<T: ?Sized, U: ?Sized> OwnedRwLockReadGuard<T, U> {
     /// The same guard, for a part of the data. See [`RwLockReadGuard::map`].
-    pub fn map<V: ?Sized>(
-        guard: Self,
-        part: impl FnOnce(&U) -> &V,
-    ) -> OwnedRwLockReadGuard<T, V> {
+    pub fn map<V: ?Sized>(guard: Self, part: impl FnOnce(&U) -> &V) -> OwnedRwLockReadGuard<T, V> {
         OwnedRwLockReadGuard(guard.0.map(part))
     }
 }

@@ -44,7 +44,8 @@
 //! Rejected: letting new readers in while only readers wait to be called. It starves the writer that
 //! they keep from being called.
 //!
-//! Tests: `state.rs`, below, `sync/tests/rwlock.rs`, `sync/tests/models/rwlock.rs` (stress:
+//! Tests: `state.rs`, below, `sync/tests/rwlock.rs`, `sync/tests/rwlock_drops.rs`,
+//! `sync/tests/rwlock_oracle.rs`, `sync/tests/models/rwlock.rs` (stress:
 //! `sync/tests/stress.rs`, model: `loom-tests/tests/rwlock.rs`).
 
 #[expect(unsafe_code, reason = "opens the data to whoever holds a share")]
@@ -54,7 +55,10 @@ mod future;
 mod guard;
 mod line;
 mod state;
-#[expect(unsafe_code, reason = "pins the waiter inside the wait, and enlists it")]
+#[expect(
+    unsafe_code,
+    reason = "pins the waiter inside the wait, and enlists it"
+)]
 mod wait;
 
 use core::fmt;

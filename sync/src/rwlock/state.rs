@@ -159,7 +159,7 @@ mod tests {
         for (before, kind, want) in [
             (ONE, Read, Put::Done),
             (WRITER, Write, Put::Done),
-            (2 * ONE | WAITERS, Read, Put::Done),
+            ((2 * ONE) | WAITERS, Read, Put::Done),
             (ONE | WAITERS, Read, Put::Call),
             (WRITER | WAITERS, Write, Put::Call),
         ] {
