@@ -54,3 +54,11 @@ fn only_one_of_two_is_polled() {
         body::only_one_of_two_is_polled,
     );
 }
+
+#[test]
+fn a_spent_budget_keeps_the_place() {
+    check(
+        "rwlock::a_spent_budget_keeps_the_place",
+        body::a_spent_budget_keeps_the_place,
+    );
+}

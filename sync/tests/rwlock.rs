@@ -383,15 +383,15 @@ fn auto_traits_end_where_they_have_to() {
         const SYNC: bool = true;
     }
     type Unshared = Cell<u8>;
-    assert!(!Asks::<RwLock<Unshared>>::SYNC);
-    assert!(!Asks::<RwLock<Rc<u8>>>::SEND);
-    assert!(!Asks::<RwLockReadGuard<'static, Unshared>>::SEND);
-    assert!(!Asks::<RwLockWriteGuard<'static, Unshared>>::SEND);
-    assert!(!Asks::<RwLockWriteGuard<'static, Unshared>>::SYNC);
+    const { assert!(!Asks::<RwLock<Unshared>>::SYNC) };
+    const { assert!(!Asks::<RwLock<Rc<u8>>>::SEND) };
+    const { assert!(!Asks::<RwLockReadGuard<'static, Unshared>>::SEND) };
+    const { assert!(!Asks::<RwLockWriteGuard<'static, Unshared>>::SEND) };
+    const { assert!(!Asks::<RwLockWriteGuard<'static, Unshared>>::SYNC) };
     // async-lock #50: the last owner may drop the data on another thread.
     type Kept = std::sync::MutexGuard<'static, u8>; // Sync, and not Send
-    assert!(!Asks::<OwnedRwLockReadGuard<Kept, u8>>::SEND);
-    assert!(Asks::<OwnedRwLockReadGuard<u8>>::SEND && Asks::<RwLock<u8>>::SYNC);
+    const { assert!(!Asks::<OwnedRwLockReadGuard<Kept, u8>>::SEND) };
+    const { assert!(Asks::<OwnedRwLockReadGuard<u8>>::SEND && Asks::<RwLock<u8>>::SYNC) };
 }
 
 #[test]

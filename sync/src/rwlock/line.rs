@@ -153,11 +153,7 @@ impl Raw {
     /// Takes the lock for a waiter that is out of the line already, under the lock of the line, when
     /// there is room (I5).
     pub(super) fn take_in_line(&self, line: &Line, kind: Kind) {
-        let closed = if line.is_empty() && !planted!("rwlock.keep_waiters_bit") {
-            WAITERS // I1
-        } else {
-            0
-        };
+        let closed = if line.is_empty() { WAITERS } else { 0 }; // I1
         // ORDERING: AcqRel. Acquire as in `take`; Release keeps the chain from `put` whole.
         self.word
             .fetch_add(kind.share().wrapping_sub(closed), Ordering::AcqRel);
@@ -194,7 +190,7 @@ impl Raw {
                 line.waiting.wakers_of(&passed.identity, KIN_DEPTH, batch);
             }
         }
-        if line.is_empty() && word & WAITERS != 0 {
+        if line.is_empty() && word & WAITERS != 0 && !planted!("rwlock.keep_waiters_bit") {
             // ORDERING: AcqRel keeps the chain from `put` to `take` whole.
             self.word.fetch_and(!WAITERS, Ordering::AcqRel); // I1
         }

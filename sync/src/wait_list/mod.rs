@@ -23,7 +23,8 @@
 //! *Dismissed* that its wait is over and nothing is reserved (closed, or told with all others).
 //!
 //! Invariants:
-//! - I1: a waiter is linked, in the list that it was enlisted in, exactly while it is Waiting.
+//! - I1: a waiter is linked, in the list that it was enlisted in or passed on to, exactly while it is
+//!   Waiting.
 //! - I2: `&mut WaitList` is the right to the links, waker and payload of every waiter in it.
 //! - I3: the store that ends Waiting is the last access to the waiter from the list's side; from
 //!   then on its owner may free it.
@@ -36,7 +37,7 @@
 //! - (a) *Presence.* A waiter that is Waiting is given to [`WaitList::leave`] before it is dropped.
 //!   (Its pin keeps the memory in place until then. A waiter that is leaked stays linked for ever,
 //!   which is sound.)
-//! - (b) *Home.* While it is Waiting it is given to no other list.
+//! - (b) *Home.* While it is Waiting it is given to no other list than the one that it is in.
 //! - (c) *Standing still.* The list is not moved or dropped as long as somebody can still give it
 //!   one of its waiters.
 //!
@@ -422,6 +423,71 @@ mod tests {
                 .is_some(),
             "nobody will wake it: the waker comes back"
         );
+    }
+
+    #[test]
+    fn one_that_is_passed_on_waits_in_the_other_list() {
+        let (mut home, mut next) = (WaitList::new(), WaitList::new());
+        let (mut a, mut b) = (pin!(Waiter::new()), pin!(Waiter::new()));
+        enlist(&mut home, a.as_mut(), 1);
+        enlist(&mut home, b.as_mut(), 2);
+        for payload in [7, 8] {
+            let passed = home.pass_front(&mut next, payload).expect("two wait");
+            assert!(passed.waker.is_some());
+        }
+        assert!(home.is_empty() && home.pass_front(&mut next, 9).is_none());
+        assert!(next.holds(a.as_mut()) && !home.holds(a.as_mut()));
+        assert_eq!((next.len(), next.front_payload()), (2, Some(7)));
+        assert!(matches!(next.leave(a.as_mut()), Left::Waiting(None)));
+        assert_eq!(next.front_payload(), Some(8));
+        assert!(matches!(next.leave(b.as_mut()), Left::Waiting(None)));
+        assert!(next.is_empty() && !next.holds(b));
+    }
+
+    #[test]
+    fn those_of_a_task_are_found_woken_and_dismissed() {
+        use crate::current::{TaskSlot, with_task};
+        use core::num::NonZeroU64;
+        use std::sync::Arc;
+        use std::task::Wake;
+
+        struct Other;
+        impl Wake for Other {
+            fn wake(self: Arc<Self>) {}
+        }
+        let mut list = WaitList::new();
+        let mut waiters: Vec<_> = (0..4).map(|_| Box::pin(Waiter::new())).collect();
+        let task = TaskSlot::new(NonZeroU64::MIN);
+        let wakers = [0; 4].map(|_| Waker::from(Arc::new(Other)));
+        let of_task = |waker: &Waker| with_task(&task, 1, || Identity::of(waker));
+        for (number, waiter) in waiters.iter_mut().enumerate() {
+            let waker = &wakers[number];
+            let identity = match number {
+                0 => Identity::of(waker),
+                _ => of_task(waker),
+            };
+            // SAFETY: (a) all are taken out below; (b) one list; (c) which stays put.
+            unsafe { list.enlist(waiter.as_mut(), number, identity, Some(waker.clone())) };
+        }
+        let asks = of_task(&wakers[1]);
+        assert_eq!(list.payload_of(&asks), Some(1));
+        let mut batch = WakeBatch::new();
+        list.wakers_of(&asks, 3, &mut batch);
+        assert_eq!(batch.len(), 1, "the third; the fourth is too far behind");
+        list.wakers_of(&asks, 4, &mut batch);
+        assert_eq!(batch.len(), 2, "the third has been woken already");
+        assert!(list.dismiss_of(&asks).flatten().is_some());
+        assert_eq!(waiters[1].state(), WaitState::Dismissed);
+        waiters[1].as_mut().renew();
+        assert_eq!(waiters[1].state(), WaitState::Idle);
+        assert_eq!((list.payload_of(&asks), list.len()), (Some(2), 3));
+        for number in [0, 2, 3] {
+            assert!(matches!(
+                list.leave(waiters[number].as_mut()),
+                Left::Waiting(_)
+            ));
+        }
+        assert!(list.dismiss_of(&asks).is_none());
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! Bodies for `rwlock`.
 
+use std::num::NonZeroU64;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
+use tenter_sync::current::{self, TaskSlot};
 use tenter_sync::shim::thread;
 use tenter_sync::{RwLock, RwLockWriteGuard};
 
@@ -134,5 +136,30 @@ pub fn only_one_of_two_is_polled() {
     drop(guard);
     holder.join().unwrap();
     drop(forgotten);
+    assert_whole(&lock);
+}
+
+/// What is taken in a poll that has done enough goes back, and comes to the same future in its turn.
+pub fn a_spent_budget_keeps_the_place() {
+    let lock = lock();
+    let other = Arc::clone(&lock);
+    let user = thread::spawn(move || write(&other));
+    let signal = Signal::new();
+    let waker = Waker::from(Arc::clone(&signal));
+    let mut cx = Context::from_waker(&waker);
+    let mut future = pin!(lock.write());
+    let slot = TaskSlot::new(NonZeroU64::MIN);
+    current::with_task(&slot, 0, || {
+        assert!(future.as_mut().poll(&mut cx).is_pending());
+    });
+    let guard = loop {
+        signal.wait();
+        if let Poll::Ready(guard) = future.as_mut().poll(&mut cx) {
+            break guard;
+        }
+    };
+    guard.add_one();
+    drop(guard);
+    user.join().unwrap();
     assert_whole(&lock);
 }
