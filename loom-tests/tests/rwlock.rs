@@ -40,6 +40,14 @@ fn a_called_writer_that_is_dropped_passes_it_on() {
 }
 
 #[test]
+fn the_only_waiter_leaves() {
+    check(
+        "rwlock::the_only_waiter_leaves",
+        body::the_only_waiter_leaves,
+    );
+}
+
+#[test]
 fn a_downgrade_lets_readers_in() {
     check(
         "rwlock::a_downgrade_lets_readers_in",

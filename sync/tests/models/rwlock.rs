@@ -101,6 +101,18 @@ pub fn a_called_writer_that_is_dropped_passes_it_on() {
     assert_whole(&lock);
 }
 
+/// The only waiter leaves while the lock comes back: nothing is left of either.
+pub fn the_only_waiter_leaves() {
+    let lock = lock();
+    let guard = Arc::clone(&lock).try_read_owned().expect("nobody is here");
+    let mut writer = Box::pin(lock.write());
+    assert!(poll_once(writer.as_mut()).is_pending());
+    let holder = thread::spawn(move || drop(guard));
+    drop(writer);
+    holder.join().unwrap();
+    assert_whole(&lock);
+}
+
 /// A writer that turns into a reader lets other readers in, who see what it wrote.
 pub fn a_downgrade_lets_readers_in() {
     let lock = lock();
