@@ -279,6 +279,72 @@ fn hostile_wakers_leave_the_lock_whole() {
     }
 }
 
+/// Goal: a waker that panics in the very poll that takes the lock does not keep it.
+#[test]
+fn a_panic_on_the_way_to_the_guard_puts_the_lock_back() {
+    fn armed() -> Box<dyn Fn() + Send + Sync> {
+        let armed = Mutex::new(true);
+        Box::new(move || {
+            let armed = std::mem::replace(&mut *armed.lock().unwrap(), false);
+            assert!(!armed, "hostile waker");
+        })
+    }
+    // A reader that joins the called ones drops the clone that it did not need.
+    let lock = RwLock::new(());
+    let held = lock.try_write().unwrap();
+    let mut called = Box::pin(lock.read());
+    assert!(poll_alone(called.as_mut()).is_pending());
+    drop(held);
+    let hooks = Hooks {
+        on_drop: Some(armed()),
+        ..Hooks::default()
+    };
+    let bad = hostile(&Arc::new(hooks));
+    let mut joins = Box::pin(lock.read());
+    let outcome = catch_unwind(AssertUnwindSafe(|| drop(poll_with(joins.as_mut(), &bad))));
+    assert!(outcome.is_err());
+    assert_eq!(lock.readers(), 0);
+    drop((called, joins));
+    assert_free(&lock);
+
+    // One that overtakes calls a stranger behind it.
+    let held = lock.try_write().unwrap();
+    let ((own, _), hooks) = (
+        Count::new(),
+        Hooks {
+            on_wake: Some(armed()),
+            ..Hooks::default()
+        },
+    );
+    let bad = hostile(&Arc::new(hooks));
+    let (mut first, mut second) = (Box::pin(lock.write()), Box::pin(lock.read()));
+    let mut stranger = Box::pin(lock.read());
+    assert!(poll_with(first.as_mut(), &own).is_pending());
+    assert!(poll_with(second.as_mut(), &own).is_pending());
+    assert!(poll_with(stranger.as_mut(), &bad).is_pending());
+    drop(held);
+    assert!(poll_with(second.as_mut(), &own).is_pending());
+    let outcome = catch_unwind(AssertUnwindSafe(|| drop(poll_with(second.as_mut(), &own))));
+    assert!(outcome.is_err());
+    assert_eq!(lock.readers(), 0);
+    drop(ready(poll_alone(stranger.as_mut())));
+    drop((first, second, stranger));
+    assert_free(&lock);
+
+    // One that has no budget left clones a waker before it gives the lock back.
+    let hooks = Hooks {
+        on_clone: Some(armed()),
+        ..Hooks::default()
+    };
+    let bad = hostile(&Arc::new(hooks));
+    let mut spent = Box::pin(lock.write());
+    let outcome = catch_unwind(AssertUnwindSafe(|| {
+        current::with_task(&slot(1), 0, || drop(poll_with(spent.as_mut(), &bad)));
+    }));
+    assert!(outcome.is_err());
+    assert_free(&lock);
+}
+
 #[test]
 fn a_wake_may_drop_the_last_reference() {
     let lock = Arc::new(RwLock::new(Arc::new(())));

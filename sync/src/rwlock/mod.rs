@@ -33,7 +33,8 @@
 //! that it does not poll now, and wait with another one. That other one lets the call pass for one
 //! poll, so that the called future takes its turn if the task polls it at all; then it has the called
 //! one dismissed, and takes the lock in its place if there is room for it. The dismissed one lines up
-//! again when it is polled. A call also wakes those of the same task that wait with other wakers, among
+//! again when it is polled. (Outside tenter a task is known by its waker, whose address may be used
+//! again once it is woken and freed: the worst that comes of it is such a dismissal.) A call also wakes those of the same task that wait with other wakers, among
 //! the first `KIN_DEPTH` behind it: they may be the branch of a combinator that is still polled. What
 //! is taken while the budget is spent goes back and is called again, for the same reason.
 //!

@@ -53,6 +53,21 @@ enum Look {
     Again,
 }
 
+/// A share on its way to the future. It goes back if a waker panics meanwhile.
+struct Claim<'a> {
+    raw: &'a Raw,
+    kind: Kind,
+    is_taken: bool,
+}
+
+impl Drop for Claim<'_> {
+    fn drop(&mut self) {
+        if self.is_taken {
+            self.raw.put(self.kind);
+        }
+    }
+}
+
 impl Wait {
     #[inline]
     pub(super) fn new(kind: Kind) -> Self {
@@ -120,6 +135,11 @@ impl Raw {
     /// future of this task for ever, if the task polls only that one from now on.
     #[cold]
     fn postpone(&self, waiter: Pin<&mut Waiter>, kind: Kind, cx: &mut Context<'_>) -> Poll<()> {
+        let mut claim = Claim {
+            raw: self,
+            kind,
+            is_taken: true,
+        };
         let (waker, identity) = (cx.waker().clone(), Identity::of(cx.waker()));
         let mut place = Some((waiter, waker));
         wake_in_batches(|batch| {
@@ -136,6 +156,7 @@ impl Raw {
                 line.peak = line.peak.max(line.len());
                 // ORDERING: Release as in `put`; the line is called below.
                 self.word.fetch_sub(kind.share(), Ordering::Release);
+                claim.is_taken = false;
             }
             if planted!("rwlock.postpone_without_calling") {
                 return Progress::Finished;
@@ -162,15 +183,23 @@ impl Raw {
         patience: &mut usize,
         cx: &mut Context<'_>,
     ) -> Poll<()> {
+        let mut claim = Claim {
+            raw: self,
+            kind,
+            is_taken: false,
+        };
         loop {
             let look = match waiter.state() {
                 WaitState::Idle => {
-                    match self.line_up(waiter.as_mut(), kind, patience, cx.waker()) {
-                        Look::Taken => return self.complete(waiter, kind, cx),
+                    match self.line_up(waiter.as_mut(), &mut claim, patience, cx.waker()) {
+                        Look::Taken => {
+                            claim.is_taken = false;
+                            return self.complete(waiter, kind, cx);
+                        }
                         look => look,
                     }
                 }
-                WaitState::Waiting => self.look(waiter.as_mut(), kind, patience, cx.waker()),
+                WaitState::Waiting => self.look(waiter.as_mut(), &mut claim, patience, cx.waker()),
                 WaitState::Dismissed => {
                     waiter.as_mut().renew();
                     Look::Again
@@ -179,7 +208,10 @@ impl Raw {
             };
             match look {
                 Look::Again => {}
-                Look::Taken => return Poll::Ready(()),
+                Look::Taken => {
+                    claim.is_taken = false;
+                    return Poll::Ready(());
+                }
                 Look::Wait => return self.pend(cx, false),
                 Look::ComeBack => return self.pend(cx, true),
             }
@@ -190,10 +222,11 @@ impl Raw {
     fn line_up(
         &self,
         waiter: Pin<&mut Waiter>,
-        kind: Kind,
+        claim: &mut Claim<'_>,
         patience: &mut usize,
         waker: &Waker,
     ) -> Look {
+        let kind = claim.kind;
         let (waker, identity) = (waker.clone(), Identity::of(waker));
         let mut line = self.line.lock();
         let mut seen = self.word.guess();
@@ -213,7 +246,10 @@ impl Raw {
                 .word
                 .compare_exchange_weak(seen, next, Ordering::AcqRel, Ordering::Relaxed)
             {
-                Ok(_) if taken => return Look::Taken,
+                Ok(_) if taken => {
+                    claim.is_taken = true;
+                    return Look::Taken;
+                }
                 Ok(_) => break,
                 Err(actual) => seen = actual,
             }
@@ -225,6 +261,7 @@ impl Raw {
         {
             line::assert_countable(self.word_in_line(), kind);
             self.take_in_line(&line, kind);
+            claim.is_taken = true;
             return Look::Taken;
         }
         let look = self.consider(&line, &identity, patience);
@@ -253,7 +290,7 @@ impl Raw {
     fn look(
         &self,
         mut waiter: Pin<&mut Waiter>,
-        kind: Kind,
+        claim: &mut Claim<'_>,
         patience: &mut usize,
         waker: &Waker,
     ) -> Look {
@@ -263,11 +300,11 @@ impl Raw {
             return Look::Again;
         }
         if line.called.holds(waiter.as_mut()) {
-            return self.come(line, waiter, kind);
+            return self.come(line, waiter, claim);
         }
         match line.called.payload_of(&identity) {
             Some(call) if call == *patience && !planted!("rwlock.called_keeps_its_turn") => {
-                self.overtake(line, waiter, kind, identity, waker)
+                self.overtake(line, waiter, claim, identity, waker)
             }
             _ => {
                 let mut line = line;
@@ -281,13 +318,20 @@ impl Raw {
     }
 
     /// A called waiter comes for the lock. There is room for it (I5).
-    fn come(&self, mut line: MutexGuard<'_, Line>, waiter: Pin<&mut Waiter>, kind: Kind) -> Look {
+    fn come(
+        &self,
+        mut line: MutexGuard<'_, Line>,
+        waiter: Pin<&mut Waiter>,
+        claim: &mut Claim<'_>,
+    ) -> Look {
+        let kind = claim.kind;
         line::assert_countable(self.word_in_line(), kind);
         if !current::spend() {
             return Look::ComeBack; // being called keeps the place
         }
         let left = line.called.leave(waiter);
         self.take_in_line(&line, kind);
+        claim.is_taken = true;
         drop(line);
         drop(left);
         Look::Taken
@@ -299,10 +343,11 @@ impl Raw {
         &self,
         line: MutexGuard<'_, Line>,
         mut waiter: Pin<&mut Waiter>,
-        kind: Kind,
+        claim: &mut Claim<'_>,
         identity: Identity,
         waker: Waker,
     ) -> Look {
+        let kind = claim.kind;
         let mut first = Some((line, waker));
         let mut look = Look::Wait;
         let mut unused = (None, None);
@@ -319,6 +364,7 @@ impl Raw {
                     Left::Gone => None,
                 };
                 self.take_in_line(&line, kind);
+                claim.is_taken = true;
                 look = Look::Taken;
             } else {
                 unused.1 = line.waiting.set_waker(waiter.as_mut(), identity, waker);
