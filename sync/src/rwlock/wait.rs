@@ -278,11 +278,11 @@ impl Raw {
     /// that the other one is polled first if the task polls it at all.
     fn consider(&self, line: &Line, identity: &Identity, patience: &mut usize) -> Look {
         match line.called.payload_of(identity) {
-            Some(call) => {
+            Some(call) if !planted!("rwlock.called_keeps_its_turn") => {
                 *patience = call;
                 Look::ComeBack
             }
-            None => Look::Wait,
+            _ => Look::Wait,
         }
     }
 
@@ -303,9 +303,7 @@ impl Raw {
             return self.come(line, waiter, claim);
         }
         match line.called.payload_of(&identity) {
-            Some(call) if call == *patience && !planted!("rwlock.called_keeps_its_turn") => {
-                self.overtake(line, waiter, claim, identity, waker)
-            }
+            Some(call) if call == *patience => self.overtake(line, waiter, claim, identity, waker),
             _ => {
                 let mut line = line;
                 let look = self.consider(&line, &identity, patience);
