@@ -46,3 +46,15 @@ impl fmt::Display for OverRelease {
 }
 
 impl Error for OverRelease {}
+
+/// The lock cannot be had without waiting: somebody has it, or waits for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct TryLockError;
+
+impl fmt::Display for TryLockError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the lock is taken, or others wait for it")
+    }
+}
+
+impl Error for TryLockError {}

@@ -7,15 +7,19 @@
 
 pub use crate::barrier::{Barrier, BarrierStats, BarrierWait, Broken, Turn};
 pub use crate::condition::{Condition, ConditionStats, Wait, WaitFor};
-pub use crate::error::{Closed, OverRelease, TryAcquireError};
+pub use crate::error::{Closed, OverRelease, TryAcquireError, TryLockError};
 pub use crate::event::{Event, EventStats, EventWait};
 pub use crate::lock::{
     Lock, LockGuard, LockStats, Locking, LockingOwned, MappedLockGuard, OwnedLockGuard,
-    TryLockError,
 };
 pub use crate::notify::{Notified, Notify, NotifyStats};
 pub use crate::once_cell::{GetOrInit, GetOrTryInit, OnceCell, OnceCellStats, SetError};
 pub use crate::oneshot::oneshot;
+pub use crate::rwlock::{
+    OwnedRwLockMappedWriteGuard, OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock,
+    RwLockMappedWriteGuard, RwLockRead, RwLockReadGuard, RwLockReadOwned, RwLockStats, RwLockWrite,
+    RwLockWriteGuard, RwLockWriteOwned,
+};
 pub use crate::semaphore::{Acquire, AcquireOwned, OwnedPermit, Permit, Semaphore, SemaphoreStats};
 
 mod barrier;
@@ -38,6 +42,7 @@ mod once_cell;
 pub mod oneshot;
 #[doc(hidden)]
 pub mod parker;
+mod rwlock;
 mod semaphore;
 #[doc(hidden)]
 pub mod shim;

@@ -61,7 +61,6 @@ mod guard;
 mod locking;
 mod state;
 
-use ::core::error::Error;
 use ::core::fmt;
 use std::sync::Arc;
 
@@ -71,6 +70,7 @@ pub use locking::{Locking, LockingOwned};
 
 use self::core::Core;
 use crate::block_on::block_on;
+use crate::error::TryLockError;
 use crate::name::Name;
 use data::Data;
 
@@ -131,18 +131,6 @@ pub struct LockStats {
     /// The most that ever waited at once.
     pub waiting_max: usize,
 }
-
-/// The lock is held, or kept for one who waits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct TryLockError;
-
-impl fmt::Display for TryLockError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the lock is held, or kept for one who waits")
-    }
-}
-
-impl Error for TryLockError {}
 
 impl<T> Lock<T> {
     crate::const_fn! {

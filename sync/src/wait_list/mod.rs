@@ -16,6 +16,9 @@
 //!                         └───────────────────────────────────────────┘
 //! ```
 //!
+//! A primitive may keep two lists under one lock, and pass the front of one on to the other: the
+//! waiter stays Waiting. A dismissed waiter may begin again with `renew`.
+//!
 //! *Granted* means that something is reserved for the waiter and passed on if it is dropped;
 //! *Dismissed* that its wait is over and nothing is reserved (closed, or told with all others).
 //!
@@ -37,8 +40,8 @@
 //! - (a) *Presence.* A waiter that is Waiting is given to [`WaitList::leave`] before it is dropped.
 //!   (Its pin keeps the memory in place until then. A waiter that is leaked stays linked for ever,
 //!   which is sound.)
-//! - (b) *Home.* While it is Waiting it is given to no other list, but for a move with both lists in
-//!   hand ([`WaitList::move_front_to`]).
+//! - (b) *Home.* While it is Waiting it is given to no other list than the one that it is in; it is moved by
+//!   who has both in hand.
 //! - (c) *Standing still.* The list is not moved or dropped as long as somebody can still give it
 //!   one of its waiters.
 //!
@@ -63,6 +66,7 @@ use core::task::Waker;
 
 pub use waiter::{Identity, WaitState, Waiter};
 
+use crate::wake_batch::WakeBatch;
 use waiter::Links;
 
 /// Waiters in the order of their arrival.
@@ -84,6 +88,16 @@ pub enum Left {
     Waiting(Option<Waker>),
     /// It was not in the list any more: look at its state.
     Gone,
+}
+
+/// Who was passed on by [`WaitList::pass_front`].
+#[derive(Debug)]
+#[must_use]
+pub struct Passed {
+    /// The task that waits.
+    pub identity: Identity,
+    /// Its waker, to be woken after unlocking.
+    pub waker: Option<Waker>,
 }
 
 impl WaitList {
@@ -139,14 +153,7 @@ impl WaitList {
                 payload,
             },
         );
-        match self.tail {
-            // SAFETY: the tail is linked (I1), so alive by (a); were it freed, this would write to
-            // freed memory.
-            Some(tail) => unsafe { tail.as_ref() }.with_links(|links| links.next = Some(node)),
-            None => self.head = Some(node),
-        }
-        self.tail = Some(node);
-        self.len += 1;
+        self.append(node);
     }
 
     /// What the longest-waiting one wants, if anybody waits.
@@ -202,6 +209,61 @@ impl WaitList {
         Left::Waiting(waker)
     }
 
+    /// Whether a waiter waits in this list.
+    pub fn holds(&self, waiter: Pin<&mut Waiter>) -> bool {
+        waiter.state() == WaitState::Waiting && waiter.home() == self.address()
+    }
+
+    /// Moves the longest-waiting one to the back of another list, with another payload, and takes
+    /// its waker. `None`: nobody waits here. Both lists are under one lock, and (c) of the module's
+    /// contract holds for `to` as well.
+    pub fn pass_front(&mut self, to: &mut WaitList, payload: usize) -> Option<Passed> {
+        let head = self.head?;
+        // SAFETY: the head is linked (I1), so alive by (a), and stays so: it is in the hands of one
+        // list or the other until this returns.
+        let waiter = unsafe { head.as_ref() };
+        let waker = self.unlink(waiter);
+        waiter.set_home(to.address());
+        waiter.with_links(|links| {
+            links.prev = to.tail;
+            links.payload = payload;
+        });
+        to.append(head);
+        Some(Passed {
+            identity: waiter.identity(),
+            waker,
+        })
+    }
+
+    /// The payload of the longest-waiting one of this task. Looks at all who wait.
+    pub fn payload_of(&self, identity: &Identity) -> Option<usize> {
+        self.waiter_of(identity)
+            .map(|waiter| waiter.with_links(|links| links.payload))
+    }
+
+    /// Takes the longest-waiting one of this task out with nothing reserved for it. The outer `None`:
+    /// the task does not wait here.
+    pub fn dismiss_of(&mut self, identity: &Identity) -> Option<Option<Waker>> {
+        let node = NonNull::from(self.waiter_of(identity)?);
+        // SAFETY: found in the list just now, so linked, alive by (a) until `end` below.
+        let waiter = unsafe { node.as_ref() };
+        let waker = self.unlink(waiter);
+        waiter.end(WaitState::Dismissed); // I3
+        Some(waker)
+    }
+
+    /// Takes the wakers of those among the first `depth` that wait for this task with another waker
+    /// than the one in `identity`. They stay in the list; wake what is pushed after unlocking.
+    pub fn wakers_of(&mut self, identity: &Identity, depth: usize, batch: &mut WakeBatch) {
+        let others = self.iter().take(depth).filter(|waiter| {
+            let other = waiter.identity();
+            other.same_task(identity) && !other.same_waker(identity)
+        });
+        for waker in others.filter_map(|waiter| waiter.with_links(|links| links.waker.take())) {
+            batch.push(waker);
+        }
+    }
+
     /// Gives a waiter another waker. The old one, or the new one if nobody is going to wake it, is
     /// returned to be dropped after unlocking; in the second case the state has changed.
     ///
@@ -226,6 +288,32 @@ impl WaitList {
         // SAFETY: the head is linked (I1), so alive by (a), and it cannot leave while `self` is
         // borrowed (I2).
         self.head.map(|head| unsafe { head.as_ref() })
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &Waiter> {
+        core::iter::successors(self.front(), |waiter| {
+            let next = waiter.with_links(|links| links.next);
+            // SAFETY: a neighbour is linked (I1), so alive by (a), and cannot leave while `self` is
+            // borrowed (I2).
+            next.map(|next| unsafe { next.as_ref() })
+        })
+    }
+
+    fn waiter_of(&self, identity: &Identity) -> Option<&Waiter> {
+        self.iter()
+            .find(|waiter| waiter.identity().same_task(identity))
+    }
+
+    /// Puts a waiter at the back that points to the tail already, and to nothing behind it.
+    fn append(&mut self, node: NonNull<Waiter>) {
+        match self.tail {
+            // SAFETY: the tail is linked (I1), so alive by (a); were it freed, this would write to
+            // freed memory.
+            Some(tail) => unsafe { tail.as_ref() }.with_links(|links| links.next = Some(node)),
+            None => self.head = Some(node),
+        }
+        self.tail = Some(node);
+        self.len += 1;
     }
 
     fn pop_front(&mut self, end: WaitState) -> Option<Option<Waker>> {
@@ -356,6 +444,71 @@ mod tests {
                 .is_some(),
             "nobody will wake it: the waker comes back"
         );
+    }
+
+    #[test]
+    fn one_that_is_passed_on_waits_in_the_other_list() {
+        let (mut home, mut next) = (WaitList::new(), WaitList::new());
+        let (mut a, mut b) = (pin!(Waiter::new()), pin!(Waiter::new()));
+        enlist(&mut home, a.as_mut(), 1);
+        enlist(&mut home, b.as_mut(), 2);
+        for payload in [7, 8] {
+            let passed = home.pass_front(&mut next, payload).expect("two wait");
+            assert!(passed.waker.is_some());
+        }
+        assert!(home.is_empty() && home.pass_front(&mut next, 9).is_none());
+        assert!(next.holds(a.as_mut()) && !home.holds(a.as_mut()));
+        assert_eq!((next.len(), next.front_payload()), (2, Some(7)));
+        assert!(matches!(next.leave(a.as_mut()), Left::Waiting(None)));
+        assert_eq!(next.front_payload(), Some(8));
+        assert!(matches!(next.leave(b.as_mut()), Left::Waiting(None)));
+        assert!(next.is_empty() && !next.holds(b));
+    }
+
+    #[test]
+    fn those_of_a_task_are_found_woken_and_dismissed() {
+        use crate::current::{TaskSlot, with_task};
+        use core::num::NonZeroU64;
+        use std::sync::Arc;
+        use std::task::Wake;
+
+        struct Other;
+        impl Wake for Other {
+            fn wake(self: Arc<Self>) {}
+        }
+        let mut list = WaitList::new();
+        let mut waiters: Vec<_> = (0..4).map(|_| Box::pin(Waiter::new())).collect();
+        let task = TaskSlot::new(NonZeroU64::MIN);
+        let wakers = [0; 4].map(|_| Waker::from(Arc::new(Other)));
+        let of_task = |waker: &Waker| with_task(&task, 1, || Identity::of(waker));
+        for (number, waiter) in waiters.iter_mut().enumerate() {
+            let waker = &wakers[number];
+            let identity = match number {
+                0 => Identity::of(waker),
+                _ => of_task(waker),
+            };
+            // SAFETY: (a) all are taken out below; (b) one list; (c) which stays put.
+            unsafe { list.enlist(waiter.as_mut(), number, identity, Some(waker.clone())) };
+        }
+        let asks = of_task(&wakers[1]);
+        assert_eq!(list.payload_of(&asks), Some(1));
+        let mut batch = WakeBatch::new();
+        list.wakers_of(&asks, 3, &mut batch);
+        assert_eq!(batch.len(), 1, "the third; the fourth is too far behind");
+        list.wakers_of(&asks, 4, &mut batch);
+        assert_eq!(batch.len(), 2, "the third has been woken already");
+        assert!(list.dismiss_of(&asks).flatten().is_some());
+        assert_eq!(waiters[1].state(), WaitState::Dismissed);
+        waiters[1].as_mut().renew();
+        assert_eq!(waiters[1].state(), WaitState::Idle);
+        assert_eq!((list.payload_of(&asks), list.len()), (Some(2), 3));
+        for number in [0, 2, 3] {
+            assert!(matches!(
+                list.leave(waiters[number].as_mut()),
+                Left::Waiting(_)
+            ));
+        }
+        assert!(list.dismiss_of(&asks).is_none());
     }
 
     #[test]

@@ -12,11 +12,6 @@ use super::{WaitList, WaitState, Waiter};
 use crate::wake_batch::WakeBatch;
 
 impl WaitList {
-    /// Whether the waiter is in this very list: for its owner, while it is Waiting.
-    pub fn holds(&self, waiter: Pin<&mut Waiter>) -> bool {
-        waiter.state() == WaitState::Waiting && waiter.home() == self.address()
-    }
-
     /// Whether the waiter has waited longest.
     pub fn is_front(&self, waiter: Pin<&mut Waiter>) -> bool {
         self.head == Some(NonNull::from(waiter.as_ref().get_ref()))
@@ -121,13 +116,7 @@ impl WaitList {
             links.waker = waker;
         });
         waiter.set_home(to.address());
-        match to.tail {
-            // SAFETY: the tail is linked in `to` (I1), so alive by (a).
-            Some(tail) => unsafe { tail.as_ref() }.with_links(|links| links.next = Some(node)),
-            None => to.head = Some(node),
-        }
-        to.tail = Some(node);
-        to.len += 1;
+        to.append(node);
         true
     }
 }

@@ -14,6 +14,7 @@ use core::task::Waker;
 use crate::current;
 use crate::planted;
 use crate::shim::atomic::{AtomicU8, Ordering};
+use crate::shim::diagnostic::AtomicUsize;
 use crate::shim::{Live, UnsafeCell};
 
 /// How far a wait has come.
@@ -58,6 +59,11 @@ impl Identity {
             (one, another) => one == another,
         }
     }
+
+    /// Whether both wait with the same waker.
+    pub fn same_waker(&self, other: &Identity) -> bool {
+        self.waker == other.waker
+    }
 }
 
 fn pointers(waker: &Waker) -> (*const (), *const ()) {
@@ -74,8 +80,9 @@ pub(super) struct Links {
 
 /// What the owner keeps for itself.
 struct Own {
-    /// The address of the list. A backstop, never dereferenced.
-    home: usize,
+    /// The address of the list, never dereferenced. Written with the list in hand; an atomic because
+    /// the owner may look at the identity beside it meanwhile.
+    home: AtomicUsize,
     identity: Identity,
 }
 
@@ -175,6 +182,21 @@ impl Waiter {
         self.state.store(WaitState::Done as u8, Ordering::Relaxed);
     }
 
+    /// Dismissed to Idle: the owner begins again.
+    ///
+    /// # Panics
+    ///
+    /// If the wait has not ended that way.
+    pub fn renew(self: Pin<&mut Self>) {
+        assert_eq!(
+            self.state(),
+            WaitState::Dismissed,
+            "only a dismissed waiter begins again"
+        );
+        // ORDERING: Relaxed. The owner tells itself.
+        self.state.store(WaitState::Idle as u8, Ordering::Relaxed);
+    }
+
     /// Idle to Waiting, by the list.
     pub(super) fn begin(self: Pin<&Self>, home: usize, identity: Identity, links: Links) {
         self.live.touch();
@@ -185,7 +207,10 @@ impl Waiter {
         });
         self.own.with_mut(|place| {
             // SAFETY: as above.
-            unsafe { &mut *place }.write(Own { home, identity });
+            unsafe { &mut *place }.write(Own {
+                home: AtomicUsize::new(home),
+                identity,
+            });
         });
         // ORDERING: Relaxed. Others see the waiter through the list, whose lock orders this.
         self.state
@@ -229,21 +254,20 @@ impl Waiter {
         });
     }
 
-    /// Which list it is in: for the owner, with a list in hand that it may be in.
-    pub(super) fn home(&self) -> usize {
-        self.with_own(|own| own.home)
-    }
-
-    /// In another list from now on, by the holder of both.
-    pub(super) fn set_home(&self, list: usize) {
-        self.own.with_mut(|place| {
-            // SAFETY: Waiting, so it has been through `begin`; whoever reads holds one of the lists.
-            unsafe { (*place).assume_init_mut() }.home = list;
-        });
-    }
-
     pub(super) fn assert_home(&self, list: usize) {
         assert_eq!(self.home(), list, "the waiter waits in another list");
+    }
+
+    /// The address of the list that the waiter is in, or was in last.
+    pub(super) fn home(&self) -> usize {
+        // ORDERING: Relaxed. The lock of the list orders it; a backstop otherwise.
+        self.with_own(|own| own.home.load(Ordering::Relaxed))
+    }
+
+    /// Another list, by the holder of both.
+    pub(super) fn set_home(&self, list: usize) {
+        // ORDERING: Relaxed. As in `home`.
+        self.with_own(|own| own.home.store(list, Ordering::Relaxed));
     }
 
     fn with_own<R>(&self, body: impl FnOnce(&Own) -> R) -> R {

@@ -10,6 +10,7 @@ pub mod lock;
 pub mod notify;
 pub mod oneshot;
 pub mod parker;
+pub mod rwlock;
 pub mod semaphore;
 pub mod wait_list;
 pub mod waker_cell;
