@@ -291,18 +291,25 @@ fn an_event_that_wakes_nobody_does_not_hurry_the_clock() {
 }
 
 /// Goal: a blocking job is the outside world: the clock does not run away while it is at work.
-/// Method: jobs of 20 ms of real time, alone and under a timeout of a virtual minute; then one that waits for
-/// an hour of the runtime's own, which the clock has to grant.
+/// Method: jobs that go on until the runtime has nothing else to do, alone and under a timeout of a virtual
+/// minute; then one that waits for an hour of the runtime's own, which the clock has to grant.
 #[test]
 fn a_blocking_job_is_waited_for() {
     on_virtual_clocks(|builder| {
-        let runtime = build(builder);
-        let work = || std::thread::sleep(Duration::from_millis(20));
+        let (parks, parked) = std::sync::mpsc::channel();
+        // The test may be over before the last one.
+        let runtime = build(builder.on_thread_park(move || drop(parks.send(()))));
+        let parked = Arc::new(std::sync::Mutex::new(parked));
         runtime.block_on(async move {
+            let work = || {
+                let parked = Arc::clone(&parked);
+                while parked.lock().expect("no panic").try_recv().is_ok() {}
+                move || parked.lock().expect("no panic").recv().expect("it parks")
+            };
             let began = now();
-            let done = timeout(60 * SECOND, tenter::spawn_blocking(work)).await;
+            let done = timeout(60 * SECOND, tenter::spawn_blocking(work())).await;
             assert!(matches!(done, Ok(Ok(()))), "{done:?}");
-            tenter::spawn_blocking(work).await.expect("no panic");
+            tenter::spawn_blocking(work()).await.expect("no panic");
             assert_eq!(now(), began);
             let handle = tenter::Handle::current();
             let waits = tenter::spawn_blocking(move || handle.block_on(sleep(3_600 * SECOND)));
