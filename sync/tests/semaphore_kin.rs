@@ -68,7 +68,7 @@ fn futurelock_completes() {
             assert_eq!((permit.count(), semaphore.stats().waiting), (1, 1));
             polled = waiting(&semaphore, 1, &me, &waker);
             drop(permit);
-            assert_eq!(count.get(), 1 + round, "the task is woken each time");
+            assert!(count.get() > round, "the task is woken each time");
         }
         drop((forsaken, polled));
         let stats = semaphore.stats();
@@ -87,24 +87,29 @@ fn the_futurelock_program_completes_on_an_executor() {
         support::yield_now().await;
         support::yield_now().await;
     });
-    let user = tasks.spawn(async move {
-        let mut first = pin!(user.acquire());
-        let mut polled = false;
-        std::future::poll_fn(|cx| {
-            // One branch is polled once; the other one wins.
-            if !std::mem::replace(&mut polled, true) {
-                assert!(first.as_mut().poll(cx).is_pending());
-            }
-            Poll::Ready(())
-        })
-        .await;
-        drop(user.acquire().await.unwrap()); // `first` is alive, and not polled
-        assert_eq!(user.stats().waiting, 0, "its turn has come");
-    });
+    let (mut program, me) = (Box::pin(program(user)), slot(1));
+    let user = tasks.spawn(std::future::poll_fn(move |cx| {
+        current::with_task(&me, 128, || program.as_mut().poll(cx))
+    }));
     tasks.run();
     assert!(tasks.is_done(user));
     drop(tasks);
     assert_eq!(semaphore.available(), 1);
+}
+
+async fn program(semaphore: Arc<Semaphore>) {
+    let mut first = pin!(semaphore.acquire());
+    let mut polled = false;
+    std::future::poll_fn(|cx| {
+        // One branch is polled once; the other one wins.
+        if !std::mem::replace(&mut polled, true) {
+            assert!(first.as_mut().poll(cx).is_pending());
+        }
+        Poll::Ready(())
+    })
+    .await;
+    drop(semaphore.acquire().await.unwrap()); // `first` is alive, and not polled
+    assert_eq!(semaphore.stats().waiting, 0, "its turn has come");
 }
 
 /// The same in branches of a combinator that polls only what was woken: each with its own waker.
@@ -124,8 +129,8 @@ fn futurelock_completes_in_branches_that_are_polled_only_when_woken() {
     drop(permit);
     assert_eq!(strangers.get(), 1, "the other task keeps its place");
     drop(granted(poll_in(&other, between.as_mut(), &stranger)));
-    // The forsaken one is called a second time; a third wait of the task hears of it.
-    polled = waiting(&semaphore, 1, &me, &branch);
+    // The forsaken one has been called a second time; who comes now stands in for it.
+    polled = Box::pin(semaphore.acquire());
     drop(granted(poll_in(&me, polled.as_mut(), &branch)));
     drop((forsaken, polled));
     assert_eq!(semaphore.available(), 1);
