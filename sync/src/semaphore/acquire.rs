@@ -282,7 +282,7 @@ impl Semaphore {
                 LineUp::Settled(_) => return Look::Closed,
                 LineUp::Enlist(next) => (next, false),
             };
-            let overtakes = !taken && line.called.has_kin(&identity, count, KIN_DEPTH);
+            let overtakes = !taken && Self::may_overtake(&line, &identity, count);
             if overtakes && current::spend() {
                 return self.overtake(line, waiter, count, identity, waker);
             }
@@ -344,7 +344,7 @@ impl Semaphore {
             if waiter.state() != WaitState::Waiting {
                 return Look::Again;
             }
-            let overtakes = line.called.has_kin(&identity, count, KIN_DEPTH);
+            let overtakes = Self::may_overtake(&line, &identity, count);
             if !overtakes && line.waiters.has_waker(waiter.as_mut(), waker) {
                 return Look::Wait;
             }
@@ -365,6 +365,14 @@ impl Semaphore {
             drop(old);
             return Look::Wait;
         }
+    }
+
+    /// Whether a future of this task has been called for at least as many permits.
+    #[inline]
+    fn may_overtake(line: &Line, identity: &Identity, count: usize) -> bool {
+        !line.called.is_empty()
+            && line.called.has_kin(identity, count, KIN_DEPTH)
+            && !planted!("semaphore.called_keeps_its_turn")
     }
 
     /// Takes the permits of a waiter of this task that has been called and was not polled. It goes to
@@ -397,7 +405,13 @@ impl Semaphore {
             // ORDERING: AcqRel keeps the chain from `put` to `take` whole.
             self.word.fetch_or(state::WAITERS, Ordering::AcqRel); // I1
             line.peak = line.peak.max(line.waiters.len());
-            self.serve_some(&mut line, reserved.unwrap_or(count) - count, batch)
+            let rest = match reserved {
+                Some(reserved) if !planted!("semaphore.overtaker_keeps_the_rest") => {
+                    reserved - count
+                }
+                _ => 0,
+            };
+            self.serve_some(&mut line, rest, batch)
         });
         drop(old);
         Look::Taken
