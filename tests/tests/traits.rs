@@ -209,6 +209,15 @@ table! {
     sync::Closed => + + +, +;
     sync::OverRelease => + + +, +;
     sync::TryAcquireError => + + +, +;
+    sync::CapacityLimiter => + + +, +;
+    sync::LimiterStats => + + +, +;
+    sync::Borrower => + + +, +;
+    sync::Borrowing<'static> => + + -, -;
+    sync::BorrowingOwned => + + -, -;
+    sync::Token<'static> => + + +, +;
+    sync::OwnedToken => + + +, +;
+    sync::AlreadyBorrowing => + + +, +;
+    sync::TryBorrowError => + + +, +;
     sync::Notify => + + +, +;
     sync::NotifyStats => + + +, +;
     sync::Notified<'static> => + + -, -;

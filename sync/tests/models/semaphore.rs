@@ -30,6 +30,14 @@ impl Shared {
         drop(permit);
     }
 
+    /// Takes one permit, which excludes others if there is no other.
+    fn use_one_of(&self, permits: usize) {
+        if permits == 1 {
+            return self.use_it();
+        }
+        drop(block_on(self.semaphore.acquire()).expect("nobody closes"));
+    }
+
     fn assert_whole(&self, permits: usize) {
         let stats = self.semaphore.stats();
         assert_eq!(
@@ -183,10 +191,10 @@ fn forsaken(count: usize) {
         assert!(poll_once(forsaken.as_mut()).is_pending());
     });
     let other = Arc::clone(&shared);
-    let user = thread::spawn(move || other.use_it());
+    let user = thread::spawn(move || other.use_one_of(count));
     let other = Arc::clone(&shared);
     let adder = thread::spawn(move || other.semaphore.add_permits(count).expect("not too many"));
-    current::with_task(&task, 128, || shared.use_it());
+    current::with_task(&task, 128, || shared.use_one_of(count));
     drop(forsaken);
     user.join().unwrap();
     adder.join().unwrap();
