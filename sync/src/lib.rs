@@ -16,7 +16,7 @@ pub use crate::limiter::{
 pub use crate::lock::{
     Lock, LockGuard, LockStats, Locking, LockingOwned, MappedLockGuard, OwnedLockGuard,
 };
-pub use crate::notify::{Notified, Notify, NotifyStats};
+pub use crate::notify::{Notified, NotifiedOwned, Notify, NotifyStats};
 pub use crate::once_cell::{GetOrInit, GetOrTryInit, OnceCell, OnceCellStats, SetError};
 pub use crate::oneshot::oneshot;
 pub use crate::rwlock::{

@@ -221,6 +221,7 @@ table! {
     sync::Notify => + + +, +;
     sync::NotifyStats => + + +, +;
     sync::Notified<'static> => + + -, -;
+    sync::NotifiedOwned => + + -, -;
     sync::oneshot::Sender<u8> => + + +, +;
     sync::oneshot::Sender<Cell<u8>> => + + +, +;
     sync::oneshot::Sender<Rc<u8>> => - - +, +;
