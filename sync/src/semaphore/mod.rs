@@ -11,7 +11,7 @@
 //! ```
 //!
 //! The word and its steps are in `state.rs`, how permits go out and come home in `line.rs`, the waiting
-//! futures in `acquire.rs`, the owned and blocking forms in `owned.rs`.
+//! futures in `acquire.rs`, what they do in `wait.rs`, the owned and blocking forms in `owned.rs`.
 //!
 //! Invariants, besides I1 and I2 of the word:
 //! - I3: free permits, permits in `Permit`s and permits of called waiters have a constant sum, but
@@ -60,15 +60,14 @@
 //! `sync/tests/hostile_wakers.rs`, `sync/tests/models/semaphore.rs` (stress: `sync/tests/stress.rs`,
 //! model: `loom-tests/tests/semaphore.rs`).
 
-#[expect(
-    unsafe_code,
-    reason = "pins the waiter inside the futures, and enlists it"
-)]
+#[expect(unsafe_code, reason = "pins the waiter inside the futures")]
 mod acquire;
 mod line;
 mod owned;
 mod permit;
 mod state;
+#[expect(unsafe_code, reason = "enlists the waiter")]
+mod wait;
 
 use core::fmt;
 use std::panic::{RefUnwindSafe, UnwindSafe};
