@@ -38,3 +38,8 @@ fn it_wakes_itself() {
 fn a_oneshot_for_two() {
     check("shared::a_oneshot_for_two", body::a_oneshot_for_two);
 }
+
+#[test]
+fn two_wakes() {
+    check("shared::two_wakes", body::two_wakes);
+}

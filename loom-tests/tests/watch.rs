@@ -53,3 +53,8 @@ fn the_last_receiver_leaves() {
 fn another_waker() {
     check("watch::another_waker", body::another_waker);
 }
+
+#[test]
+fn two_changes() {
+    check("watch::two_changes", body::two_changes);
+}

@@ -111,6 +111,9 @@ impl Bell {
     /// The future is woken. The word is exchanged whether WOKEN is set or not, so that what was done
     /// before any of the wakes is visible to the poll.
     fn ring(&self) {
+        if planted!("shared.ring_once") && self.word.guess() & WOKEN != 0 {
+            return;
+        }
         // ORDERING: Release pairs with the Acquire of `claim`.
         let before = self.word.fetch_or(WOKEN, Ordering::Release);
         if state::is_news(before) {
@@ -144,8 +147,15 @@ impl Bell {
 
     /// Puts the waiter in line, or gives it another waker, whatever the word says: by one who has the
     /// right to poll, and tells all if that is needed.
-    pub(super) fn line_up(&self, waiter: Pin<&mut Waiter>, waker: &Waker) {
-        let _ = self.line_up_unless(waiter, waker, |_| false);
+    ///
+    /// A wake from before the poll may tell the waiter, and its last waker, in this very moment. Then it
+    /// lines up anew.
+    pub(super) fn line_up(&self, mut waiter: Pin<&mut Waiter>, waker: &Waker) {
+        while !self.line_up_unless(waiter.as_mut(), waker, |_| false) {
+            if planted!("shared.line_up_once") {
+                return;
+            }
+        }
     }
 
     /// Puts the waiter in line, or gives it another waker; false if there is something for it after all.
@@ -187,7 +197,7 @@ impl Bell {
         // SAFETY: (a), (b) and (c) as the head of `wait.rs` says.
         unsafe {
             line.waiters
-                .enlist(waiter, generation, identity, Some(waker))
+                .enlist(waiter, generation, identity, Some(waker));
         };
         line.peak = line.peak.max(line.waiters.len());
         true

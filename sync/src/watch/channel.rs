@@ -312,7 +312,7 @@ impl<T> Channel<T> {
     /// The last receiver has left: all senders go on that wait for that.
     pub(super) fn last_receiver_left(&self, mut line: MutexGuard<'_, Line<T>>) {
         line.departures = line.departures.wrapping_add(1);
-        if line.leaving.is_empty() {
+        if line.leaving.is_empty() || planted!("watch.departure_tells_nobody") {
             return;
         }
         let mut held = Some(line);
@@ -346,7 +346,9 @@ impl<T> Drop for Change<'_, T> {
         let mut line = channel.line.lock();
         line.is_being_changed = false;
         line.changes = line.changes.wrapping_add(1);
-        channel.turn.notify_all();
+        if !planted!("watch.change_ends_quietly") {
+            channel.turn.notify_all();
+        }
         if self.announces {
             channel.announce(line);
         }

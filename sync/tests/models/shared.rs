@@ -27,8 +27,17 @@ struct Place {
 
 impl Told {
     fn new() -> (Self, Arc<Place>) {
-        let place = Arc::new(Place { is_told: AtomicBool::new(false), waker: Mutex::new(None) });
-        (Self { place: Arc::clone(&place), polls: Guarded::new() }, place)
+        let place = Arc::new(Place {
+            is_told: AtomicBool::new(false),
+            waker: Mutex::new(None),
+        });
+        (
+            Self {
+                place: Arc::clone(&place),
+                polls: Guarded::new(),
+            },
+            place,
+        )
     }
 }
 
@@ -136,4 +145,34 @@ pub fn a_oneshot_for_two() {
     sender.send(3).unwrap();
     assert_eq!(block_on(first), Ok(3));
     assert_eq!(waiter.join().unwrap(), Ok(3));
+}
+
+/// Two wakes, each for something of its own: the poll that comes of one of them sees both, or another
+/// poll comes.
+pub fn two_wakes() {
+    let done = Arc::new([AtomicBool::new(false), AtomicBool::new(false)]);
+    let place = Arc::new(Mutex::new(None));
+    let (theirs, kept) = (Arc::clone(&done), Arc::clone(&place));
+    let future: Boxed = Box::pin(poll_fn(move |cx| {
+        if theirs.iter().all(|done| done.load(Ordering::Relaxed)) {
+            return Poll::Ready(2);
+        }
+        *kept.lock() = Some(cx.waker().clone());
+        Poll::Pending
+    }));
+    let mut shared = Shared::new(future);
+    assert!(poll_once(Pin::new(&mut shared)).is_pending());
+    let waker = place.lock().take().unwrap();
+    let wakes = [0, 1].map(|index| {
+        let (done, waker) = (Arc::clone(&done), waker.clone());
+        thread::spawn(move || {
+            done[index].store(true, Ordering::Relaxed);
+            waker.wake();
+        })
+    });
+    assert_eq!(block_on(shared), 2);
+    for wake in wakes {
+        wake.join().unwrap();
+    }
+    place.lock().take();
 }

@@ -19,7 +19,11 @@ struct Value {
 impl Value {
     fn new(number: usize, drops: &Arc<AtomicUsize>) -> Self {
         let drops = Arc::clone(drops);
-        Self { number, guarded: Guarded::new(), drops }
+        Self {
+            number,
+            guarded: Guarded::new(),
+            drops,
+        }
     }
 
     fn read(&self) -> usize {
@@ -77,7 +81,11 @@ pub fn replaced_while_read() {
         let _ = sender.send(Value::new(number, &drops));
     }
     let receiver = reader.join().unwrap();
-    assert_eq!(drops.load(Ordering::Relaxed), 2, "the last one is still there");
+    assert_eq!(
+        drops.load(Ordering::Relaxed),
+        2,
+        "the last one is still there"
+    );
     assert_eq!(receiver.borrow().read(), 2);
     drop((sender, receiver));
     assert_eq!(drops.load(Ordering::Relaxed), 3);
@@ -163,4 +171,19 @@ pub fn another_waker() {
     let thread = thread::spawn(move || sender.send(1).unwrap());
     assert_eq!(block_on_pinned(changed.as_mut()), Ok(()));
     thread.join().unwrap();
+}
+
+/// Two changes in place and a send: one after the other.
+pub fn two_changes() {
+    let (sender, receiver) = watch(0);
+    let other = sender.clone();
+    let changer = thread::spawn(move || other.send_modify(|value| *value += 1));
+    assert!(sender.send_if_modified(|value| {
+        *value += 1;
+        true
+    }));
+    sender.send(10).unwrap();
+    changer.join().unwrap();
+    let last = *receiver.borrow();
+    assert!(last == 10 || last == 11, "{last}");
 }
