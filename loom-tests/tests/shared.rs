@@ -11,17 +11,26 @@ use tenter_loom_tests::check;
 
 #[test]
 fn a_wake_while_it_is_polled() {
-    check("shared::a_wake_while_it_is_polled", body::a_wake_while_it_is_polled);
+    check(
+        "shared::a_wake_while_it_is_polled",
+        body::a_wake_while_it_is_polled,
+    );
 }
 
 #[test]
 fn the_one_who_polled_is_dropped() {
-    check("shared::the_one_who_polled_is_dropped", body::the_one_who_polled_is_dropped);
+    check(
+        "shared::the_one_who_polled_is_dropped",
+        body::the_one_who_polled_is_dropped,
+    );
 }
 
 #[test]
 fn the_one_who_polled_is_forgotten() {
-    check("shared::the_one_who_polled_is_forgotten", body::the_one_who_polled_is_forgotten);
+    check(
+        "shared::the_one_who_polled_is_forgotten",
+        body::the_one_who_polled_is_forgotten,
+    );
 }
 
 #[test]
