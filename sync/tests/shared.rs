@@ -286,7 +286,7 @@ fn a_panic_of_the_future_reaches_all() {
     assert_eq!(shared.stats().waiting, 0);
     let odd = Shared::new(poll_fn(|_| -> Poll<u8> { panic_any(7) }));
     assert!(catch_unwind(AssertUnwindSafe(|| poll(pin!(odd.wait())))).is_err());
-    assert!(panic_of(|| poll(pin!(odd.wait())))).ends_with("not text");
+    assert!(panic_of(|| poll(pin!(odd.wait()))).ends_with("not text"));
 }
 
 /// Those who come while it is polled wait; they are told of the panic too.

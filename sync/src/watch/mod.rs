@@ -43,7 +43,7 @@
 //! is not `Clone` has to wait all the same.
 //! Rejected: several wait lists to spread the lock. A send touches the lock once; the wakes cost more.
 //!
-//! Tests: `state.rs`, `sync/tests/watch.rs`, `sync/tests/watch_property.rs`,
+//! Tests: `state.rs`, `sync/tests/watch.rs`, `sync/tests/watch_wakers.rs`, `sync/tests/watch_property.rs`,
 //! `sync/tests/models/watch.rs` (model: `loom-tests/tests/watch.rs`).
 
 #[expect(unsafe_code, reason = "the nodes behind its pointers")]
