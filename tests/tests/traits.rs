@@ -232,6 +232,30 @@ table! {
     sync::oneshot::WaitClosed<'static, Rc<u8>> => - - +, -;
     sync::oneshot::RecvError => + + +, +;
     sync::oneshot::TryRecvError => + + +, +;
+    sync::watch::Sender<u8> => + + +, +;
+    sync::watch::Sender<Cell<u8>> => - - +, +;
+    sync::watch::Sender<Rc<u8>> => - - +, +;
+    sync::watch::Receiver<u8> => + + +, +;
+    sync::watch::Receiver<Cell<u8>> => - - +, +;
+    sync::watch::Receiver<Rc<u8>> => - - +, +;
+    sync::watch::Ref<'static, u8> => - - +, -;
+    sync::watch::Changed<'static, u8> => + + -, -;
+    sync::watch::Changed<'static, Cell<u8>> => - - -, -;
+    sync::watch::WaitFor<'static, u8, fn(&u8) -> bool> => + + -, -;
+    sync::watch::WaitClosed<'static, u8> => + + -, -;
+    sync::watch::Values<u8> => + + +, -;
+    sync::watch::Values<Rc<u8>> => - - +, -;
+    sync::watch::WatchStats => + + +, +;
+    sync::watch::SendError<u8> => + + +, +;
+    sync::watch::RecvError => + + +, +;
+    sync::Shared<Ready<u8>> => + + +, +;
+    sync::Shared<Ready<Cell<u8>>> => - - +, +;
+    sync::Shared<NotUnpin> => + + +, +;
+    sync::SharedWait<'static, Ready<u8>> => + + -, -;
+    sync::SharedWait<'static, Ready<Rc<u8>>> => - - -, -;
+    sync::WeakShared<Ready<u8>> => + + +, +;
+    sync::WeakShared<Ready<Rc<u8>>> => - - +, +;
+    sync::SharedStats => + + +, +;
 }
 
 // Signals.
@@ -489,6 +513,7 @@ fn no_public_type_is_missing_from_the_table() {
         "runtime/src/stdio.rs",
         "sync/src/lib.rs",
         "sync/src/oneshot/mod.rs",
+        "sync/src/watch/mod.rs",
         "timer/src/lib.rs",
         "io/src/lib.rs",
         "io/src/net/mod.rs",
