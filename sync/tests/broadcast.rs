@@ -1,7 +1,5 @@
 //! `broadcast`: who gets what, what is lost, and when a value is dropped.
 
-#[path = "models/broadcast.rs"]
-mod body;
 mod models;
 mod support;
 
@@ -13,6 +11,7 @@ use std::sync::{Arc, Barrier, Mutex, mpsc};
 use std::task::{Context, Poll, Waker};
 
 use futures_core::Stream;
+use models::broadcast as body;
 use support::{Count, Hooks, hostile, leak, poll, poll_with};
 use tenter_sync::broadcast::{Lagged, Receiver, RecvError, SendError, Sender, TryRecvError};
 use tenter_sync::current::{self, TaskSlot, WaitKind};

@@ -26,12 +26,12 @@ pub(super) struct Cell<T> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub(super) enum Found {
-    /// The value, and a right to read it; with `true` to take it out, because nobody else wants it.
-    It(bool),
+    /// The value, and a right to read it; with this word, which may tell that nobody else wants it.
+    It(u64),
     /// Not the position.
     Elsewhere,
     /// Not the position, but a right to the cell all the same: release it.
-    Astray,
+    Astray(u64),
     /// Look again later.
     Contested,
 }
@@ -131,7 +131,7 @@ impl<T> Cell<T> {
         if self.position.with(|place| unsafe { *place }) == position
             || planted!("broadcast.claim_by_stamp_alone")
         {
-            return Found::It(state::is_last(seen));
+            return Found::It(seen);
         }
         self.undo()
     }
@@ -152,7 +152,7 @@ impl<T> Cell<T> {
         }
         // The sender has left the cell to those who read: there is nothing to give back to, and this
         // one may be the last of them.
-        Found::Astray
+        Found::Astray(seen)
     }
 
     /// Lends the value.
@@ -184,15 +184,15 @@ impl<T> Cell<T> {
         (value, state::is_spare_after_release(seen))
     }
 
-    /// Leaves, and takes the value along if nobody else wants it.
+    /// Leaves, and takes the value along if nobody else wants it. `seen` is the word of the claim, the
+    /// first guess.
     ///
     /// # Safety
     ///
     /// The caller has claimed the cell, and does not release the claim again.
     #[inline]
-    pub(super) unsafe fn release(&self) -> Released<T> {
+    pub(super) unsafe fn release(&self, mut seen: u64) -> Released<T> {
         let mut value = None;
-        let mut seen = self.word.guess();
         loop {
             if value.is_none()
                 && state::is_last(seen)

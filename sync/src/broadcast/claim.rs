@@ -21,6 +21,7 @@ use core::mem::ManuallyDrop;
 use super::TryRecvError;
 use super::cell::{Cell, Found};
 use super::ring::Ring;
+use super::state;
 use crate::planted;
 use crate::shim::thread;
 
@@ -28,7 +29,8 @@ use crate::shim::thread;
 pub(super) struct Claimed<'a, T> {
     ring: &'a Ring<T>,
     cell: &'a Cell<T>,
-    is_last: bool,
+    /// The word that the claim put in place.
+    word: u64,
 }
 
 /// Why a claim was not granted.
@@ -130,17 +132,17 @@ impl<T> Ring<T> {
     #[inline]
     fn claim(&self, position: u64) -> Result<Claimed<'_, T>, Miss> {
         let cell = self.cell(position);
-        let granted = |is_last| Claimed {
+        let granted = |word| Claimed {
             ring: self,
             cell,
-            is_last,
+            word,
         };
         match cell.claim(position) {
-            Found::It(is_last) => Ok(granted(is_last)),
+            Found::It(word) => Ok(granted(word)),
             Found::Elsewhere => Err(Miss::Elsewhere),
             Found::Contested => Err(Miss::Contested),
-            Found::Astray => {
-                drop(granted(false));
+            Found::Astray(word) => {
+                drop(granted(word));
                 Err(Miss::Elsewhere)
             }
         }
@@ -169,7 +171,7 @@ impl<T: Clone> Claimed<'_, T> {
     /// If the clone panics, or the drop of a value that others left meanwhile. It counts as read.
     #[inline]
     pub(super) fn into_value(self) -> T {
-        if self.is_last {
+        if state::is_last(self.word) {
             let this = ManuallyDrop::new(self);
             // SAFETY: claimed as the last; the claim is not released again, because `this` is not
             // dropped.
@@ -188,7 +190,7 @@ impl<T> Drop for Claimed<'_, T> {
     #[inline]
     fn drop(&mut self) {
         // SAFETY: claimed, and released once, here.
-        let released = unsafe { self.cell.release() };
+        let released = unsafe { self.cell.release(self.word) };
         if released.is_spare {
             self.ring.recycle(self.cell);
         }
