@@ -384,8 +384,8 @@ fn a_drop_of_a_value_may_come_back_to_the_channel() {
     assert_eq!(one.try_recv().map(|value| value.1), Ok(3));
 }
 
-/// Goal: nobody waits for a clone. Method: one receiver stands still inside its clone while the channel
-/// goes round; then its cell comes back.
+/// Goal: nobody waits for a clone. Method: one receiver stands still inside its clone while the
+/// channel goes round; then its cell comes back.
 #[test]
 fn a_clone_that_blocks_holds_nobody_up() {
     let acts = Arc::new(Acts::default());
@@ -449,8 +449,8 @@ fn a_wake_that_panics_wakes_the_others() {
     assert_eq!(poll(second.as_mut()), Poll::Ready(Ok(7)));
 }
 
-/// Goal: no waker runs under the lock. Method: wakers that look at the channel at each occasion, and one
-/// of which takes the last sender along.
+/// Goal: no waker runs under the lock. Method: wakers that look at the channel at each occasion,
+/// and one of which takes the last sender along.
 #[test]
 fn wakers_may_come_back_to_the_channel() {
     let (sender, mut receiver) = broadcast(2);

@@ -226,10 +226,10 @@ impl Trial {
     }
 }
 
-/// Goal: any sequence of calls gives what a list would, at which everybody has a place of his own; and
-/// exactly those values live that somebody still can have.
-/// Method: 300 random sequences of sends, receives by three ways, new and dropped ends, compared after
-/// every step with the model: results, lengths, wakes, values alive.
+/// Goal: any sequence of calls gives what a list would, at which everybody has a place of his own;
+/// and exactly those values live that somebody still can have.
+/// Method: 300 random sequences of sends, receives by three ways, new and dropped ends, compared
+/// after every step with the model: results, lengths, wakes, values alive.
 #[test]
 fn any_sequence_agrees_with_a_list() {
     for seed in 0..300 {
@@ -242,8 +242,8 @@ fn any_sequence_agrees_with_a_list() {
     }
 }
 
-/// Goal: on real threads every receiver sees increasing numbers of each sender, and the numbers that it
-/// saw and those that it was told it lost are all that were sent.
+/// Goal: on real threads every receiver sees increasing numbers of each sender, and the numbers
+/// that it saw and those that it was told it lost are all that were sent.
 #[test]
 fn nothing_is_lost_that_is_not_reported() {
     const EACH: usize = 3000;

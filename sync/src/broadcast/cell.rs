@@ -2,11 +2,12 @@
 //!
 //! The steps of the word and the invariants I1 to I3 are in `state.rs`. Who touches what:
 //! - the sender's side, with the line in hand and nobody reading: `position` and `value`, to write;
-//! - one that has claimed: `position`, to read; and if the position is the one that it wanted, `value`,
-//!   to read, or to take out once it is the last.
+//! - one that has claimed: `position`, to read; and if the position is the one that it wanted,
+//!   `value`, to read, or to take out once it is the last.
 //!
-//! Cells are never freed before the ring is, so that a receiver that was slow may look at the word of
-//! one that has moved to another place meanwhile; it finds GONE, another stamp, or another position.
+//! Cells are never freed before the ring is, so that a receiver that was slow may look at the word
+//! of one that has moved to another place meanwhile; it finds GONE, another stamp, or another
+//! position.
 
 use core::mem::MaybeUninit;
 
@@ -114,8 +115,8 @@ impl<T> Cell<T> {
                 Claim::Contested => return Found::Contested,
             };
             // ORDERING: AcqRel. Acquire pairs with the Release of `publish`, and with that of the
-            // readers that have left before, if this one is the last. Release keeps the chain whole.
-            // Failure is Relaxed because the step runs again.
+            // readers that have left before, if this one is the last. Release keeps the chain
+            // whole. Failure is Relaxed because the step runs again.
             match self
                 .word
                 .compare_exchange_weak(seen, next, Ordering::AcqRel, Ordering::Relaxed)
@@ -141,7 +142,8 @@ impl<T> Cell<T> {
     fn undo(&self) -> Found {
         let mut seen = self.word.guess();
         while let Some(next) = state::undo(seen) {
-            // ORDERING: AcqRel keeps the chain whole. Failure is Relaxed because the step runs again.
+            // ORDERING: AcqRel keeps the chain whole. Failure is Relaxed because the step runs
+            // again.
             match self
                 .word
                 .compare_exchange_weak(seen, next, Ordering::AcqRel, Ordering::Relaxed)
@@ -150,8 +152,8 @@ impl<T> Cell<T> {
                 Err(actual) => seen = actual,
             }
         }
-        // The sender has left the cell to those who read: there is nothing to give back to, and this
-        // one may be the last of them.
+        // The sender has left the cell to those who read: there is nothing to give back to, and
+        // this one may be the last of them.
         Found::Astray(seen)
     }
 
@@ -163,8 +165,8 @@ impl<T> Cell<T> {
     #[inline]
     pub(super) unsafe fn with<R>(&self, body: impl FnOnce(&T) -> R) -> R {
         self.value.with(|place| {
-            // SAFETY: claimed, so there is a value (I1), and nobody takes it out before the claim is
-            // released.
+            // SAFETY: claimed, so there is a value (I1), and nobody takes it out before the claim
+            // is released.
             body(unsafe { (*place).assume_init_ref() })
         })
     }
@@ -173,7 +175,8 @@ impl<T> Cell<T> {
     ///
     /// # Safety
     ///
-    /// The caller has claimed it, was told that it is the last, and does not release the claim again.
+    /// The caller has claimed it, was told that it is the last, and does not release the claim
+    /// again.
     #[inline]
     pub(super) unsafe fn take(&self) -> (T, bool) {
         // SAFETY: nobody else can touch the value (I1); afterwards the claim is used up.
@@ -184,8 +187,8 @@ impl<T> Cell<T> {
         (value, state::is_spare_after_release(seen))
     }
 
-    /// Leaves, and takes the value along if nobody else wants it. `seen` is the word of the claim, the
-    /// first guess.
+    /// Leaves, and takes the value along if nobody else wants it. `seen` is the word of the claim,
+    /// the first guess.
     ///
     /// # Safety
     ///
@@ -211,8 +214,8 @@ impl<T> Cell<T> {
                 Ordering::AcqRel
             };
             // ORDERING: AcqRel. Release pairs with the Acquire of the last reader and of `retire`:
-            // this one is through with the value. Acquire, because the cell may be this one's to give
-            // back. Failure is Relaxed because the step runs again.
+            // this one is through with the value. Acquire, because the cell may be this one's to
+            // give back. Failure is Relaxed because the step runs again.
             match self.word.compare_exchange_weak(
                 seen,
                 state::release(seen),
@@ -243,15 +246,17 @@ impl<T> Cell<T> {
                 Retire::Full(next) => (next, false),
                 Retire::InUse(next) => (next, !planted!("broadcast.overwrite_under_readers")),
             };
-            // ORDERING: AcqRel. Acquire pairs with the Release of the readers that have left, Release
-            // keeps the chain whole. Failure acquires too, because `Empty` may be what it finds.
+            // ORDERING: AcqRel. Acquire pairs with the Release of the readers that have left,
+            // Release keeps the chain whole. Failure acquires too, because `Empty` may be what it
+            // finds.
             match self
                 .word
                 .compare_exchange(seen, next, Ordering::AcqRel, Ordering::Acquire)
             {
                 Ok(_) if in_use => return Retired::InUse,
                 // SAFETY: nobody reads, nobody can claim any more, and the holder of the line is in
-                // this call; the word says that there is a value, and from now on that there is none.
+                // this call; the word says that there is a value, and from now on that there is
+                // none.
                 Ok(_) => return Retired::Free(Some(unsafe { self.move_out() })),
                 Err(actual) => seen = actual,
             }

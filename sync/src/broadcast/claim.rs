@@ -13,8 +13,8 @@
 //!        └──────────────────────────────────────────────► Lagged by one at least
 //! ```
 //!
-//! The last step does not wait for the sender, which is in the middle of its own: the value is lost for
-//! certain, and the position after it is the oldest or about to be sent.
+//! The last step does not wait for the sender, which is in the middle of its own: the value is lost
+//! for certain, and the position after it is the oldest or about to be sent.
 
 use core::mem::ManuallyDrop;
 
@@ -59,8 +59,8 @@ impl<T> Ring<T> {
 
     /// What there is for a receiver whose next position is this.
     pub(super) fn outlook(&self, position: u64) -> Outlook {
-        // First who can send, then what has been sent: the other way round, the last value of the last
-        // sender could be missed.
+        // First who can send, then what has been sent: the other way round, the last value of the
+        // last sender could be missed.
         let early = planted!("broadcast.tail_before_senders").then(|| self.tail());
         let is_closed = self.senders() == 0;
         // A value can be had a moment before the tail counts it: `position` may be past the tail.
@@ -108,8 +108,8 @@ impl<T> Ring<T> {
         Err(TryRecvError::Lagged(lost))
     }
 
-    /// Counts the positions from `next` to `end` as read, `end` being the first that does not count this
-    /// receiver.
+    /// Counts the positions from `next` to `end` as read, `end` being the first that does not count
+    /// this receiver.
     pub(super) fn skip(&self, next: u64, end: u64) {
         /// Goes on behind a value whose drop panics.
         struct Rest<'a, T>(&'a Ring<T>, u64, u64);
@@ -148,8 +148,8 @@ impl<T> Ring<T> {
         }
     }
 
-    /// Claims the value of a position that has been sent, as the caller knows from the tail; `None` if
-    /// it has been taken back.
+    /// Claims the value of a position that has been sent, as the caller knows from the tail; `None`
+    /// if it has been taken back.
     fn claim_sent(&self, position: u64) -> Option<Claimed<'_, T>> {
         loop {
             match self.claim(position) {

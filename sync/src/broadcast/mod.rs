@@ -10,35 +10,37 @@
 //!     receiver: next   receiver: next       line (lock): who waits, how many receivers there are
 //! ```
 //!
-//! The word of a cell and its steps are in `state.rs`, the cell in `cell.rs`, the places, the line and
-//! sending in `ring.rs`, receiving in `claim.rs`, waiting in `recv.rs`, the ends in `sender.rs` and
-//! `receiver.rs`.
+//! The word of a cell and its steps are in `state.rs`, the cell in `cell.rs`, the places, the line
+//! and sending in `ring.rs`, receiving in `claim.rs`, waiting in `recv.rs`, the ends in `sender.rs`
+//! and `receiver.rs`.
 //!
 //! # No user code under a lock
 //!
-//! A value is cloned with nothing but a claim on its cell, one exchange to get it and one to give it
-//! back. So a clone may panic, block, send to the same channel or drop its ends. A sender that comes round to a cell
-//! that is being read does not wait: it leaves the cell to the readers and puts another one in its place.
-//! Values are dropped by the last reader, or by the sender that replaces them, after unlocking.
+//! A value is cloned with nothing but a claim on its cell, one exchange to get it and one to give
+//! it back. So a clone may panic, block, send to the same channel or drop its ends. A sender that
+//! comes round to a cell that is being read does not wait: it leaves the cell to the readers and
+//! puts another one in its place. Values are dropped by the last reader, or by the sender that
+//! replaces them, after unlocking.
 //!
 //! # No value is missed
 //!
-//! A receiver lines up under the lock that a sender holds while it publishes a value and moves the tail;
-//! so either it finds the tail past its position, or the sender finds it in line. The same with the last
-//! sender, which counts itself out before it locks. Whether the channel is closed for receivers (no
-//! sender) and for senders (no receiver) are two counts that are looked at, not flags that are kept, so
-//! a channel that loses its receivers and gets new ones is as it was.
+//! A receiver lines up under the lock that a sender holds while it publishes a value and moves the
+//! tail; so either it finds the tail past its position, or the sender finds it in line. The same
+//! with the last sender, which counts itself out before it locks. Whether the channel is closed for
+//! receivers (no sender) and for senders (no receiver) are two counts that are looked at, not flags
+//! that are kept, so a channel that loses its receivers and gets new ones is as it was.
 //!
-//! Nobody has to take the lock to find a value, because there is nothing to find out: a claim compares
-//! the word that publishes the value.
+//! Nobody has to take the lock to find a value, because there is nothing to find out: a claim
+//! compares the word that publishes the value.
 //!
 //! Rejected: a lock per place. A clone would run under it, and block the sender.
-//! Rejected: a count of readers in the place and not in the cell. The sender could only wait for them.
+//! Rejected: a count of readers in the place and not in the cell. The sender could only wait for
+//! them.
 //! Rejected: an allocation per value, counted. Sending would allocate.
-//! Rejected: each receiver says in a word of its own what it reads. The sender would have to look at all
-//! of them before it replaces a value.
-//! Rejected: values that are sent but not shared between threads (`Send` and not `Sync`). Clones would
-//! have to take turns.
+//! Rejected: each receiver says in a word of its own what it reads. The sender would have to look
+//! at all of them before it replaces a value.
+//! Rejected: values that are sent but not shared between threads (`Send` and not `Sync`). Clones
+//! would have to take turns.
 //!
 //! Tests: `state.rs`, `sync/tests/broadcast.rs`, `sync/tests/broadcast_property.rs`,
 //! `sync/tests/models/broadcast.rs` (model: `loom-tests/tests/broadcast.rs`).
@@ -71,12 +73,13 @@ use ring::Ring;
 
 /// A channel that keeps the last `capacity` values for receivers that are slow.
 ///
-/// Every receiver gets every value that is sent after it subscribed, in order. A sender never waits; a
-/// receiver that falls behind by more than `capacity` loses the oldest values and is told so. Values go
-/// between threads if they are `Send + Sync`, because several receivers may clone one at once.
+/// Every receiver gets every value that is sent after it subscribed, in order. A sender never
+/// waits; a receiver that falls behind by more than `capacity` loses the oldest values and is told
+/// so. Values go between threads if they are `Send + Sync`, because several receivers may clone one
+/// at once.
 ///
-/// All memory is allocated here, but for what is needed when a sender comes round to values that are
-/// being cloned at that moment, which is kept and used again.
+/// All memory is allocated here, but for what is needed when a sender comes round to values that
+/// are being cloned at that moment, which is kept and used again.
 ///
 /// # Panics
 ///
@@ -130,7 +133,8 @@ impl<T> Error for SendError<T> {}
 pub enum RecvError {
     /// All senders are gone, and everything has been received.
     Closed,
-    /// The receiver fell behind, and so many values were lost. It goes on with the oldest that is kept.
+    /// The receiver fell behind, and so many values were lost. It goes on with the oldest that is
+    /// kept.
     Lagged(u64),
 }
 
@@ -149,7 +153,8 @@ pub enum TryRecvError {
     Empty,
     /// All senders are gone, and everything has been received.
     Closed,
-    /// The receiver fell behind, and so many values were lost. It goes on with the oldest that is kept.
+    /// The receiver fell behind, and so many values were lost. It goes on with the oldest that is
+    /// kept.
     Lagged(u64),
 }
 

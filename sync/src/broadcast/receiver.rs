@@ -16,9 +16,9 @@ use crate::wait_list::Waiter;
 
 /// Receives every value that is sent after it subscribed, in order, unless it falls too far behind.
 ///
-/// It is a [`Stream`] too, of values and of [`Lagged`] where values were lost; the stream ends when the
-/// channel is closed. The first time that the stream has to wait it allocates its place in the line,
-/// which it keeps.
+/// It is a [`Stream`] too, of values and of [`Lagged`] where values were lost; the stream ends when
+/// the channel is closed. The first time that the stream has to wait it allocates its place in the
+/// line, which it keeps.
 ///
 /// # Fairness
 ///
@@ -26,9 +26,9 @@ use crate::wait_list::Waiter;
 ///
 /// # Cancel safety
 ///
-/// A value stays in the channel until a poll returns it: dropping a [`Recv`], or leaving the stream,
-/// loses nothing. A receiver that is leaked keeps the values that it has not had until they are
-/// overwritten.
+/// A value stays in the channel until a poll returns it: dropping a [`Recv`], or leaving the
+/// stream, loses nothing. A receiver that is leaked keeps the values that it has not had until they
+/// are overwritten.
 #[must_use = "a receiver that is dropped receives nothing"]
 pub struct Receiver<T> {
     pub(super) ring: Arc<Ring<T>>,
@@ -47,8 +47,8 @@ impl<T> Receiver<T> {
         }
     }
 
-    /// Another receiver, of the values that are sent from now on. What this one has not had yet, the new
-    /// one does not get.
+    /// Another receiver, of the values that are sent from now on. What this one has not had yet,
+    /// the new one does not get.
     ///
     /// # Panics
     ///
@@ -72,8 +72,8 @@ impl<T> Receiver<T> {
         self.len() == 0
     }
 
-    /// How many values this receiver has lost since it last received: what the next receive reports as
-    /// lagged.
+    /// How many values this receiver has lost since it last received: what the next receive reports
+    /// as lagged.
     pub fn missed(&self) -> u64 {
         self.ring.lost(self.ring.tail().saturating_sub(self.next))
     }
@@ -109,19 +109,19 @@ impl<T> Receiver<T> {
 impl<T: Clone> Receiver<T> {
     /// Waits for the next value.
     ///
-    /// A value that is there is taken without a lock. The last receiver that wants it gets the value
-    /// itself, the others get clones.
+    /// A value that is there is taken without a lock. The last receiver that wants it gets the
+    /// value itself, the others get clones.
     ///
     /// # Errors
     ///
-    /// [`RecvError::Lagged`] if the receiver fell behind and values were lost: once, with their number;
-    /// the next receive goes on with the oldest value that is kept. [`RecvError::Closed`] if all senders
-    /// are gone and everything has been received.
+    /// [`RecvError::Lagged`] if the receiver fell behind and values were lost: once, with their
+    /// number; the next receive goes on with the oldest value that is kept. [`RecvError::Closed`]
+    /// if all senders are gone and everything has been received.
     ///
     /// # Panics
     ///
-    /// If the clone of the value panics, or the drop of a value whose last reader this is. The value
-    /// counts as received, and the channel goes on.
+    /// If the clone of the value panics, or the drop of a value whose last reader this is. The
+    /// value counts as received, and the channel goes on.
     ///
     /// # Cancel safety
     ///
@@ -179,8 +179,8 @@ impl<T: Clone> Receiver<T> {
     ///
     /// # Panics
     ///
-    /// Inside a task of tenter, which it would stop together with all other tasks of the thread; and as
-    /// [`recv`](Self::recv).
+    /// Inside a task of tenter, which it would stop together with all other tasks of the thread;
+    /// and as [`recv`](Self::recv).
     #[track_caller]
     pub fn blocking_recv(&mut self) -> Result<T, RecvError> {
         block_on(self.recv())

@@ -1,13 +1,14 @@
 //! The futures that wait: for the next value, and for the receivers to go.
 //!
-//! The states of a [`Recv`] are its waiter's: Idle and Dismissed look for the value and line up if there
-//! is none, Waiting has nothing to do. Nothing is ever reserved: the value stays in the channel until a
-//! poll returns it.
+//! The states of a [`Recv`] are its waiter's: Idle and Dismissed look for the value and line up if
+//! there is none, Waiting has nothing to do. Nothing is ever reserved: the value stays in the
+//! channel until a poll returns it.
 //!
-//! Obligations of the wait list's contract: (a) the drop of each future, and of the receiver for the
-//! waiter of its stream, takes the waiter out before the waiter is dropped; (b) receivers are given to
-//! `waiters` of their channel's line and nothing else, [`WaitClosed`] to `watchers`; (c) the ends own the
-//! ring together, in an `Arc`, and whoever can poll or drop the waiter has an end or borrows one.
+//! Obligations of the wait list's contract: (a) the drop of each future, and of the receiver for
+//! the waiter of its stream, takes the waiter out before the waiter is dropped; (b) receivers are
+//! given to `waiters` of their channel's line and nothing else, [`WaitClosed`] to `watchers`; (c)
+//! the ends own the ring together, in an `Arc`, and whoever can poll or drop the waiter has an end
+//! or borrows one.
 
 use core::fmt;
 use core::future::Future;

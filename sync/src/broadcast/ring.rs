@@ -1,17 +1,19 @@
 //! What senders and receivers share: the cells, the places of the ring, the line.
 //!
-//! A position is the number of a value, counted from the first that was sent. The place of a position is
-//! its low bits; the place holds a pointer to a cell. The pointer changes only when the sender comes
-//! round to a cell that somebody is reading: the cell is left to its readers, the place gets a spare one,
-//! and the last reader brings the cell back. So there are at most as many cells as places and reads at
-//! one time, and all of them are freed with the ring.
+//! A position is the number of a value, counted from the first that was sent. The place of a
+//! position is its low bits; the place holds a pointer to a cell. The pointer changes only when the
+//! sender comes round to a cell that somebody is reading: the cell is left to its readers, the
+//! place gets a spare one, and the last reader brings the cell back. So there are at most as many
+//! cells as places and reads at one time, and all of them are freed with the ring.
 //!
 //! Invariants:
 //! - I4: `tail` is written under the lock, after the value of the position before it.
-//! - I5: every cell that a place points to, and whose position is not one of the last `capacity`, is free.
-//! - I6: the payload of a receiver in line is the position that it waits for; those in front that do not
-//!   wait for `tail` have been told. The payload of one that waits for the receivers to go is the number
-//!   of times that they had gone; those in front that have another number have been told.
+//! - I5: every cell that a place points to, and whose position is not one of the last `capacity`,
+//!   is free.
+//! - I6: the payload of a receiver in line is the position that it waits for; those in front that
+//!   do not wait for `tail` have been told. The payload of one that waits for the receivers to go
+//!   is the number of times that they had gone; those in front that have another number have been
+//!   told.
 //! - I7: each value published while a receiver is counted is claimed or skipped by it once, and so
 //!   `remaining` is right; a receiver skips what it has not had when it goes.
 
@@ -59,8 +61,9 @@ pub(super) struct Line<T> {
     added: Vec<NonNull<Cell<T>>>,
 }
 
-// SAFETY: a value goes to another thread (Send) and several threads clone it at once (Sync); all else in
-// a cell is guarded as `cell.rs` says, and the pointers are to cells that live as long as the ring.
+// SAFETY: a value goes to another thread (Send) and several threads clone it at once (Sync); all
+// else in a cell is guarded as `cell.rs` says, and the pointers are to cells that live as long as
+// the ring.
 unsafe impl<T: Send + Sync> Send for Ring<T> {}
 // SAFETY: as above.
 unsafe impl<T: Send + Sync> Sync for Ring<T> {}
@@ -122,7 +125,8 @@ impl<T> Ring<T> {
     }
 
     pub(super) fn senders(&self) -> usize {
-        // ORDERING: Acquire pairs with the Release of a sender that goes: all that was sent is there.
+        // ORDERING: Acquire pairs with the Release of a sender that goes: all that was sent is
+        // there.
         self.senders.load(Ordering::Acquire)
     }
 
@@ -135,8 +139,8 @@ impl<T> Ring<T> {
         unsafe { &*cell }
     }
 
-    /// Puts a value in the ring and wakes those that wait for it. How many are to have it, or the value
-    /// if nobody is.
+    /// Puts a value in the ring and wakes those that wait for it. How many are to have it, or the
+    /// value if nobody is.
     ///
     /// # Panics
     ///
@@ -174,8 +178,8 @@ impl<T> Ring<T> {
         if early {
             self.tail.store(position + 1, Ordering::Release);
         }
-        // SAFETY: the caller holds the line; the place's last position is too old to be kept, so its
-        // cell is free (I5).
+        // SAFETY: the caller holds the line; the place's last position is too old to be kept, so
+        // its cell is free (I5).
         unsafe { self.cell(position).publish(position, line.receivers, value) };
         if !early {
             // ORDERING: Release pairs with the Acquire in `tail` (I4).
@@ -215,7 +219,8 @@ impl<T> Ring<T> {
         self.tail()
     }
 
-    /// Counts one receiver less. The position after the last that counts it, and whether nobody is left.
+    /// Counts one receiver less. The position after the last that counts it, and whether nobody is
+    /// left.
     pub(super) fn unsubscribe(&self) -> (u64, bool) {
         let mut line = self.line();
         line.receivers -= 1;
@@ -261,8 +266,8 @@ impl<T> Ring<T> {
 
     /// Counts one sender less; after the last, all receivers in line are told.
     pub(super) fn remove_sender(&self) {
-        // ORDERING: AcqRel. Release pairs with the Acquire in `senders`: what this one sent is there for
-        // who sees none left. Acquire keeps the chain of all of them whole.
+        // ORDERING: AcqRel. Release pairs with the Acquire in `senders`: what this one sent is
+        // there for who sees none left. Acquire keeps the chain of all of them whole.
         if self.senders.fetch_sub(1, Ordering::AcqRel) > 1
             || planted!("broadcast.close_tells_nobody")
         {

@@ -47,8 +47,8 @@ impl<T> Sender<T> {
     /// Sends a value to all receivers that there are now. How many that is.
     ///
     /// It never waits for them: a receiver that has `capacity` values before it already loses the
-    /// oldest. That a receiver is counted does not say that it will receive: it may be dropped, or fall
-    /// behind.
+    /// oldest. That a receiver is counted does not say that it will receive: it may be dropped, or
+    /// fall behind.
     ///
     /// # Errors
     ///
@@ -57,14 +57,14 @@ impl<T> Sender<T> {
     ///
     /// # Panics
     ///
-    /// If a waker panics, or the drop of the value that this one replaces; the value has been sent, and
-    /// all have been woken.
+    /// If a waker panics, or the drop of the value that this one replaces; the value has been sent,
+    /// and all have been woken.
     pub fn send(&self, value: T) -> Result<usize, SendError<T>> {
         self.ring.send(value).map_err(SendError)
     }
 
-    /// A receiver of the values that are sent from now on. A channel that has lost all its receivers
-    /// goes on with it.
+    /// A receiver of the values that are sent from now on. A channel that has lost all its
+    /// receivers goes on with it.
     ///
     /// # Panics
     ///
@@ -77,8 +77,8 @@ impl<T> Sender<T> {
 
     /// Waits until no receiver is left.
     ///
-    /// Ready at once if there is none; otherwise when the last one goes, even if a new one subscribes
-    /// before the task runs.
+    /// Ready at once if there is none; otherwise when the last one goes, even if a new one
+    /// subscribes before the task runs.
     ///
     /// # Cancel safety
     ///

@@ -6,26 +6,28 @@
 //!  | position of the value   |      |         |           |
 //! ```
 //!
-//! *Remaining*: receivers that have not claimed the value. *Readers*: those that have claimed it and are
-//! not through with it. *GONE*: the sender has taken the cell out of the ring, or it never was in it.
+//! *Remaining*: receivers that have not claimed the value. *Readers*: those that have claimed it
+//! and are not through with it. *GONE*: the sender has taken the cell out of the ring, or it never
+//! was in it.
 //!
 //! ```text
-//!               publish            claim                release
-//!    ┌─ free ───────────► (0, k) ─────────► (r+1, k-1) ─────────► … (1, 0) ─ the value comes out ─► (0, 0)
-//!    │                      │                   │                                                    │
-//!    │       retire, no     │   retire, readers │        release                  value out, recycle │
-//!    │◄── GONE ◄── readers ─┘          GONE (r, 0) ────────────► GONE (1, 0) ──────────► spare       │
-//!    └───────────────────────────────────────────────────────────────────────────────────────────────┘
+//!         publish            claim                 release         release of the last
+//!   free ─────────► (0, k) ────────► (r+1, k-1) ──────────► (1, 0) ─────────────► free
+//!                     │                  │                          value out first
+//!                     │ retire:          │ retire: to the readers
+//!                     ▼ value out        ▼              release of the last
+//!                   free, GONE       GONE, (r, 0) ────────────────────────────► spare, GONE
 //! ```
 //!
 //! Invariants:
-//! - I1: a cell holds a value exactly while readers + remaining > 0. Who sees (1, 0) and is the one reader
-//!   takes the value out before it leaves; nobody else can come, because nothing remains to be claimed.
-//! - I2: only the sender's side, under the lock, changes stamp or GONE, and it touches the value of a
-//!   cell without readers only.
-//! - I3: a claim by a stamp may be a mistake, because stamps repeat. Who has claimed compares the whole
-//!   position before it touches the value, and undoes the claim if it is another one. In the meantime
-//!   one who is right may find nothing remaining ([`Claim::Contested`]): it comes back.
+//! - I1: a cell holds a value exactly while readers + remaining > 0. Who sees (1, 0) and is the one
+//!   reader takes the value out before it leaves; nobody else can come, because nothing remains to
+//!   be claimed.
+//! - I2: only the sender's side, under the lock, changes stamp or GONE, and it touches the value of
+//!   a cell without readers only.
+//! - I3: a claim by a stamp may be a mistake, because stamps repeat. Who has claimed compares the
+//!   whole position before it touches the value, and undoes the claim if it is another one. In the
+//!   meantime one who is right may find nothing remaining ([`Claim::Contested`]): it comes back.
 
 use crate::shim::size;
 
@@ -111,7 +113,8 @@ pub(super) const fn is_spare_after_release(word: u64) -> bool {
     word & GONE != 0 && word & READERS == READER
 }
 
-/// A claim was a mistake; `None`: what remained has been given up meanwhile, so leave as a reader does.
+/// A claim was a mistake; `None`: what remained has been given up meanwhile, so leave as a reader
+/// does.
 pub(super) const fn undo(word: u64) -> Option<u64> {
     if word & GONE != 0 {
         None

@@ -156,8 +156,8 @@ pub fn the_end_wakes_those_who_wait() {
     other.join().unwrap();
 }
 
-/// A receiver goes with a value that it has not had, as the other receives it: it is dropped once, at
-/// once.
+/// A receiver goes with a value that it has not had, as the other receives it: it is dropped once,
+/// at once.
 pub fn one_goes_and_one_receives() {
     let (sender, mut one) = broadcast(1);
     let two = sender.subscribe();
@@ -190,8 +190,8 @@ pub fn the_last_receiver_goes() {
     assert_eq!(block_on(again.recv()), Ok(7));
 }
 
-/// A receiver so far behind that its stamp is back, beside one that is right. Stamps are four in the
-/// model.
+/// A receiver so far behind that its stamp is back, beside one that is right. Stamps are four in
+/// the model.
 pub fn a_stamp_comes_back() {
     let (sender, mut late) = broadcast(1);
     for number in 0..4 {
