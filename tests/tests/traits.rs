@@ -258,6 +258,27 @@ table! {
     sync::SharedStats => + + +, +;
 }
 
+// A broadcast channel clones values on several threads at once: they have to be `Sync` too.
+table! {
+    sync::broadcast::Sender<u8> => + + +, +;
+    sync::broadcast::Sender<Cell<u8>> => - - +, +;
+    sync::broadcast::Sender<Rc<u8>> => - - +, +;
+    sync::broadcast::WeakSender<u8> => + + +, +;
+    sync::broadcast::WeakSender<Cell<u8>> => - - +, +;
+    sync::broadcast::Receiver<u8> => + + +, +;
+    sync::broadcast::Receiver<Cell<u8>> => - - +, +;
+    sync::broadcast::Receiver<Rc<u8>> => - - +, +;
+    sync::broadcast::Recv<'static, u8> => + + -, -;
+    sync::broadcast::Recv<'static, Cell<u8>> => - - -, -;
+    sync::broadcast::WaitClosed<'static, u8> => + + -, -;
+    sync::broadcast::WaitClosed<'static, Cell<u8>> => - - -, -;
+    sync::broadcast::BroadcastStats => + + +, +;
+    sync::broadcast::Lagged => + + +, +;
+    sync::broadcast::RecvError => + + +, +;
+    sync::broadcast::SendError<u8> => + + +, +;
+    sync::broadcast::TryRecvError => + + +, +;
+}
+
 // Signals.
 table! {
     signal::SignalKind => + + +;
@@ -514,6 +535,7 @@ fn no_public_type_is_missing_from_the_table() {
         "sync/src/lib.rs",
         "sync/src/oneshot/mod.rs",
         "sync/src/watch/mod.rs",
+        "sync/src/broadcast/mod.rs",
         "timer/src/lib.rs",
         "io/src/lib.rs",
         "io/src/net/mod.rs",
