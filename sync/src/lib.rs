@@ -42,6 +42,8 @@ mod once_cell;
 pub mod oneshot;
 #[doc(hidden)]
 pub mod parker;
+#[doc(hidden)]
+pub mod queue;
 mod rwlock;
 mod semaphore;
 #[doc(hidden)]
