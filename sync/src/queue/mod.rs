@@ -1,5 +1,10 @@
 //! Queues: first in first out, last in first out, and smallest first.
 
+#[expect(unsafe_code, reason = "slots that are read by hand")]
+mod block;
+#[expect(unsafe_code, reason = "blocks that live as long as a slot is claimed")]
+pub mod blocks;
+pub mod heap;
 #[expect(unsafe_code, reason = "slots that their stamps guard")]
 pub mod ring;
 pub mod stack;
