@@ -134,14 +134,14 @@ impl<T> End<T> {
     #[inline(always)]
     fn word(&self) -> u64 {
         if MODELLED {
+            let order = if planted!("queue_store.blocks_relaxed_word") {
+                Ordering::Relaxed
+            } else {
+                Ordering::Acquire
+            };
             // As `Guess`, but Acquire.
             // ORDERING: Acquire, as below.
-            let newest = self.word.compare_exchange(
-                u64::MAX,
-                u64::MAX,
-                Ordering::Acquire,
-                Ordering::Acquire,
-            );
+            let newest = self.word.compare_exchange(u64::MAX, u64::MAX, order, order);
             return newest.unwrap_or_else(|word| word);
         }
         // ORDERING: Acquire pairs with the Release in `install`: the block of this word is visible.
@@ -173,7 +173,7 @@ impl<T> End<T> {
     fn install(&self, next: *mut Block<T>) {
         // ORDERING: Release pairs with the Acquire in `block`.
         self.block.store(next, Ordering::Release);
-        if planted!("queue_store.transit_by_store") {
+        if planted!("queue_store.blocks_transit_by_store") {
             let word = self.word.load(Ordering::Relaxed) & !HELD;
             self.word.store(word + STEP, Ordering::Release);
             return;
@@ -380,8 +380,12 @@ impl<T> Blocks<T> {
     fn note_new_peak(&self, end: u64) {
         let head = self.head.count();
         let len = count(end).saturating_sub(head).max(1) as usize;
-        // ORDERING: Relaxed. A number for people.
-        let peak = len.max(self.peak.fetch_max(len, Ordering::Relaxed));
+        // ORDERING: Relaxed, both. A number for people; mostly it stays as it is.
+        let mut peak = self.peak.load(Ordering::Relaxed);
+        if len > peak {
+            // ORDERING: Relaxed, as above.
+            peak = len.max(self.peak.fetch_max(len, Ordering::Relaxed));
+        }
         let limit = head + peak as u64;
         let limit = (limit / CELLS * LAP + limit % CELLS) * STEP;
         // ORDERING: Relaxed. Any limit ever computed is true for ever: the head only grows.
@@ -486,7 +490,7 @@ impl<T> Store<T> for Blocks<T> {
         }
         // ORDERING: Relaxed. What a word holds is in the word; the proof is in `store.rs`.
         self.tail.word.fetch_or(HELD, Ordering::Relaxed);
-        if !planted!("queue_store.hold_tail_only") {
+        if !planted!("queue_store.blocks_hold_tail_only") {
             // ORDERING: Relaxed, as above.
             self.head.word.fetch_or(HELD, Ordering::Relaxed);
         }
@@ -578,7 +582,7 @@ impl<T> Drop for Blocks<T> {
             fn drop(&mut self) {
                 self.0.drop_items();
                 let last = self.0.head.block();
-                if !last.is_null() && !planted!("queue_store.forget_the_last_block") {
+                if !last.is_null() && !planted!("queue_store.blocks_forget_the_last_block") {
                     // SAFETY: nobody else is here, and no item is left; so this is the only block in
                     // use.
                     unsafe { Block::free(last) };

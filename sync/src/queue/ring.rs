@@ -103,7 +103,7 @@ impl<T> Slot<T> {
             // SAFETY: the slot is the caller's; what was in it was moved out.
             unsafe { &mut *cell }.write(value);
         });
-        let order = if planted!("queue_store.relaxed_full") {
+        let order = if planted!("queue_store.ring_relaxed_full") {
             Ordering::Relaxed
         } else {
             Ordering::Release
@@ -123,7 +123,7 @@ impl<T> Slot<T> {
             // SAFETY: the slot is the caller's, and FULL.
             unsafe { (*cell).assume_init_read() }
         });
-        let order = if planted!("queue_store.relaxed_empty") {
+        let order = if planted!("queue_store.ring_relaxed_empty") {
             Ordering::Relaxed
         } else {
             Ordering::Release
@@ -275,7 +275,9 @@ impl<T> Ring<T> {
         let want = want.min(self.capacity as usize);
         while run.count < want {
             run.stop = self.slot(slots, run.end).stamp();
-            if run.stop != run.end | flag {
+            if run.stop != run.end | flag
+                && !(run.count > 0 && planted!("queue_store.ring_batch_of_one_look"))
+            {
                 break;
             }
             run.count += 1;
@@ -298,8 +300,12 @@ impl<T> Ring<T> {
         let head = self.position(&self.head);
         let len = self.count(end).saturating_sub(self.count(head)).max(1);
         let len = len.min(self.capacity) as usize;
-        // ORDERING: Relaxed. A number for people.
-        let peak = len.max(self.tail.peak.fetch_max(len, Ordering::Relaxed));
+        // ORDERING: Relaxed, both. A number for people; mostly it stays as it is.
+        let mut peak = self.tail.peak.load(Ordering::Relaxed);
+        if len > peak {
+            // ORDERING: Relaxed, as above.
+            peak = len.max(self.tail.peak.fetch_max(len, Ordering::Relaxed));
+        }
         let limit = if peak as u64 == self.capacity {
             u64::MAX
         } else {
@@ -461,7 +467,7 @@ impl<T> Store<T> for Ring<T> {
         }
         // ORDERING: Relaxed. What a word holds is in the word; the proof is in `store.rs`.
         self.tail.word.fetch_or(HELD, Ordering::Relaxed);
-        if !planted!("queue_store.hold_tail_only") {
+        if !planted!("queue_store.ring_hold_tail_only") {
             // ORDERING: Relaxed, as above.
             self.head.fetch_or(HELD, Ordering::Relaxed);
         }
@@ -486,7 +492,7 @@ impl<T> Store<T> for Ring<T> {
         let tail = self.position(&self.tail.word);
         let slots = self.slots_made();
         let slot = self.slot(slots, tail);
-        if slot.stamp() != tail && !planted!("queue_store.no_wait_for_pop") {
+        if slot.stamp() != tail && !planted!("queue_store.ring_no_wait_for_pop") {
             until(|| slot.stamp() == tail);
         }
         if let Some(value) = value.take() {
@@ -515,7 +521,7 @@ impl<T> Store<T> for Ring<T> {
         let slots = self.slots_made();
         let slot = self.slot(slots, head);
         if slot.stamp() != head | FULL {
-            if planted!("queue_store.no_wait_for_push") {
+            if planted!("queue_store.ring_no_wait_for_push") {
                 return None;
             }
             until(|| slot.stamp() == head | FULL);
