@@ -51,6 +51,8 @@ mod once_cell;
 pub mod oneshot;
 #[doc(hidden)]
 pub mod parker;
+#[doc(hidden)]
+pub mod queue;
 mod rwlock;
 mod semaphore;
 mod shared;
