@@ -1,0 +1,331 @@
+//! One way through a scenario.
+
+use std::cell::RefCell;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Poll, Waker};
+
+use tenter_sync::current;
+
+use crate::support::{Count, Hook, Hooks, hostile, leak, poll_with, slot};
+use super::{Boxed, End, Scenario, Seen};
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Occasion {
+    Clone,
+    Wake,
+    Drop,
+}
+
+/// What the waker of the subject does. All but the plain one are a new one for each poll.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Manner {
+    Plain,
+    Fresh,
+    /// The waker of this poll panics once, on this occasion.
+    Panics(Occasion, usize),
+    /// Uses the primitive that calls it.
+    Reenters(Occasion),
+    /// Drops the very future that it wakes.
+    DropsSubject,
+}
+
+/// In what the subject is polled.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Place {
+    /// An executor that is not tenter.
+    Elsewhere,
+    /// A task of tenter, with a waker that is not the task's.
+    Task,
+    /// A task that has nothing left to spend, so that what is ready has to be kept.
+    Spent,
+}
+
+/// One way to go about it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Mode {
+    pub(super) end: End,
+    manner: Manner,
+    place: Place,
+}
+
+pub(super) fn modes(reenters: bool) -> Vec<Mode> {
+    use Occasion::{Clone, Drop, Wake};
+    let mut modes = Vec::new();
+    for place in [Place::Elsewhere, Place::Task, Place::Spent] {
+        let mut add = |end, manner| modes.push(Mode { end, manner, place });
+        for end in [End::Kept, End::Dropped, End::Forgotten] {
+            add(end, Manner::Plain);
+            add(end, Manner::Fresh);
+        }
+        for occasion in [Clone, Wake, Drop] {
+            add(End::Dropped, Manner::Panics(occasion, 0));
+            add(End::Dropped, Manner::Panics(occasion, 1));
+            if reenters {
+                add(End::Kept, Manner::Reenters(occasion));
+                add(End::Dropped, Manner::Reenters(occasion));
+            }
+        }
+        add(End::Kept, Manner::DropsSubject);
+    }
+    modes
+}
+
+thread_local! {
+    /// The subject, where its own waker finds it.
+    static SUBJECT: RefCell<Option<Boxed<'static>>> = const { RefCell::new(None) };
+}
+
+/// One way through a scenario.
+pub(super) struct Run<'s, P: 'static> {
+    scenario: &'s Scenario<P>,
+    world: Arc<P>,
+    lent: &'static P,
+    mode: Mode,
+    /// The steps of the subject that are left: make, polls, end.
+    script: Vec<Step>,
+    polls: usize,
+    waker: Option<Waker>,
+    hooks: Arc<Hooks>,
+    wakes_seen: usize,
+    others: Vec<Other>,
+    events_done: Vec<usize>,
+    pub(super) seen: Seen,
+}
+
+#[derive(Clone, Copy)]
+enum Step {
+    Make,
+    Poll,
+    End,
+}
+
+struct Other {
+    future: Option<Boxed<'static>>,
+    waker: Waker,
+    count: Arc<Count>,
+    wakes_seen: usize,
+    is_done: bool,
+}
+
+impl<'s, P: Send + Sync + 'static> Run<'s, P> {
+    pub(super) fn new(
+        scenario: &'s Scenario<P>,
+        world: Arc<P>,
+        lent: &'static P,
+        polls: usize,
+        mode: Mode,
+    ) -> Self {
+        let mut script = vec![Step::End];
+        script.extend(std::iter::repeat_n(Step::Poll, polls));
+        script.push(Step::Make);
+        let others = scenario.others.iter().map(|_| {
+            let (waker, count) = Count::new();
+            Other {
+                future: None,
+                waker,
+                count,
+                wakes_seen: 0,
+                is_done: false,
+            }
+        });
+        let mut run = Run {
+            scenario,
+            world,
+            lent,
+            mode,
+            script,
+            polls: 0,
+            waker: None,
+            hooks: Arc::default(),
+            wakes_seen: 0,
+            others: others.collect(),
+            events_done: vec![0; scenario.events.len()],
+            seen: Seen {
+                end: mode.end,
+                subject: false,
+                others: 0,
+                broken: 0,
+            },
+        };
+        if scenario.is_made_first {
+            run.step(0);
+        }
+        run
+    }
+
+    pub(super) fn step(&mut self, actor: usize) {
+        let others = self.others.len();
+        if actor == 0 {
+            match self.script.pop().expect("as many as were counted") {
+                Step::Make => {
+                    let subject = (self.scenario.subject)(self.lent);
+                    SUBJECT.with_borrow_mut(|place| *place = Some(subject));
+                }
+                Step::Poll => self.poll_subject(self.mode.place),
+                Step::End => self.end_subject(),
+            }
+        } else if actor <= others {
+            let other = &self.others[actor - 1];
+            if other.future.is_none() && !other.is_done {
+                self.others[actor - 1].future = Some((self.scenario.others[actor - 1].0)(self.lent));
+                self.poll_other(actor - 1);
+            } else if other.count.get() > other.wakes_seen {
+                self.poll_other(actor - 1);
+            }
+        } else {
+            let event = actor - others - 1;
+            let act = &self.scenario.events[event][self.events_done[event]];
+            self.events_done[event] += 1;
+            survive(|| act(self.lent));
+        }
+    }
+
+    fn poll_subject(&mut self, place: Place) {
+        let Some(mut subject) = SUBJECT.take() else {
+            return; // it completed, or its waker dropped it
+        };
+        if self.waker.is_none() || self.mode.manner != Manner::Plain {
+            self.hooks = Arc::new(self.hooks());
+            let old = self.waker.replace(hostile(&self.hooks));
+            survive(|| drop(old));
+            self.wakes_seen = 0;
+            self.polls += 1;
+        }
+        self.wakes_seen = self.hooks.wakes.load(Ordering::Relaxed);
+        let waker = self.waker.as_ref().expect("made above");
+        let mut poll = None;
+        survive(|| {
+            poll = Some(match place {
+                Place::Elsewhere => poll_with(subject.as_mut(), waker),
+                Place::Task => {
+                    current::with_task(&slot(1), 128, || poll_with(subject.as_mut(), waker))
+                }
+                Place::Spent => {
+                    current::with_task(&slot(1), 0, || poll_with(subject.as_mut(), waker))
+                }
+            });
+        });
+        match poll {
+            Some(Poll::Pending) => SUBJECT.with_borrow_mut(|place| *place = Some(subject)),
+            Some(Poll::Ready(())) => {
+                self.seen.subject = true;
+                survive(|| drop(subject));
+            }
+            None => survive(|| drop(subject)), // what panics is not polled again
+        }
+    }
+
+    fn end_subject(&mut self) {
+        if self.mode.end == End::Kept {
+            return;
+        }
+        if let Some(subject) = SUBJECT.take() {
+            match self.mode.end {
+                End::Forgotten => leak(subject),
+                _ => survive(|| drop(subject)),
+            }
+        }
+    }
+
+    fn poll_other(&mut self, number: usize) {
+        let other = &mut self.others[number];
+        let Some(future) = &mut other.future else {
+            return;
+        };
+        other.wakes_seen = other.count.get();
+        let mut poll = None;
+        survive(|| poll = Some(poll_with(future.as_mut(), &other.waker)));
+        match poll {
+            Some(Poll::Pending) => return,
+            Some(Poll::Ready(())) => self.seen.others += 1,
+            None => self.seen.broken += 1,
+        }
+        let done = other.future.take();
+        other.is_done = true;
+        survive(|| drop(done));
+    }
+
+    /// Polls what was woken until nothing is.
+    pub(super) fn settle(&mut self) {
+        for rounds in 0.. {
+            assert!(rounds < 1000, "they wake one another for ever");
+            let mut was_polled = false;
+            for number in 0..self.others.len() {
+                let other = &self.others[number];
+                if other.future.is_some() && other.count.get() > other.wakes_seen {
+                    was_polled = true;
+                    self.poll_other(number);
+                }
+            }
+            let is_new = self.polls == 0 && self.mode.end == End::Kept;
+            let wakes = self.hooks.wakes.load(Ordering::Relaxed);
+            if !self.is_subject_gone() && (is_new || wakes > self.wakes_seen) {
+                was_polled = true;
+                self.poll_subject(Place::Task);
+            }
+            if !was_polled {
+                return;
+            }
+        }
+    }
+
+    pub(super) fn is_subject_gone(&self) -> bool {
+        SUBJECT.with_borrow(Option::is_none)
+    }
+
+    /// What the next waker of the subject does.
+    fn hooks(&self) -> Hooks {
+        let mut hooks = Hooks::default();
+        let (occasion, hook): (_, Hook) = match self.mode.manner {
+            Manner::Plain | Manner::Fresh => return hooks,
+            Manner::Panics(_, poll) if poll != self.polls => return hooks,
+            Manner::Panics(occasion, _) => (occasion, once(|| resume_unwind(Box::new(Hostile)))),
+            Manner::Reenters(occasion) => {
+                let act = self.scenario.reenter.clone().expect("or there is no such mode");
+                let world = Arc::downgrade(&self.world);
+                let hook = move || {
+                    let world = world.upgrade().expect("the world outlives its futures");
+                    act(&world);
+                };
+                (occasion, once(hook))
+            }
+            Manner::DropsSubject => (Occasion::Wake, Box::new(|| drop(SUBJECT.take()))),
+        };
+        match occasion {
+            Occasion::Clone => hooks.on_clone = Some(hook),
+            Occasion::Wake => hooks.on_wake = Some(hook),
+            Occasion::Drop => hooks.on_drop = Some(hook),
+        }
+        hooks
+    }
+}
+
+impl<P> Drop for Run<'_, P> {
+    fn drop(&mut self) {
+        let (subject, waker) = (SUBJECT.take(), self.waker.take());
+        survive(|| drop(subject));
+        survive(|| drop(waker));
+    }
+}
+
+/// What a hostile waker panics with.
+struct Hostile;
+
+fn once(act: impl Fn() + Send + Sync + 'static) -> Hook {
+    let armed = AtomicBool::new(true);
+    Box::new(move || {
+        if armed.swap(false, Ordering::Relaxed) {
+            act();
+        }
+    })
+}
+
+/// Runs a step in which a hostile waker may panic; any other panic goes on.
+pub(super) fn survive(step: impl FnOnce()) {
+    match catch_unwind(AssertUnwindSafe(step)) {
+        Err(panic) if !panic.is::<Hostile>() => resume_unwind(panic),
+        _ => {}
+    }
+}
