@@ -117,7 +117,7 @@ impl Core {
             .map(drop)
     }
 
-    /// Takes the lock after all (true), or puts the waiter at the end of the line.
+    /// Takes the lock for the waiter after all (true), or puts the waiter at the end of the line.
     ///
     /// # Safety
     ///
@@ -140,7 +140,11 @@ impl Core {
                 break;
             }
             match self.exchange(seen, next) {
-                Ok(()) if taken => return true, // the waker goes after the line's lock
+                Ok(()) if taken => {
+                    drop(line);
+                    waiter.secure(); // before the waker goes, whose drop may panic
+                    return true;
+                }
                 Ok(()) => break,
                 Err(actual) => seen = actual,
             }

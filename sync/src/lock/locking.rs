@@ -157,12 +157,13 @@ impl Core {
     #[inline]
     unsafe fn poll_lock(&self, mut waiter: Pin<&mut Waiter>, cx: &mut Context<'_>) -> Poll<()> {
         if waiter.state() == WaitState::Idle {
+            if self.take() {
+                waiter.as_mut().secure();
             // SAFETY: by the contract of this function.
-            if !self.take() && !unsafe { self.line_up(waiter.as_mut(), cx.waker()) } {
+            } else if !unsafe { self.line_up(waiter.as_mut(), cx.waker()) } {
                 current::waiting_on(WaitKind::Lock, self);
                 return Poll::Pending;
             }
-            waiter.as_mut().secure();
         }
         self.poll_waiter(waiter, cx)
     }

@@ -202,7 +202,7 @@ impl Semaphore {
         loop {
             match waiter.state() {
                 WaitState::Idle => match self.line_up(waiter.as_mut(), count, cx.waker()) {
-                    Take::Taken(_) => waiter.as_mut().secure(),
+                    Take::Taken(_) => {} // Granted by now
                     Take::Closed => return Self::complete(waiter, Err(Closed), cx),
                     Take::Short => break,
                 },
@@ -222,7 +222,7 @@ impl Semaphore {
         Poll::Pending
     }
 
-    /// Takes the permits after all, or puts the waiter at the end of the line (`Short`).
+    /// Takes the permits for the waiter after all, or puts it at the end of the line (`Short`).
     fn line_up(&self, waiter: Pin<&mut Waiter>, count: usize, waker: &Waker) -> Take {
         let (waker, identity) = (waker.clone(), Identity::of(waker));
         let mut line = self.line.lock();
@@ -246,7 +246,11 @@ impl Semaphore {
                 .word
                 .compare_exchange_weak(seen, next, Ordering::AcqRel, Ordering::Relaxed)
             {
-                Ok(_) if taken => return Take::Taken(next),
+                Ok(_) if taken => {
+                    drop(line);
+                    waiter.secure(); // before the waker goes, whose drop may panic
+                    return Take::Taken(next);
+                }
                 Ok(_) => break,
                 Err(actual) => seen = actual,
             }

@@ -170,7 +170,7 @@ fn once_cell_get_or_try_init() {
             made.assert_whole();
             let tries = seen.others + usize::from(seen.subject);
             let failed = 1 - made.failures_left.load(Ordering::Relaxed);
-            assert!(made.cell.get().is_some() == (tries > failed));
+            assert!(seen.broken > 0 || made.cell.get().is_some() == (tries > failed));
         })
         .run();
 }

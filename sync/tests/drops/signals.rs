@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tenter_sync::{Condition, Event, Lock, Notify};
 
-use crate::support::drops::{Boxed, End, Scenario, then, touch};
+use crate::support::drops::{Boxed, Scenario, then, touch};
 
 fn event() -> Scenario<Event> {
     Scenario::new("Event::wait", Event::new, |event| then(event.wait(), drop))
@@ -112,15 +112,28 @@ fn notify_waiters() {
 }
 
 /// Places that are filled under a lock and emptied by those who wait.
+#[derive(Debug, Default)]
+struct Places {
+    full: usize,
+    taken: usize,
+}
+
+impl Places {
+    fn take(&mut self) {
+        self.full -= 1;
+        self.taken += 1;
+    }
+}
+
 struct Board {
-    lock: Lock<usize>,
+    lock: Lock<Places>,
     condition: Condition,
 }
 
 impl Board {
     fn new() -> Self {
         Self {
-            lock: Lock::new(0),
+            lock: Lock::new(Places::default()),
             condition: Condition::new(),
         }
     }
@@ -129,12 +142,12 @@ impl Board {
     fn take(&self) -> Boxed<'_> {
         Box::pin(async {
             let mut places = self.lock.lock().await;
-            while *places == 0 {
+            while places.full == 0 {
                 places = self.condition.wait(places).await;
             }
-            *places -= 1;
+            places.take();
             // Whoever was told meanwhile and finds nothing has to be told again.
-            if *places > 0 {
+            if places.full > 0 {
                 self.condition.notify(&places, 1);
             }
         })
@@ -144,18 +157,18 @@ impl Board {
     fn take_with_look(&self) -> Boxed<'_> {
         Box::pin(async {
             let places = self.lock.lock().await;
-            let look = |places: &mut usize| (*places > 0).then(|| *places -= 1);
+            let look = |places: &mut Places| (places.full > 0).then(|| places.take());
             let (places, ()) = self.condition.wait_for(places, look).await;
-            if *places > 0 {
+            if places.full > 0 {
                 self.condition.notify(&places, 1);
             }
         })
     }
 
     /// Fills this many, and tells as many.
-    fn fill(&self, count: usize, tell: fn(&Self, &tenter_sync::LockGuard<'_, usize>)) -> Boxed<'_> {
+    fn fill(&self, count: usize, tell: fn(&Self, &tenter_sync::LockGuard<'_, Places>)) -> Boxed<'_> {
         then(self.lock.lock(), move |mut places| {
-            *places += count;
+            places.full += count;
             tell(self, &places);
         })
     }
@@ -175,7 +188,7 @@ impl Board {
     /// Fills until all have got one.
     fn fill_up(&self) {
         if let Ok(mut places) = self.lock.try_lock() {
-            *places += 10;
+            places.full += 10;
             self.condition.notify_all(&places);
         }
     }
@@ -209,11 +222,9 @@ fn condition_notify() {
             .polled_again()
             .reenter(Board::touch)
             .settled(|board, seen| {
-                // One place was filled: it is empty again if anybody was there to take it.
-                let left = *board.lock.try_lock().expect("all who had it let it go");
-                let taken = usize::from(seen.subject) + seen.others - 1;
-                assert_eq!(left + taken, 1);
-                assert_eq!(taken, 1, "one was told, or the one that it passed it on to");
+                // One was told, or the one that it passed it on to.
+                let places = board.lock.try_lock().expect("all who had it let it go");
+                assert_eq!((places.full, places.taken), (0, 1), "{seen:?}");
             })
             .finish(Board::fill_up)
             .whole(|board, _| board.assert_whole())
@@ -229,9 +240,10 @@ fn condition_notify_all() {
             .other(|board| board.fill(3, |board, guard| board.condition.notify_all(guard)))
             .polled_again()
             .reenter(Board::touch)
-            .settled(|_, seen| {
-                assert_eq!(seen.others, 2, "there is enough for all");
-                assert!(seen.subject || seen.end == End::Dropped);
+            .settled(|board, seen| {
+                assert_eq!(seen.others + seen.broken, 2, "there is enough for all");
+                let places = board.lock.try_lock().expect("all who had it let it go");
+                assert!(places.full + places.taken == 3 && places.taken >= 1, "{places:?}");
             })
             .whole(|board, _| board.assert_whole())
             .run();
@@ -248,7 +260,7 @@ fn condition_wait_itself() {
         }),
         ("Condition::wait_for, itself", |board| {
             let guard = board.lock.try_lock().unwrap();
-            let look = |places: &mut usize| (*places > 0).then_some(());
+            let look = |places: &mut Places| (places.full > 0).then_some(());
             then(board.condition.wait_for(guard, look), drop)
         }),
     ];

@@ -29,6 +29,8 @@ pub(super) enum Manner {
     Reenters(Occasion),
     /// Drops the very future that it wakes.
     DropsSubject,
+    /// The first event happens meanwhile, as if by another thread; and then a drop may panic.
+    Interrupts(Occasion, bool),
 }
 
 /// In what the subject is polled.
@@ -55,9 +57,19 @@ pub(super) fn modes(reenters: bool) -> Vec<Mode> {
     let mut modes = Vec::new();
     for place in [Place::Elsewhere, Place::Task, Place::Spent] {
         let mut add = |end, manner| modes.push(Mode { end, manner, place });
-        for end in [End::Kept, End::Dropped, End::Forgotten] {
-            add(end, Manner::Plain);
-            add(end, Manner::Fresh);
+        add(End::Kept, Manner::Fresh);
+        add(End::Dropped, Manner::Plain);
+        add(End::Dropped, Manner::Fresh);
+        add(End::Forgotten, Manner::Plain);
+        add(End::Kept, Manner::DropsSubject);
+        add(End::Dropped, Manner::Interrupts(Clone, true));
+        if place == Place::Task {
+            add(End::Kept, Manner::Plain);
+            add(End::Forgotten, Manner::Fresh);
+            add(End::Kept, Manner::Interrupts(Clone, false));
+            add(End::Kept, Manner::Interrupts(Drop, false));
+            add(End::Dropped, Manner::Interrupts(Wake, false));
+            continue;
         }
         for occasion in [Clone, Wake, Drop] {
             add(End::Dropped, Manner::Panics(occasion, 0));
@@ -67,7 +79,6 @@ pub(super) fn modes(reenters: bool) -> Vec<Mode> {
                 add(End::Dropped, Manner::Reenters(occasion));
             }
         }
-        add(End::Kept, Manner::DropsSubject);
     }
     modes
 }
@@ -90,7 +101,10 @@ pub(super) struct Run<'s, P: 'static> {
     hooks: Arc<Hooks>,
     wakes_seen: usize,
     others: Vec<Other>,
-    events_done: Vec<usize>,
+    /// How often the turn of each event came.
+    events_come: Vec<usize>,
+    /// Whether the first one has happened, perhaps before its turn.
+    is_interrupted: Arc<AtomicBool>,
     pub(super) seen: Seen,
 }
 
@@ -141,7 +155,8 @@ impl<'s, P: Send + Sync + 'static> Run<'s, P> {
             hooks: Arc::default(),
             wakes_seen: 0,
             others: others.collect(),
-            events_done: vec![0; scenario.events.len()],
+            events_come: vec![0; scenario.events.len()],
+            is_interrupted: Arc::default(),
             seen: Seen {
                 end: mode.end,
                 subject: false,
@@ -176,9 +191,11 @@ impl<'s, P: Send + Sync + 'static> Run<'s, P> {
             }
         } else {
             let event = actor - others - 1;
-            let act = &self.scenario.events[event][self.events_done[event]];
-            self.events_done[event] += 1;
-            survive(|| act(self.lent));
+            let number = self.events_come[event];
+            self.events_come[event] += 1;
+            if (event, number) != (0, 0) || !self.is_interrupted.swap(true, Ordering::Relaxed) {
+                survive(|| self.scenario.events[event][number](self.lent));
+            }
         }
     }
 
@@ -275,6 +292,15 @@ impl<'s, P: Send + Sync + 'static> Run<'s, P> {
         SUBJECT.with_borrow(Option::is_none)
     }
 
+    /// Something that a waker does to the world.
+    fn with_world(&self, act: super::Act<P>) -> impl Fn() + Send + Sync + 'static + use<P> {
+        let world = Arc::downgrade(&self.world);
+        move || {
+            let world = world.upgrade().expect("the world outlives its futures");
+            act(&world);
+        }
+    }
+
     /// What the next waker of the subject does.
     fn hooks(&self) -> Hooks {
         let mut hooks = Hooks::default();
@@ -284,12 +310,25 @@ impl<'s, P: Send + Sync + 'static> Run<'s, P> {
             Manner::Panics(occasion, _) => (occasion, once(|| resume_unwind(Box::new(Hostile)))),
             Manner::Reenters(occasion) => {
                 let act = self.scenario.reenter.clone().expect("or there is no such mode");
-                let world = Arc::downgrade(&self.world);
-                let hook = move || {
-                    let world = world.upgrade().expect("the world outlives its futures");
-                    act(&world);
+                (occasion, once(self.with_world(act)))
+            }
+            Manner::Interrupts(occasion, panics) => {
+                if panics {
+                    hooks.on_drop = Some(once(|| resume_unwind(Box::new(Hostile))));
+                }
+                let Some(events) = self.scenario.events.first() else {
+                    return hooks;
                 };
-                (occasion, once(hook))
+                let (act, done) = (
+                    self.with_world(Arc::clone(&events[0])),
+                    Arc::clone(&self.is_interrupted),
+                );
+                let hook = move || {
+                    if !done.swap(true, Ordering::Relaxed) {
+                        act();
+                    }
+                };
+                (occasion, Box::new(hook))
             }
             Manner::DropsSubject => (Occasion::Wake, Box::new(|| drop(SUBJECT.take()))),
         };
