@@ -8,6 +8,7 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Poll, Waker};
 
+use support::generator::Random;
 use support::{Count, Log, Tasks, poll, poll_with, yield_now};
 use tenter_sync::current::{self, TaskSlot, WaitKind};
 use tenter_sync::{Acquire, Closed, OverRelease, Permit, Semaphore, TryAcquireError};
@@ -418,7 +419,7 @@ fn any_sequence_agrees_with_a_counter_and_a_queue() {
 }
 
 struct Trial {
-    random: u64,
+    random: Random,
     free: usize,
     /// Number and wish of each who waits, in order.
     line: VecDeque<(usize, usize)>,
@@ -428,7 +429,7 @@ struct Trial {
 impl Trial {
     fn new(seed: u64) -> Self {
         Self {
-            random: seed,
+            random: Random::new(seed),
             free: 2,
             line: VecDeque::new(),
             granted: Vec::new(),
@@ -436,10 +437,7 @@ impl Trial {
     }
 
     fn pick(&mut self, below: usize) -> usize {
-        self.random ^= self.random << 13;
-        self.random ^= self.random >> 7;
-        self.random ^= self.random << 17;
-        (self.random % below as u64) as usize
+        self.random.below(below)
     }
 
     /// What the oracle does after each change: serves the front as long as it can.

@@ -117,7 +117,10 @@ impl Made {
             yield_now().await;
             match self.failures_left.load(Ordering::Relaxed) {
                 0 => Ok(value),
-                left => Err(self.failures_left.store(left - 1, Ordering::Relaxed)),
+                left => {
+                    self.failures_left.store(left - 1, Ordering::Relaxed);
+                    Err(())
+                }
             }
         };
         then(self.cell.get_or_try_init(make), drop)
@@ -127,7 +130,7 @@ impl Made {
         // A future that comes to wait here is either behind another task, or inside, and told so.
         let stats = self.cell.stats();
         if !stats.is_initializing {
-            touch(self.cell.get_or_init(|| std::future::pending()));
+            touch(self.cell.get_or_init(std::future::pending));
         }
         assert!(!format!("{:?} {stats:?}", self.cell).is_empty());
     }
@@ -136,7 +139,11 @@ impl Made {
         let stats = self.cell.stats();
         assert_eq!((stats.is_initializing, stats.waiting), (false, 0));
         let kept = usize::from(stats.is_set);
-        assert_eq!(Arc::strong_count(&self.value), 1 + kept, "no value is left over");
+        assert_eq!(
+            Arc::strong_count(&self.value),
+            1 + kept,
+            "no value is left over"
+        );
         assert!(self.begun.load(Ordering::Relaxed) >= 1);
     }
 }
@@ -211,7 +218,8 @@ impl Letter {
     fn receive(&self) -> Boxed<'_> {
         let receiver = self.receiver.take().expect("taken once");
         then(receiver, |value| {
-            self.received.fetch_add(usize::from(value.is_ok()), Ordering::Relaxed);
+            self.received
+                .fetch_add(usize::from(value.is_ok()), Ordering::Relaxed);
         })
     }
 
@@ -232,7 +240,11 @@ fn oneshot_receiver() {
             letter.send();
         })
         .whole(|letter, seen| {
-            assert_eq!(Arc::strong_count(&letter.value), 1, "dropped with the receiver");
+            assert_eq!(
+                Arc::strong_count(&letter.value),
+                1,
+                "dropped with the receiver"
+            );
             let received = letter.received.load(Ordering::Relaxed);
             assert_eq!(received, usize::from(seen.subject));
         })

@@ -109,7 +109,10 @@ fn semaphore_that_grows() {
             .event(|pool| pool.semaphore.add_permits(1).unwrap())
             .followed_by(Pool::give_one_back)
             .settled(|pool, seen| {
-                assert!(seen.end == End::Kept || seen.others == 1, "somebody could go on");
+                assert!(
+                    seen.end == End::Kept || seen.others == 1,
+                    "somebody could go on"
+                );
                 let stats = pool.semaphore.stats();
                 assert_eq!((stats.available, stats.waiting), (2, 0));
             })

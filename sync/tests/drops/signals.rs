@@ -96,7 +96,10 @@ fn notify_one_twice() {
             // At most one is stored, so two that nobody waits for may become one.
             assert!((1..=2).contains(&bell.stored_or_taken()));
             let stats = bell.notify.stats();
-            assert!(stats.waiting == 0 || !stats.is_stored, "nobody waits beside it");
+            assert!(
+                stats.waiting == 0 || !stats.is_stored,
+                "nobody waits beside it"
+            );
         })
         .run();
 }
@@ -166,7 +169,11 @@ impl Board {
     }
 
     /// Fills this many, and tells as many.
-    fn fill(&self, count: usize, tell: fn(&Self, &tenter_sync::LockGuard<'_, Places>)) -> Boxed<'_> {
+    fn fill(
+        &self,
+        count: usize,
+        tell: fn(&Self, &tenter_sync::LockGuard<'_, Places>),
+    ) -> Boxed<'_> {
         then(self.lock.lock(), move |mut places| {
             places.full += count;
             tell(self, &places);
@@ -243,7 +250,10 @@ fn condition_notify_all() {
             .settled(|board, seen| {
                 assert_eq!(seen.others + seen.broken, 2, "there is enough for all");
                 let places = board.lock.try_lock().expect("all who had it let it go");
-                assert!(places.full + places.taken == 3 && places.taken >= 1, "{places:?}");
+                assert!(
+                    places.full + places.taken == 3 && places.taken >= 1,
+                    "{places:?}"
+                );
             })
             .whole(|board, _| board.assert_whole())
             .run();

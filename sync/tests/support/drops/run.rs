@@ -8,8 +8,8 @@ use std::task::{Poll, Waker};
 
 use tenter_sync::current;
 
-use crate::support::{Count, Hook, Hooks, hostile, leak, poll_with, slot};
 use super::{Boxed, End, Scenario, Seen};
+use crate::support::{Count, Hook, Hooks, hostile, leak, poll_with, slot};
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Occasion {
@@ -184,7 +184,8 @@ impl<'s, P: Send + Sync + 'static> Run<'s, P> {
         } else if actor <= others {
             let other = &self.others[actor - 1];
             if other.future.is_none() && !other.is_done {
-                self.others[actor - 1].future = Some((self.scenario.others[actor - 1].0)(self.lent));
+                self.others[actor - 1].future =
+                    Some((self.scenario.others[actor - 1].0)(self.lent));
                 self.poll_other(actor - 1);
             } else if other.count.get() > other.wakes_seen {
                 self.poll_other(actor - 1);
@@ -203,10 +204,10 @@ impl<'s, P: Send + Sync + 'static> Run<'s, P> {
         let Some(mut subject) = SUBJECT.take() else {
             return; // it completed, or its waker dropped it
         };
+        let mut old = None; // is dropped last, so that the hooks are the primitive's to meet
         if self.waker.is_none() || self.mode.manner != Manner::Plain {
             self.hooks = Arc::new(self.hooks());
-            let old = self.waker.replace(hostile(&self.hooks));
-            survive(|| drop(old));
+            old = self.waker.replace(hostile(&self.hooks));
             self.wakes_seen = 0;
             self.polls += 1;
         }
@@ -232,6 +233,7 @@ impl<'s, P: Send + Sync + 'static> Run<'s, P> {
             }
             None => survive(|| drop(subject)), // what panics is not polled again
         }
+        survive(|| drop(old));
     }
 
     fn end_subject(&mut self) {
@@ -309,11 +311,16 @@ impl<'s, P: Send + Sync + 'static> Run<'s, P> {
             Manner::Panics(_, poll) if poll != self.polls => return hooks,
             Manner::Panics(occasion, _) => (occasion, once(|| resume_unwind(Box::new(Hostile)))),
             Manner::Reenters(occasion) => {
-                let act = self.scenario.reenter.clone().expect("or there is no such mode");
+                let act = self
+                    .scenario
+                    .reenter
+                    .clone()
+                    .expect("or there is no such mode");
                 (occasion, once(self.with_world(act)))
             }
             Manner::Interrupts(occasion, panics) => {
-                if panics {
+                // One panic in all: a second one in its wake would end the process.
+                if panics && self.polls == 0 {
                     hooks.on_drop = Some(once(|| resume_unwind(Box::new(Hostile))));
                 }
                 let Some(events) = self.scenario.events.first() else {
