@@ -9,6 +9,10 @@ pub use crate::barrier::{Barrier, BarrierStats, BarrierWait, Broken, Turn};
 pub use crate::condition::{Condition, ConditionStats, Wait, WaitFor};
 pub use crate::error::{Closed, OverRelease, TryAcquireError, TryLockError};
 pub use crate::event::{Event, EventStats, EventWait};
+pub use crate::limiter::{
+    AlreadyBorrowing, Borrower, Borrowing, BorrowingOwned, CapacityLimiter, LimiterStats,
+    OwnedToken, Token, TryBorrowError,
+};
 pub use crate::lock::{
     Lock, LockGuard, LockStats, Locking, LockingOwned, MappedLockGuard, OwnedLockGuard,
 };
@@ -34,6 +38,7 @@ mod condition;
 pub mod current;
 mod error;
 mod event;
+mod limiter;
 mod lock;
 mod name;
 mod notify;
