@@ -25,6 +25,8 @@ pub use crate::rwlock::{
     RwLockWriteGuard, RwLockWriteOwned,
 };
 pub use crate::semaphore::{Acquire, AcquireOwned, OwnedPermit, Permit, Semaphore, SemaphoreStats};
+pub use crate::shared::{Shared, SharedStats, SharedWait, WeakShared};
+pub use crate::watch::watch;
 
 mod barrier;
 mod block_on;
@@ -49,6 +51,7 @@ pub mod oneshot;
 pub mod parker;
 mod rwlock;
 mod semaphore;
+mod shared;
 #[doc(hidden)]
 pub mod shim;
 #[expect(unsafe_code, reason = "intrusive list; contract in its head")]
@@ -60,3 +63,4 @@ pub mod wake_batch;
 #[expect(unsafe_code, reason = "a slot that its state word guards")]
 #[doc(hidden)]
 pub mod waker_cell;
+pub mod watch;
