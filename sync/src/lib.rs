@@ -6,6 +6,7 @@
 #![deny(unsafe_code)]
 
 pub use crate::barrier::{Barrier, BarrierStats, BarrierWait, Broken, Turn};
+pub use crate::broadcast::broadcast;
 pub use crate::condition::{Condition, ConditionStats, Wait, WaitFor};
 pub use crate::error::{Closed, OverRelease, TryAcquireError, TryLockError};
 pub use crate::event::{Event, EventStats, EventWait};
@@ -30,6 +31,7 @@ pub use crate::watch::watch;
 
 mod barrier;
 mod block_on;
+pub mod broadcast;
 pub mod budget;
 mod condition;
 #[expect(
