@@ -151,10 +151,49 @@ impl Core {
         false
     }
 
+    /// Gives back the lock that the caller has just taken, for a place in line: its budget is spent.
+    /// Kept, the lock would stop another future of this task for ever, if the task polls only that one
+    /// from now on.
+    ///
+    /// # Safety
+    ///
+    /// As of [`line_up`](Self::line_up).
+    #[cold]
+    pub(super) unsafe fn postpone(&self, waiter: Pin<&mut Waiter>, waker: &Waker) {
+        struct Held<'a>(&'a Core);
+        impl Drop for Held<'_> {
+            fn drop(&mut self) {
+                self.0.release();
+            }
+        }
+        let held = Held(self); // a clone of the waker may panic
+        let (waker, identity) = (waker.clone(), Identity::of(waker));
+        let payload = payload(&waker);
+        let mut line = self.line.lock();
+        // SAFETY: (a), (b) and (c) by the contract of this function.
+        unsafe { line.waiters.enlist(waiter, payload, identity, Some(waker)) };
+        line.arrived(payload);
+        self.say_that_some_came();
+        drop(line);
+        drop(held); // wakes the front, which may be this one
+    }
+
+    /// Sets the flags of a line that is not empty, under its lock, while the lock is held.
+    fn say_that_some_came(&self) {
+        let mut seen = self.word.guess();
+        while let Err(actual) = self.exchange(seen, state::append(seen)) {
+            seen = actual;
+        }
+    }
+
     /// Looks whether it is the turn of a waiter in line. Ready: it is granted, and holds the lock.
+    ///
+    /// If it is its turn and the budget is spent, it stays in line and wakes itself: WOKEN is still set,
+    /// and it owes its look still.
     pub(crate) fn poll_turn(&self, mut waiter: Pin<&mut Waiter>, waker: &Waker) -> Poll<()> {
         let identity = Identity::of(waker);
         let mut spare: Option<Waker> = None;
+        let (mut is_paid, mut is_in_place) = (false, false);
         let mut line = self.line.lock();
         let mut seen = self.word.guess();
         loop {
@@ -164,19 +203,36 @@ impl Core {
                 line.place_of(&identity)
             };
             match state::look(seen, place, line.waiters.len() > 1) {
-                Look::Claim(next) => match self.exchange(seen, line.planted_claim(next)) {
-                    Ok(()) => {
-                        line.leaves(waiter.as_mut());
-                        let old = line.waiters.claim(waiter);
-                        drop(line);
-                        drop((old, spare)); // user code, outside the line's lock
-                        return Poll::Ready(());
+                Look::Claim(next) => {
+                    is_paid = is_paid || current::spend();
+                    let next = if is_paid {
+                        line.planted_claim(next)
+                    } else {
+                        state::put_off(seen)
+                    };
+                    match self.exchange(seen, next) {
+                        Ok(()) if !is_paid => {
+                            drop(line);
+                            drop(spare);
+                            waker.wake_by_ref();
+                            return Poll::Pending;
+                        }
+                        Ok(()) => {
+                            line.leaves(waiter.as_mut());
+                            let old = line.waiters.claim(waiter);
+                            drop(line);
+                            drop((old, spare)); // user code, outside the line's lock
+                            return Poll::Ready(());
+                        }
+                        Err(actual) => seen = actual,
                     }
-                    Err(actual) => seen = actual,
-                },
+                }
                 Look::Wait(next) => {
-                    // The waker is in place before the word says that nobody owes a look (I3).
-                    if !line.waiters.has_waker(waiter.as_mut(), waker) {
+                    // The waker is in place before the word says that nobody owes a look (I3). It may not
+                    // be known again there, if its clone is another waker.
+                    is_in_place =
+                        is_in_place || line.waiters.has_waker(waiter.as_mut(), waker, &identity);
+                    if !is_in_place {
                         let Some(new) = spare.take() else {
                             drop(line);
                             spare = Some(waker.clone());
@@ -185,6 +241,7 @@ impl Core {
                             continue;
                         };
                         spare = line.change_waker(waiter.as_mut(), identity, new);
+                        is_in_place = true;
                     }
                     let next = if planted!("lock.a_loser_keeps_the_wake") {
                         next | (seen & state::WOKEN)
@@ -252,10 +309,7 @@ impl Core {
             moved += 1;
         }
         if moved > 0 && !planted!("condition.move_without_saying") {
-            let mut seen = self.word.guess();
-            while let Err(actual) = self.exchange(seen, state::append(seen)) {
-                seen = actual;
-            }
+            self.say_that_some_came();
         }
         moved
     }

@@ -52,12 +52,27 @@ impl Identity {
         }
     }
 
+    /// The same task, waiting with the waker that the list keeps. A clone may be another waker than
+    /// what it was cloned from, and only one that is kept is known to be where it was: at the address of
+    /// one that is gone there may be another task's.
+    pub(super) fn with(self, kept: Option<&Waker>) -> Self {
+        Self {
+            waker: kept.map_or(self.waker, pointers),
+            ..self
+        }
+    }
+
     /// Whether both belong to one task.
     pub fn same_task(&self, other: &Identity) -> bool {
         match (self.task, other.task) {
             (None, None) => self.waker == other.waker,
             (one, another) => one == another,
         }
+    }
+
+    /// Whether both have one number of a task, or none.
+    pub(super) fn has_task_of(&self, other: &Identity) -> bool {
+        self.task == other.task
     }
 
     /// Whether both wait with the same waker.
