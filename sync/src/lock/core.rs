@@ -173,7 +173,9 @@ impl Core {
         // SAFETY: (a), (b) and (c) by the contract of this function.
         unsafe { line.waiters.enlist(waiter, payload, identity, Some(waker)) };
         line.arrived(payload);
-        self.say_that_some_came();
+        if !planted!("lock.postpone_without_saying") {
+            self.say_that_some_came();
+        }
         drop(line);
         drop(held); // wakes the front, which may be this one
     }
@@ -214,7 +216,9 @@ impl Core {
                         Ok(()) if !is_paid => {
                             drop(line);
                             drop(spare);
-                            waker.wake_by_ref();
+                            if !planted!("lock.put_off_without_coming_back") {
+                                waker.wake_by_ref();
+                            }
                             return Poll::Pending;
                         }
                         Ok(()) => {

@@ -186,7 +186,7 @@ impl Raw {
             if let Some(passed) = line.waiting.pass_front(&mut line.called, number) {
                 // Without a waker it was woken as the kin of another, and its branch may have polled
                 // one that waits here with the same waker: then that one is woken too.
-                let reached = passed.waker.is_some() && !planted!("rwlock.woken_once_is_enough");
+                let reached = passed.waker.is_some() || planted!("rwlock.woken_once_is_enough");
                 if let Some(waker) = passed.waker {
                     batch.push(waker);
                 }
