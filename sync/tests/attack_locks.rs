@@ -3,12 +3,13 @@
 
 mod support;
 
+use std::cell::Cell;
 use std::future::Future;
 use std::num::NonZeroU64;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Poll, Waker};
+use std::task::{Poll, RawWaker, RawWakerVTable, Waker};
 
 use support::{Count, Hooks, hostile, poll, poll_with};
 use tenter_sync::current::{self, TaskSlot};
@@ -157,6 +158,48 @@ fn a_wait_that_moves_to_another_task_with_its_waker_is_that_tasks() {
     assert!(poll_in(&one, 128, stranger.as_mut(), &waker).is_pending());
     let mut polled = Box::pin(lock.lock());
     assert!(poll_in(&another, 128, polled.as_mut(), &waker).is_ready());
+}
+
+/// Goal: the waker of a branch is not taken for the task's own because it happens to lie near the task.
+/// Method: two branches whose wakers are just in front of the task's slot; the first does not poll its
+/// wait any more.
+#[test]
+fn a_waker_beside_the_task_is_not_the_tasks() {
+    #[repr(C)]
+    struct Neighbours {
+        first: Cell<usize>,
+        second: Cell<usize>,
+        task: TaskSlot,
+    }
+    static COUNTS: RawWakerVTable = RawWakerVTable::new(
+        |data| RawWaker::new(data, &COUNTS),
+        |data| count(data),
+        |data| count(data),
+        |_| {},
+    );
+    fn count(data: *const ()) {
+        // SAFETY: every waker of this table points to a count that outlives it, on one thread.
+        let count = unsafe { &*data.cast::<Cell<usize>>() };
+        count.set(count.get() + 1);
+    }
+    let all = Neighbours {
+        first: Cell::new(0),
+        second: Cell::new(0),
+        task: slot(1),
+    };
+    let [first, second] = [&all.first, &all.second].map(|count| {
+        // SAFETY: as `count` says.
+        unsafe { Waker::new(core::ptr::from_ref(count).cast(), &COUNTS) }
+    });
+    let lock = Lock::new(());
+    let guard = lock.try_lock().unwrap();
+    let mut forsaken = Box::pin(lock.lock());
+    let mut polled = Box::pin(lock.lock());
+    assert!(poll_in(&all.task, 128, forsaken.as_mut(), &first).is_pending());
+    assert!(poll_in(&all.task, 128, polled.as_mut(), &second).is_pending());
+    drop(guard);
+    assert_eq!(all.second.get(), 1, "the branch that goes on is woken");
+    assert!(poll_in(&all.task, 128, polled.as_mut(), &second).is_ready());
 }
 
 /// A writer that formats what it is part of, as a logger may whose own state is behind the lock.

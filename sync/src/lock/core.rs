@@ -18,9 +18,6 @@ use crate::wake_batch::WakeBatch;
 /// waking another wait of this task does not get this one polled.
 const FOREIGN: usize = 1;
 
-/// How far behind the waker's data the task's slot can be, in a waker that is the task's own.
-const HEAD_OF_A_TASK: usize = 128;
-
 pub(crate) struct Core {
     word: AtomicU8,
     line: Mutex<Line>,
@@ -396,11 +393,11 @@ impl Line {
 
 /// What the line has to know of one who waits with this waker: [`FOREIGN`] or nothing.
 ///
-/// A task's own waker points to the head of the cell that the task's slot is in. A guess that says
-/// FOREIGN by mistake costs a walk along the line at each turn.
+/// A task's own waker points to the head of the cell that the task's slot is in. To say FOREIGN by
+/// mistake costs a walk along the line at each turn; not to say it leaves a task asleep.
 pub(crate) fn payload(waker: &Waker) -> usize {
     let slot = current::slot_address().addr();
-    let own = slot == 0 || slot.wrapping_sub(waker.data().addr()) < HEAD_OF_A_TASK;
+    let own = slot == 0 || slot.wrapping_sub(waker.data().addr()) == current::HEAD_TO_SLOT;
     if own { 0 } else { FOREIGN }
 }
 
@@ -415,8 +412,10 @@ mod tests {
     fn a_waker_is_foreign_if_it_does_not_point_to_the_head_of_the_task() {
         static NOTHING: RawWakerVTable =
             RawWakerVTable::new(|data| RawWaker::new(data, &NOTHING), |_| {}, |_| {}, |_| {});
-        let task = ([0_usize; 3], TaskSlot::new(NonZeroU64::MIN));
-        let head = core::ptr::from_ref(&task.1).wrapping_byte_sub(24).cast();
+        let task = ([0_usize; 4], TaskSlot::new(NonZeroU64::MIN));
+        let head = core::ptr::from_ref(&task.1)
+            .wrapping_byte_sub(current::HEAD_TO_SLOT)
+            .cast();
         // SAFETY: no function of the table looks at the data.
         let own = unsafe { Waker::new(head, &NOTHING) };
         with_task(&task.1, 1, || {
