@@ -171,12 +171,8 @@ fn a_waker_beside_the_task_is_not_the_tasks() {
         second: Cell<usize>,
         task: TaskSlot,
     }
-    static COUNTS: RawWakerVTable = RawWakerVTable::new(
-        |data| RawWaker::new(data, &COUNTS),
-        |data| count(data),
-        |data| count(data),
-        |_| {},
-    );
+    static COUNTS: RawWakerVTable =
+        RawWakerVTable::new(|data| RawWaker::new(data, &COUNTS), count, count, |_| {});
     fn count(data: *const ()) {
         // SAFETY: every waker of this table points to a count that outlives it, on one thread.
         let count = unsafe { &*data.cast::<Cell<usize>>() };
