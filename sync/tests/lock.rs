@@ -28,6 +28,7 @@ mod stress {
         two_users, three_users, two_bargers, three_bargers, a_loser_gets_the_next_turn,
         a_cancelled_waiter_passes_it_on, a_cancelled_waiter_of_bargers,
         a_forsaken_wait_is_overtaken, a_forsaken_wait_among_bargers,
+        a_spent_budget_keeps_the_place, a_spent_budget_among_bargers,
     }
 }
 
