@@ -5,7 +5,9 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod channels;
 mod harness;
+mod limiter;
 mod locks;
 mod meetings;
 mod permits;

@@ -23,6 +23,7 @@ mod run;
 
 use std::any::Any;
 use std::future::Future;
+use std::ops::{Deref, DerefMut};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
@@ -84,6 +85,35 @@ impl<T> Pocket<T> {
 
     pub fn len(&self) -> usize {
         self.0.lock().unwrap().len()
+    }
+}
+
+/// A value of a pocket that a future uses. It goes back when the future is gone.
+pub struct Lent<'a, T>(&'a Pocket<T>, Option<T>);
+
+impl<T> Pocket<T> {
+    pub fn lend(&self) -> Lent<'_, T> {
+        Lent(self, self.take())
+    }
+}
+
+impl<T> Deref for Lent<'_, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        self.1.as_ref().expect("it was there")
+    }
+}
+
+impl<T> DerefMut for Lent<'_, T> {
+    fn deref_mut(&mut self) -> &mut T {
+        self.1.as_mut().expect("it was there")
+    }
+}
+
+impl<T> Drop for Lent<'_, T> {
+    fn drop(&mut self) {
+        self.0.put(self.1.take());
     }
 }
 
