@@ -187,7 +187,7 @@ impl Bell {
         // SAFETY: (a), (b) and (c) as the head of `wait.rs` says.
         unsafe {
             line.waiters
-                .enlist(waiter, generation, identity, Some(waker))
+                .enlist(waiter, generation, identity, Some(waker));
         };
         line.peak = line.peak.max(line.waiters.len());
         true

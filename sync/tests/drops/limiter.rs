@@ -44,9 +44,11 @@ impl Desk {
     }
 }
 
+type Subject = fn(&Desk) -> Boxed<'_>;
+
 #[test]
 fn limiter() {
-    let subjects: [(_, fn(&Desk) -> Boxed<'_>); 2] = [
+    let subjects: [(_, Subject); 2] = [
         ("CapacityLimiter::acquire_for", |desk| desk.borrow(1)),
         ("CapacityLimiter::acquire_for_owned", |desk| {
             desk.borrow_owned(1)
