@@ -135,6 +135,11 @@ pub struct TaskSlot {
     waiting_on: AtomicU64,
 }
 
+/// How far a task's slot is behind what the data pointer of the task's own waker points to: three words
+/// of a header come before it. (In the model checker a header is larger, and no waker is known as the
+/// task's own there.)
+pub const HEAD_TO_SLOT: usize = (3 * size_of::<usize>()).next_multiple_of(align_of::<TaskSlot>());
+
 impl TaskSlot {
     /// The slot of the task `id`.
     pub const fn new(id: NonZeroU64) -> Self {

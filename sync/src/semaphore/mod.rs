@@ -432,8 +432,9 @@ impl fmt::Debug for Semaphore {
         let mut out = f.debug_struct("Semaphore");
         self.name.describe(&mut out);
         out.field("available", &self.available());
-        match self.line.try_lock() {
-            Some(line) => out.field("waiting", &line.waiters.len()),
+        // Writing is user code, so the line is let go of before.
+        match self.line.try_lock().map(|line| line.waiters.len()) {
+            Some(waiting) => out.field("waiting", &waiting),
             None => out.field("waiting", &format_args!("<locked>")),
         };
         out.field("is_closed", &self.is_closed()).finish()
