@@ -241,12 +241,7 @@ impl Core {
                         spare = line.change_waker(waiter.as_mut(), identity, new);
                         is_in_place = true;
                     }
-                    let next = if planted!("lock.a_loser_keeps_the_wake") {
-                        next | (seen & state::WOKEN)
-                    } else {
-                        next
-                    };
-                    match self.exchange(seen, next) {
+                    match self.exchange(seen, planted_wait(seen, next)) {
                         Ok(()) => {
                             drop(line);
                             drop(spare);
@@ -385,5 +380,13 @@ impl Line {
         } else {
             next
         }
+    }
+}
+
+fn planted_wait(seen: u8, next: u8) -> u8 {
+    if planted!("lock.a_loser_keeps_the_wake") {
+        next | (seen & state::WOKEN)
+    } else {
+        next
     }
 }
