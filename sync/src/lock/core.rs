@@ -5,6 +5,7 @@
 use core::pin::Pin;
 use core::task::{Poll, Waker};
 
+use super::foreign::{FOREIGN, payload};
 use super::state::{self, LineUp, Look, Place};
 use crate::current;
 use crate::name::Name;
@@ -13,10 +14,6 @@ use crate::shim::atomic::{AtomicU8, Ordering};
 use crate::shim::{Guess, Mutex, MutexGuard};
 use crate::wait_list::{Identity, WaitList, Waiter};
 use crate::wake_batch::WakeBatch;
-
-/// In a waiter's payload: it waits inside a task of tenter with a waker that is not the task's, so that
-/// waking another wait of this task does not get this one polled.
-const FOREIGN: usize = 1;
 
 pub(crate) struct Core {
     word: AtomicU8,
@@ -253,12 +250,7 @@ impl Core {
                         spare = line.change_waker(waiter.as_mut(), identity, new);
                         is_in_place = true;
                     }
-                    let next = if planted!("lock.a_loser_keeps_the_wake") {
-                        next | (seen & state::WOKEN)
-                    } else {
-                        next
-                    };
-                    match self.exchange(seen, next) {
+                    match self.exchange(seen, planted_wait(seen, next)) {
                         Ok(()) => {
                             drop(line);
                             drop(spare);
@@ -400,36 +392,10 @@ impl Line {
     }
 }
 
-/// What the line has to know of one who waits with this waker: [`FOREIGN`] or nothing.
-///
-/// A task's own waker points to the head of the cell that the task's slot is in. To say FOREIGN by
-/// mistake costs a walk along the line at each turn; not to say it leaves a task asleep.
-pub(crate) fn payload(waker: &Waker) -> usize {
-    let slot = current::slot_address().addr();
-    let own = slot == 0 || slot.wrapping_sub(waker.data().addr()) == current::HEAD_TO_SLOT;
-    if own { 0 } else { FOREIGN }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::current::{TaskSlot, with_task};
-    use core::num::NonZeroU64;
-    use core::task::{RawWaker, RawWakerVTable};
-
-    #[test]
-    fn a_waker_is_foreign_if_it_does_not_point_to_the_head_of_the_task() {
-        static NOTHING: RawWakerVTable =
-            RawWakerVTable::new(|data| RawWaker::new(data, &NOTHING), |_| {}, |_| {}, |_| {});
-        let task = ([0_usize; 4], TaskSlot::new(NonZeroU64::MIN));
-        let head = core::ptr::from_ref(&task.1)
-            .wrapping_byte_sub(current::HEAD_TO_SLOT)
-            .cast();
-        // SAFETY: no function of the table looks at the data.
-        let own = unsafe { Waker::new(head, &NOTHING) };
-        with_task(&task.1, 1, || {
-            assert_eq!((payload(&own), payload(Waker::noop())), (0, FOREIGN));
-        });
-        assert_eq!(payload(Waker::noop()), 0, "there is no task");
+fn planted_wait(seen: u8, next: u8) -> u8 {
+    if planted!("lock.a_loser_keeps_the_wake") {
+        next | (seen & state::WOKEN)
+    } else {
+        next
     }
 }

@@ -283,6 +283,44 @@ mod tests {
         }
     }
 
+    /// Goal: no step leads to a word that is not in the list. Method: every step from every word.
+    #[test]
+    fn every_step_leads_to_a_known_word() {
+        let known = |next: u8, what: &str| assert!(WORDS.contains(&next), "{what}: {next:#b}");
+        for word in WORDS {
+            if let Some(next) = take(word) {
+                known(next, "take");
+            }
+            if word & L != 0 {
+                release(word)
+                    .into_iter()
+                    .for_each(|next| known(next, "release"));
+                known(release_to_line(word), "release to the line");
+                known(append(word), "append");
+            }
+            for place in [Place::Front, Place::SameTask, Place::Behind] {
+                let empty = word & W == 0;
+                if !(empty && place == Place::SameTask) && place != Place::Front {
+                    let (LineUp::Taken(next) | LineUp::Enlist(next)) = line_up(word, place);
+                    known(next, "line up");
+                }
+                for others in [false, true] {
+                    if empty || (place != Place::Front && !others) {
+                        continue;
+                    }
+                    let (Look::Claim(next) | Look::Wait(next)) = look(word, place, others);
+                    known(next, "look");
+                    if matches!(look(word, place, others), Look::Claim(_)) {
+                        known(put_off(word), "put off");
+                    }
+                    let front = place == Place::Front;
+                    let (Leave::Quiet(next) | Leave::WakeFront(next)) = leave(word, front, others);
+                    known(next, "leave");
+                }
+            }
+        }
+    }
+
     /// Goal: no step leads to a free lock with a line whose front owes no look.
     #[test]
     fn a_free_lock_with_a_line_has_a_woken_front() {
