@@ -42,6 +42,7 @@ mod condition;
 pub mod current;
 mod error;
 mod event;
+mod foreign;
 mod limiter;
 mod lock;
 mod name;

@@ -20,7 +20,7 @@ use core::task::{Context, Poll};
 use super::{Condition, two_locks};
 use crate::current::{self, WaitKind};
 use crate::lock::core::Core;
-use crate::lock::foreign::payload;
+use crate::lock::core::payload;
 use crate::lock::{Lock, LockGuard};
 use crate::planted;
 use crate::wait_list::{Identity, Left, WaitState, Waiter};

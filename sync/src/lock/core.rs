@@ -5,9 +5,9 @@
 use core::pin::Pin;
 use core::task::{Poll, Waker};
 
-use super::foreign::{FOREIGN, payload};
 use super::state::{self, LineUp, Look, Place};
 use crate::current;
+use crate::foreign::is_foreign;
 use crate::name::Name;
 use crate::planted;
 use crate::shim::atomic::{AtomicU8, Ordering};
@@ -28,6 +28,14 @@ impl Drop for Held<'_> {
     fn drop(&mut self) {
         self.0.release();
     }
+}
+
+/// In a waiter's payload: it waits with a waker that is not its task's.
+const FOREIGN: usize = 1;
+
+/// What the line keeps of one who waits with this waker: [`FOREIGN`] or nothing.
+pub(crate) fn payload(waker: &Waker) -> usize {
+    usize::from(is_foreign(waker)) * FOREIGN
 }
 
 /// What the line's lock guards.

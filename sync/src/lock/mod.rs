@@ -46,7 +46,7 @@
 //! Rejected: handing the lock to the front when it is freed. A future that nobody polls would hold it.
 //! Rejected: keeping the lock in a future whose budget is spent, for its next poll. The same.
 //! Rejected: looking for waits of the same task at each turn. It touches every waiter of the line, so it
-//! is done only while some wait with a waker that is not its task's (FOREIGN in `foreign.rs`).
+//! is done only while some wait with a waker that is not its task's (`sync/src/foreign.rs`).
 //!
 //! Tests: `state.rs`, `sync/tests/lock.rs`, `sync/tests/lock_oracle.rs`, `sync/tests/lock_wakers.rs`,
 //! `sync/tests/attack_locks.rs`, `sync/tests/models/lock.rs` (stress: `sync/tests/lock.rs`, model: `loom-tests/tests/lock.rs`).
@@ -55,7 +55,6 @@
 pub(crate) mod core;
 #[expect(unsafe_code, reason = "lends the data to who holds the lock")]
 mod data;
-pub(crate) mod foreign;
 mod guard;
 #[expect(
     unsafe_code,

@@ -7,6 +7,7 @@ use core::task::Waker;
 use super::Semaphore;
 use super::state::{self, Serve, Take};
 use crate::error::TryAcquireError;
+use crate::foreign::is_foreign;
 use crate::planted;
 use crate::shim::Guess;
 use crate::shim::atomic::Ordering;
@@ -70,7 +71,7 @@ impl Line {
 
     /// Somebody lines up, or waits on, with this waker.
     pub(super) fn heed(&mut self, waker: &Waker) {
-        self.foreign |= crate::lock::core::payload(waker) != 0;
+        self.foreign |= is_foreign(waker);
     }
 }
 

@@ -209,7 +209,7 @@ impl Semaphore {
                 return Look::Again;
             }
             let overtakes = Self::may_overtake(&line, &identity, count);
-            if !overtakes && line.waiters.has_waker(waiter.as_mut(), waker) {
+            if !overtakes && line.waiters.has_waker(waiter.as_mut(), waker, &identity) {
                 return Look::Wait;
             }
             let Some(new) = spare.take() else {

@@ -1,4 +1,8 @@
-//! Whether the waker of a wait is its task's own: what the line keeps in a waiter's payload.
+//! Whether the waker of a wait is its task's own.
+//!
+//! Waking another wait of a task gets a wait with a foreign waker not polled, so that a line which relies
+//! on it has to wake that one too. To say foreign by mistake costs a walk along the line at each turn;
+//! not to say it leaves a task asleep.
 //!
 //! Tests: below, and `sync/tests/attack_locks.rs`.
 
@@ -6,18 +10,11 @@ use core::task::Waker;
 
 use crate::current;
 
-/// In a waiter's payload: it waits inside a task of tenter with a waker that is not the task's, so that
-/// waking another wait of this task does not get this one polled.
-pub(super) const FOREIGN: usize = 1;
-
-/// What the line has to know of one who waits with this waker: [`FOREIGN`] or nothing.
-///
-/// A task's own waker points to the head of the cell that the task's slot is in. To say FOREIGN by
-/// mistake costs a walk along the line at each turn; not to say it leaves a task asleep.
-pub(crate) fn payload(waker: &Waker) -> usize {
+/// Whether this wait happens inside a task of tenter with a waker that is not the task's, which points to
+/// the head of the cell that the task's slot is in.
+pub(crate) fn is_foreign(waker: &Waker) -> bool {
     let slot = current::slot_address().addr();
-    let own = slot == 0 || slot.wrapping_sub(waker.data().addr()) == current::HEAD_TO_SLOT;
-    if own { 0 } else { FOREIGN }
+    slot != 0 && slot.wrapping_sub(waker.data().addr()) != current::HEAD_TO_SLOT
 }
 
 #[cfg(test)]
@@ -39,8 +36,8 @@ mod tests {
         // SAFETY: no function of the table looks at the data.
         let own = unsafe { Waker::new(head, &NOTHING) };
         with_task(&task.1, 1, || {
-            assert_eq!((payload(&own), payload(Waker::noop())), (0, FOREIGN));
+            assert!(!is_foreign(&own) && is_foreign(Waker::noop()));
         });
-        assert_eq!(payload(Waker::noop()), 0, "there is no task");
+        assert!(!is_foreign(Waker::noop()), "there is no task");
     }
 }
