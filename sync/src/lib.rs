@@ -6,13 +6,18 @@
 #![deny(unsafe_code)]
 
 pub use crate::barrier::{Barrier, BarrierStats, BarrierWait, Broken, Turn};
+pub use crate::broadcast::broadcast;
 pub use crate::condition::{Condition, ConditionStats, Wait, WaitFor};
 pub use crate::error::{Closed, OverRelease, TryAcquireError, TryLockError};
 pub use crate::event::{Event, EventStats, EventWait};
+pub use crate::limiter::{
+    AlreadyBorrowing, Borrower, Borrowing, BorrowingOwned, CapacityLimiter, LimiterStats,
+    OwnedToken, Token, TryBorrowError,
+};
 pub use crate::lock::{
     Lock, LockGuard, LockStats, Locking, LockingOwned, MappedLockGuard, OwnedLockGuard,
 };
-pub use crate::notify::{Notified, Notify, NotifyStats};
+pub use crate::notify::{Notified, NotifiedOwned, Notify, NotifyStats};
 pub use crate::once_cell::{GetOrInit, GetOrTryInit, OnceCell, OnceCellStats, SetError};
 pub use crate::oneshot::oneshot;
 pub use crate::rwlock::{
@@ -21,9 +26,12 @@ pub use crate::rwlock::{
     RwLockWriteGuard, RwLockWriteOwned,
 };
 pub use crate::semaphore::{Acquire, AcquireOwned, OwnedPermit, Permit, Semaphore, SemaphoreStats};
+pub use crate::shared::{Shared, SharedStats, SharedWait, WeakShared};
+pub use crate::watch::watch;
 
 mod barrier;
 mod block_on;
+pub mod broadcast;
 pub mod budget;
 mod condition;
 #[expect(
@@ -34,6 +42,7 @@ mod condition;
 pub mod current;
 mod error;
 mod event;
+mod limiter;
 mod lock;
 mod name;
 mod notify;
@@ -42,8 +51,11 @@ mod once_cell;
 pub mod oneshot;
 #[doc(hidden)]
 pub mod parker;
+#[doc(hidden)]
+pub mod queue;
 mod rwlock;
 mod semaphore;
+mod shared;
 #[doc(hidden)]
 pub mod shim;
 #[expect(unsafe_code, reason = "intrusive list; contract in its head")]
@@ -55,3 +67,4 @@ pub mod wake_batch;
 #[expect(unsafe_code, reason = "a slot that its state word guards")]
 #[doc(hidden)]
 pub mod waker_cell;
+pub mod watch;

@@ -3,9 +3,12 @@
 mod support;
 
 use std::num::NonZeroU64;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use support::{Count, Log, Tasks, poll, poll_with};
+use support::{Count, Hooks, Log, Tasks, hostile, poll, poll_with};
 use tenter_sync::Notify;
 use tenter_sync::current::{self, TaskSlot, WaitKind};
 
@@ -206,4 +209,47 @@ fn debug_shows_the_name() {
         text.contains("\"changed\"") && text.contains("waiting: 0"),
         "{text}"
     );
+}
+
+#[test]
+fn an_owned_future_keeps_it_alive_and_passes_on_what_it_was_given() {
+    let notify = Arc::new(Notify::new());
+    let mut first = Box::pin(Arc::clone(&notify).notified_owned());
+    let mut told = Box::pin(Arc::clone(&notify).notified_owned());
+    assert!(!first.as_mut().enable() && poll(first.as_mut()).is_pending());
+    let (waker, count) = Count::new();
+    let mut second = pin!(notify.notified());
+    assert!(poll_with(second.as_mut(), &waker).is_pending());
+    notify.notify_one();
+    assert!(format!("{first:?}").contains("Granted"));
+    drop(first);
+    assert_eq!(count.get(), 1);
+    assert!(poll(second).is_ready());
+    notify.notify_waiters();
+    assert!(told.as_mut().enable() && poll(told.as_mut()).is_ready());
+    drop(told);
+    assert_eq!(Arc::strong_count(&notify), 1);
+}
+
+/// The notification comes between the first look and the lock, and the waker that is not needed any
+/// more panics as it is dropped.
+#[test]
+fn a_waker_whose_drop_panics_does_not_lose_the_notification() {
+    let notify = Arc::new(Notify::new());
+    let (other, armed) = (Arc::clone(&notify), Arc::new(AtomicBool::new(false)));
+    let bomb = Arc::clone(&armed);
+    let waker = hostile(&Arc::new(Hooks {
+        on_clone: Some(Box::new(move || other.notify_one())),
+        on_drop: Some(Box::new(move || {
+            assert!(!bomb.swap(false, Ordering::Relaxed), "hostile waker");
+        })),
+        ..Hooks::default()
+    }));
+    let mut future = Box::pin(notify.notified());
+    armed.store(true, Ordering::Relaxed);
+    let outcome = catch_unwind(AssertUnwindSafe(|| poll_with(future.as_mut(), &waker)));
+    assert!(outcome.is_err());
+    assert!(!notify.stats().is_stored, "the future has it");
+    drop(future);
+    assert!(notify.stats().is_stored, "and passes it on");
 }

@@ -191,3 +191,17 @@ fn debug_tells_the_state() {
     sender.send(1).unwrap();
     assert!(format!("{receiver:?}").contains("\"sent\""));
 }
+
+#[test]
+fn a_receiver_says_whether_a_value_is_there_and_whether_one_can_come() {
+    let (sender, mut receiver) = oneshot();
+    assert!(receiver.is_empty() && !receiver.is_closed());
+    sender.send(1).unwrap();
+    assert!(!receiver.is_empty() && receiver.is_closed());
+    assert_eq!(receiver.try_recv(), Ok(1));
+    assert!(receiver.is_empty() && receiver.is_closed() && receiver.is_terminated());
+    let (sender, mut receiver) = oneshot::<u8>();
+    receiver.close();
+    assert!(receiver.is_empty() && receiver.is_closed() && sender.is_closed());
+    assert!(!receiver.is_terminated());
+}

@@ -209,9 +209,19 @@ table! {
     sync::Closed => + + +, +;
     sync::OverRelease => + + +, +;
     sync::TryAcquireError => + + +, +;
+    sync::CapacityLimiter => + + +, +;
+    sync::LimiterStats => + + +, +;
+    sync::Borrower => + + +, +;
+    sync::Borrowing<'static> => + + -, -;
+    sync::BorrowingOwned => + + -, -;
+    sync::Token<'static> => + + +, +;
+    sync::OwnedToken => + + +, +;
+    sync::AlreadyBorrowing => + + +, +;
+    sync::TryBorrowError => + + +, +;
     sync::Notify => + + +, +;
     sync::NotifyStats => + + +, +;
     sync::Notified<'static> => + + -, -;
+    sync::NotifiedOwned => + + -, -;
     sync::oneshot::Sender<u8> => + + +, +;
     sync::oneshot::Sender<Cell<u8>> => + + +, +;
     sync::oneshot::Sender<Rc<u8>> => - - +, +;
@@ -222,6 +232,51 @@ table! {
     sync::oneshot::WaitClosed<'static, Rc<u8>> => - - +, -;
     sync::oneshot::RecvError => + + +, +;
     sync::oneshot::TryRecvError => + + +, +;
+    sync::watch::Sender<u8> => + + +, +;
+    sync::watch::Sender<Cell<u8>> => - - +, +;
+    sync::watch::Sender<Rc<u8>> => - - +, +;
+    sync::watch::Receiver<u8> => + + +, +;
+    sync::watch::Receiver<Cell<u8>> => - - +, +;
+    sync::watch::Receiver<Rc<u8>> => - - +, +;
+    sync::watch::Ref<'static, u8> => - - +, -;
+    sync::watch::Changed<'static, u8> => + + -, -;
+    sync::watch::Changed<'static, Cell<u8>> => - - -, -;
+    sync::watch::WaitFor<'static, u8, fn(&u8) -> bool> => + + -, -;
+    sync::watch::WaitClosed<'static, u8> => + + -, -;
+    sync::watch::Values<u8> => + + +, -;
+    sync::watch::Values<Rc<u8>> => - - +, -;
+    sync::watch::WatchStats => + + +, +;
+    sync::watch::SendError<u8> => + + +, +;
+    sync::watch::RecvError => + + +, +;
+    sync::Shared<Ready<u8>> => + + +, +;
+    sync::Shared<Ready<Cell<u8>>> => - - +, +;
+    sync::Shared<NotUnpin> => + + +, +;
+    sync::SharedWait<'static, Ready<u8>> => + + -, -;
+    sync::SharedWait<'static, Ready<Rc<u8>>> => - - -, -;
+    sync::WeakShared<Ready<u8>> => + + +, +;
+    sync::WeakShared<Ready<Rc<u8>>> => - - +, +;
+    sync::SharedStats => + + +, +;
+}
+
+// A broadcast channel clones values on several threads at once: they have to be `Sync` too.
+table! {
+    sync::broadcast::Sender<u8> => + + +, +;
+    sync::broadcast::Sender<Cell<u8>> => - - +, +;
+    sync::broadcast::Sender<Rc<u8>> => - - +, +;
+    sync::broadcast::WeakSender<u8> => + + +, +;
+    sync::broadcast::WeakSender<Cell<u8>> => - - +, +;
+    sync::broadcast::Receiver<u8> => + + +, +;
+    sync::broadcast::Receiver<Cell<u8>> => - - +, +;
+    sync::broadcast::Receiver<Rc<u8>> => - - +, +;
+    sync::broadcast::Recv<'static, u8> => + + -, -;
+    sync::broadcast::Recv<'static, Cell<u8>> => - - -, -;
+    sync::broadcast::WaitClosed<'static, u8> => + + -, -;
+    sync::broadcast::WaitClosed<'static, Cell<u8>> => - - -, -;
+    sync::broadcast::BroadcastStats => + + +, +;
+    sync::broadcast::Lagged => + + +, +;
+    sync::broadcast::RecvError => + + +, +;
+    sync::broadcast::SendError<u8> => + + +, +;
+    sync::broadcast::TryRecvError => + + +, +;
 }
 
 // Signals.
@@ -479,6 +534,8 @@ fn no_public_type_is_missing_from_the_table() {
         "runtime/src/stdio.rs",
         "sync/src/lib.rs",
         "sync/src/oneshot/mod.rs",
+        "sync/src/watch/mod.rs",
+        "sync/src/broadcast/mod.rs",
         "timer/src/lib.rs",
         "io/src/lib.rs",
         "io/src/net/mod.rs",

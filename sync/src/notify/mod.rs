@@ -43,8 +43,9 @@ mod state;
 
 use core::fmt;
 use std::panic::{RefUnwindSafe, UnwindSafe};
+use std::sync::Arc;
 
-pub use notified::Notified;
+pub use notified::{Notified, NotifiedOwned};
 
 use crate::name::Name;
 use crate::planted;
@@ -133,10 +134,42 @@ impl Notify {
         self
     }
 
+    /// Waits for a notification that comes from a shared `Notify`, with a future that keeps it alive. See
+    /// [`notified`](Self::notified) for fairness and cancel safety.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use std::{future::Future, pin::pin, task::{Context, Poll, Waker}};
+    /// # fn block_on<F: Future>(f: F) -> F::Output {
+    /// #     let mut f = pin!(f);
+    /// #     loop {
+    /// #         if let Poll::Ready(r) = f.as_mut().poll(&mut Context::from_waker(Waker::noop())) { return r; }
+    /// #     }
+    /// # }
+    /// use std::sync::Arc;
+    ///
+    /// let notify = Arc::new(tenter_sync::Notify::new());
+    /// let notified = Arc::clone(&notify).notified_owned(); // `'static`, so it can be spawned
+    /// notify.notify_waiters();
+    /// block_on(notified);
+    /// ```
+    #[inline]
+    pub fn notified_owned(self: Arc<Self>) -> NotifiedOwned {
+        // ORDERING: Relaxed, as in `notified`.
+        let born = state::generation(self.word.load(Ordering::Relaxed));
+        NotifiedOwned::new(self, born)
+    }
+
     /// Waits for a notification.
     ///
     /// A `notify_waiters` reaches this future from the moment it exists; a place in the line for
     /// `notify_one` it has from its first poll, or from [`Notified::enable`].
+    ///
+    /// # Fairness
+    ///
+    /// `notify_one` reaches the one that has waited longest, also if its task has stopped polling it: a
+    /// future that is kept and not polled keeps what it has been given until it is dropped.
     ///
     /// # Cancel safety
     ///
@@ -177,6 +210,23 @@ impl Notify {
     /// Lets all tasks go on that wait, and all [`Notified`] futures that exist, polled or not.
     ///
     /// Nothing is kept for those that come later. A notification that `notify_one` has stored stays.
+    ///
+    /// # Panics
+    ///
+    /// With the first panic of a waker, after all have been woken.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use std::{future::Future, pin::pin, task::{Context, Poll, Waker}};
+    /// let notify = tenter_sync::Notify::new();
+    /// let (mut one, mut another) = (pin!(notify.notified()), pin!(notify.notified()));
+    /// notify.notify_waiters();
+    /// let mut cx = Context::from_waker(Waker::noop());
+    /// assert!(one.as_mut().poll(&mut cx).is_ready() && another.as_mut().poll(&mut cx).is_ready());
+    /// assert!(pin!(notify.notified()).poll(&mut cx).is_pending()); // came later
+    /// ```
+    #[doc(alias = "notify_all")]
     pub fn notify_waiters(&self) {
         // ORDERING: AcqRel. Release publishes what the caller did to whoever sees the generation;
         // Acquire as in `notify_one`'s chain.
@@ -292,5 +342,6 @@ const _: () = {
     const fn send_and_sync<T: Send + Sync>() {}
     send_and_sync::<Notify>();
     send_and_sync::<Notified<'static>>();
+    send_and_sync::<NotifiedOwned>();
     send_and_sync::<NotifyStats>();
 };

@@ -13,6 +13,7 @@ use core::fmt;
 use core::future::Future;
 use core::pin::Pin;
 use core::task::{Context, Poll, Waker};
+use std::sync::Arc;
 
 use super::state::{Claim, LineUp};
 use super::{Notify, state};
@@ -27,6 +28,15 @@ use crate::wait_list::{Identity, WaitState, Waiter};
 #[must_use = "futures do nothing unless they are awaited or polled"]
 pub struct Notified<'a> {
     notify: &'a Notify,
+    /// The generation in which it was made.
+    born: usize,
+    waiter: Waiter,
+}
+
+/// Waits for a notification of a shared [`Notify`]. See [`Notify::notified_owned`].
+#[must_use = "futures do nothing unless they are awaited or polled"]
+pub struct NotifiedOwned {
+    notify: Arc<Notify>,
     /// The generation in which it was made.
     born: usize,
     waiter: Waiter,
@@ -59,18 +69,9 @@ impl<'a> Notified<'a> {
     /// notify.notify_one();
     /// assert!(notified.enable());
     /// ```
-    pub fn enable(mut self: Pin<&mut Self>) -> bool {
-        if self.waiter.state() == WaitState::Idle {
-            let (notify, born) = (self.notify, self.born);
-            let waiter = self.as_mut().waiter();
-            match notify.line_up(waiter, born, Identity::of(Waker::noop()), None) {
-                Claim::Stored(_) => self.waiter().secure(),
-                Claim::Told => return true,
-                Claim::Nothing => return false,
-            }
-            return true;
-        }
-        self.waiter.state() != WaitState::Waiting
+    pub fn enable(self: Pin<&mut Self>) -> bool {
+        let (notify, born) = (self.notify, self.born);
+        notify.enlist(self.waiter(), born)
     }
 
     #[inline]
@@ -86,51 +87,73 @@ impl Future for Notified<'_> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let (notify, born) = (self.notify, self.born);
-        let mut waiter = self.waiter();
-        loop {
-            match waiter.state() {
-                WaitState::Idle => match notify.find(born) {
-                    Claim::Told => break,
-                    Claim::Stored(_) => waiter.as_mut().secure(),
-                    Claim::Nothing => {
-                        let (waker, identity) = (cx.waker().clone(), Identity::of(cx.waker()));
-                        match notify.line_up(waiter.as_mut(), born, identity, Some(waker)) {
-                            Claim::Told => break,
-                            Claim::Stored(_) => waiter.as_mut().secure(),
-                            Claim::Nothing => return notify.waiting(),
-                        }
-                    }
-                },
-                WaitState::Waiting => {
-                    if waiter.as_mut().is_registered(cx.waker())
-                        || notify.change_waker(waiter.as_mut(), cx.waker())
-                    {
-                        return notify.waiting();
-                    }
-                }
-                WaitState::Granted | WaitState::Dismissed => break,
-                WaitState::Done => return Poll::Ready(()),
-            }
-        }
-        if budget::poll_spend(cx).is_pending() {
-            return Poll::Pending;
-        }
-        waiter.finish();
-        Poll::Ready(())
+        notify.poll_wait(self.waiter(), born, cx)
     }
 }
 
 impl Drop for Notified<'_> {
     #[inline]
     fn drop(&mut self) {
-        match self.waiter.state() {
-            WaitState::Idle | WaitState::Dismissed | WaitState::Done => {}
-            WaitState::Waiting | WaitState::Granted => {
-                let notify = self.notify;
-                // SAFETY: a future that is dropped is not moved any more.
-                notify.abandon(unsafe { Pin::new_unchecked(self) }.waiter());
-            }
+        let notify = self.notify;
+        // SAFETY: a future that is dropped is not moved any more.
+        notify.end(unsafe { Pin::new_unchecked(self) }.waiter());
+    }
+}
+
+impl NotifiedOwned {
+    #[inline]
+    pub(super) fn new(notify: Arc<Notify>, born: usize) -> Self {
+        Self {
+            notify,
+            born,
+            waiter: Waiter::new(),
         }
+    }
+
+    /// Gets in line without polling. See [`Notified::enable`].
+    pub fn enable(self: Pin<&mut Self>) -> bool {
+        let (notify, born, waiter) = self.project();
+        notify.enlist(waiter, born)
+    }
+
+    #[inline]
+    fn project(self: Pin<&mut Self>) -> (&Notify, usize, Pin<&mut Waiter>) {
+        // SAFETY: as in `Notified::waiter` for the waiter; nothing depends on where the fields beside
+        // it are.
+        unsafe {
+            let this = self.get_unchecked_mut();
+            (
+                &this.notify,
+                this.born,
+                Pin::new_unchecked(&mut this.waiter),
+            )
+        }
+    }
+}
+
+impl Future for NotifiedOwned {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let (notify, born, waiter) = self.project();
+        notify.poll_wait(waiter, born, cx)
+    }
+}
+
+impl Drop for NotifiedOwned {
+    #[inline]
+    fn drop(&mut self) {
+        // SAFETY: a future that is dropped is not moved any more.
+        let (notify, _, waiter) = unsafe { Pin::new_unchecked(self) }.project();
+        notify.end(waiter);
+    }
+}
+
+impl fmt::Debug for NotifiedOwned {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NotifiedOwned")
+            .field("state", &self.waiter.state())
+            .finish_non_exhaustive()
     }
 }
 
@@ -143,6 +166,64 @@ impl fmt::Debug for Notified<'_> {
 }
 
 impl Notify {
+    fn poll_wait(
+        &self,
+        mut waiter: Pin<&mut Waiter>,
+        born: usize,
+        cx: &mut Context<'_>,
+    ) -> Poll<()> {
+        loop {
+            match waiter.state() {
+                WaitState::Idle => match self.find(born) {
+                    Claim::Told => break,
+                    Claim::Stored(_) => waiter.as_mut().secure(),
+                    Claim::Nothing => {
+                        let (waker, identity) = (cx.waker().clone(), Identity::of(cx.waker()));
+                        match self.line_up(waiter.as_mut(), born, identity, Some(waker)) {
+                            Claim::Told => break,
+                            Claim::Stored(_) => {}
+                            Claim::Nothing => return self.waiting(),
+                        }
+                    }
+                },
+                WaitState::Waiting => {
+                    if waiter.as_mut().is_registered(cx.waker())
+                        || self.change_waker(waiter.as_mut(), cx.waker())
+                    {
+                        return self.waiting();
+                    }
+                }
+                WaitState::Granted | WaitState::Dismissed => break,
+                WaitState::Done => return Poll::Ready(()),
+            }
+        }
+        if budget::poll_spend(cx).is_pending() {
+            return Poll::Pending;
+        }
+        waiter.finish();
+        Poll::Ready(())
+    }
+
+    /// Gets in line without a waker. True if the wait is over.
+    fn enlist(&self, mut waiter: Pin<&mut Waiter>, born: usize) -> bool {
+        if waiter.state() != WaitState::Idle {
+            return waiter.state() != WaitState::Waiting;
+        }
+        match self.line_up(waiter.as_mut(), born, Identity::of(Waker::noop()), None) {
+            Claim::Stored(_) | Claim::Told => true,
+            Claim::Nothing => false,
+        }
+    }
+
+    /// The future is dropped.
+    #[inline]
+    fn end(&self, waiter: Pin<&mut Waiter>) {
+        match waiter.state() {
+            WaitState::Idle | WaitState::Dismissed | WaitState::Done => {}
+            WaitState::Waiting | WaitState::Granted => self.abandon(waiter),
+        }
+    }
+
     /// Looks for a notification, and takes the stored one.
     #[inline]
     fn find(&self, born: usize) -> Claim {
@@ -173,10 +254,11 @@ impl Notify {
         let _ = self.word.load(Ordering::Acquire);
     }
 
-    /// Finds a notification after all, or puts the waiter at the end of the line (`Nothing`).
+    /// Finds a notification after all, which is the waiter's then, or puts it at the end of the line
+    /// (`Nothing`).
     fn line_up(
         &self,
-        waiter: Pin<&mut Waiter>,
+        mut waiter: Pin<&mut Waiter>,
         born: usize,
         identity: Identity,
         waker: Option<Waker>,
@@ -203,7 +285,10 @@ impl Notify {
                 .compare_exchange_weak(seen, next, Ordering::AcqRel, Ordering::Relaxed)
             {
                 Ok(_) => match settled {
-                    Some(claim) => return claim,
+                    Some(claim) => {
+                        waiter.as_mut().secure(); // before the waker goes: its drop may panic
+                        return claim;
+                    }
                     None => break,
                 },
                 Err(actual) => seen = actual,

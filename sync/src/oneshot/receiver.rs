@@ -64,6 +64,26 @@ impl<T> Receiver<T> {
         }
     }
 
+    /// Whether no value is there to be taken at this moment: it has not been sent yet, never will be, or
+    /// has been taken.
+    pub fn is_empty(&self) -> bool {
+        let Some(handle) = &self.handle else {
+            return true;
+        };
+        // SAFETY: (a): this is the one receiver, which has not left.
+        unsafe { handle.get() }.word() & state::SENT == 0
+    }
+
+    /// Whether no value can come any more that is not there already: the sender is gone, or this side has
+    /// closed the channel.
+    pub fn is_closed(&self) -> bool {
+        let Some(handle) = &self.handle else {
+            return true;
+        };
+        // SAFETY: (a): this is the one receiver, which has not left.
+        unsafe { handle.get() }.word() & (state::TX_GONE | state::CLOSED) != 0
+    }
+
     /// Whether the outcome has been returned, so that polling again would panic.
     pub fn is_terminated(&self) -> bool {
         self.handle.is_none()

@@ -1,31 +1,21 @@
 //! The futures that wait for permits.
 //!
-//! Both hold a waiter and share one way to poll and one way to end. The states are the waiter's:
-//! Idle tries the fast path and lines up, Waiting has nothing to do, Granted holds permits that the
-//! drop gives back, Dismissed means closed.
-//!
-//! Obligations of the wait list's contract: (a) `abandon` runs in the drop of both futures, before
-//! the waiter inside them is dropped; (b) the waiter is given to `semaphore.line` and nothing else;
-//! (c) the future borrows or owns the semaphore, so the semaphore cannot move or go while the future
-//! can still be polled or dropped.
+//! Both hold a waiter and share one way to poll and one way to end, which are in `wait.rs` with the
+//! states of the waiter and the obligations of the wait list's contract. The part of these futures:
+//! (a) `abandon` runs in the drop of both, before the waiter inside them is dropped; (c) they borrow or
+//! own the semaphore.
 
 use core::fmt;
 use core::future::Future;
 use core::pin::Pin;
-use core::task::{Context, Poll, Waker};
+use core::task::{Context, Poll};
 use std::sync::Arc;
 
+use super::Semaphore;
 use super::permit::{OwnedPermit, Permit};
-use super::state::{LineUp, Take};
-use super::{Semaphore, state};
-use crate::budget;
-use crate::current::{self, WaitKind};
+use super::wait::completed;
 use crate::error::Closed;
-use crate::planted;
-use crate::shim::Guess;
-use crate::shim::atomic::Ordering;
-use crate::wait_list::{Identity, Left, WaitState, Waiter};
-use crate::wake_batch::{Progress, wake_in_batches};
+use crate::wait_list::Waiter;
 
 /// Waits for permits of a borrowed semaphore. See [`Semaphore::acquire`].
 #[must_use = "futures do nothing unless they are awaited or polled"]
@@ -155,144 +145,4 @@ fn describe(what: &str, count: usize, waiter: &Waiter, f: &mut fmt::Formatter<'_
         .field("count", &count)
         .field("state", &waiter.state())
         .finish_non_exhaustive()
-}
-
-#[cold]
-fn completed() -> ! {
-    panic!("a semaphore future was polled again after it had completed: await it once");
-}
-
-impl Semaphore {
-    /// Polls for `count` permits. After `Ready(Ok)` the caller owns them.
-    #[inline]
-    fn poll_take(
-        &self,
-        mut waiter: Pin<&mut Waiter>,
-        count: usize,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<(), Closed>> {
-        if waiter.state() == WaitState::Idle && self.take(count).is_ok() {
-            waiter.as_mut().secure();
-            return Self::complete(waiter, Ok(()), cx);
-        }
-        self.poll_slow(waiter, count, cx)
-    }
-
-    /// Ends a wait whose outcome is in the waiter, unless this poll has done enough already.
-    #[inline]
-    fn complete(
-        waiter: Pin<&mut Waiter>,
-        outcome: Result<(), Closed>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<(), Closed>> {
-        if budget::poll_spend(cx).is_pending() {
-            return Poll::Pending;
-        }
-        waiter.finish();
-        Poll::Ready(outcome)
-    }
-
-    #[cold]
-    fn poll_slow(
-        &self,
-        mut waiter: Pin<&mut Waiter>,
-        count: usize,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<(), Closed>> {
-        loop {
-            match waiter.state() {
-                WaitState::Idle => match self.line_up(waiter.as_mut(), count, cx.waker()) {
-                    Take::Taken(_) => waiter.as_mut().secure(),
-                    Take::Closed => return Self::complete(waiter, Err(Closed), cx),
-                    Take::Short => break,
-                },
-                WaitState::Waiting => {
-                    if waiter.as_mut().is_registered(cx.waker())
-                        || self.change_waker(waiter.as_mut(), cx.waker())
-                    {
-                        break;
-                    }
-                }
-                WaitState::Granted => return Self::complete(waiter, Ok(()), cx),
-                WaitState::Dismissed => return Self::complete(waiter, Err(Closed), cx),
-                WaitState::Done => completed(),
-            }
-        }
-        current::waiting_on(WaitKind::Semaphore, self);
-        Poll::Pending
-    }
-
-    /// Takes the permits after all, or puts the waiter at the end of the line (`Short`).
-    fn line_up(&self, waiter: Pin<&mut Waiter>, count: usize, waker: &Waker) -> Take {
-        let (waker, identity) = (waker.clone(), Identity::of(waker));
-        let mut line = self.line.lock();
-        let mut seen = self.word.guess();
-        loop {
-            let (next, taken) = match state::line_up(seen, count) {
-                LineUp::Settled(Take::Taken(next)) => (next, true),
-                LineUp::Settled(refused) => return refused,
-                LineUp::Enlist(next) => (next, false),
-            };
-            if next == seen {
-                break; // WAITERS is set, and nobody else can clear it now (I1)
-            }
-            if planted!("semaphore.line_up_without_recheck") {
-                self.word.fetch_or(state::WAITERS, Ordering::AcqRel);
-                break;
-            }
-            // ORDERING: AcqRel. Acquire as in `take`; Release keeps the chain from `put` to the
-            // next `take` whole. Failure is Relaxed because the step runs again.
-            match self
-                .word
-                .compare_exchange_weak(seen, next, Ordering::AcqRel, Ordering::Relaxed)
-            {
-                Ok(_) if taken => return Take::Taken(next),
-                Ok(_) => break,
-                Err(actual) => seen = actual,
-            }
-        }
-        // SAFETY: (a), (b) and (c) as the head of this file says.
-        unsafe { line.waiters.enlist(waiter, count, identity, Some(waker)) };
-        line.peak = line.peak.max(line.waiters.len());
-        Take::Short
-    }
-
-    /// Waits on with another waker; false if the wait is over.
-    fn change_waker(&self, mut waiter: Pin<&mut Waiter>, waker: &Waker) -> bool {
-        let (waker, identity) = (waker.clone(), Identity::of(waker));
-        let old = self
-            .line
-            .lock()
-            .waiters
-            .set_waker(waiter.as_mut(), identity, waker);
-        drop(old); // outside the lock
-        waiter.state() == WaitState::Waiting
-    }
-
-    /// Ends a wait that nobody wants any more.
-    #[inline]
-    fn abandon(&self, waiter: Pin<&mut Waiter>, count: usize) {
-        match waiter.state() {
-            WaitState::Idle | WaitState::Dismissed | WaitState::Done => {}
-            WaitState::Waiting | WaitState::Granted => self.abandon_slow(waiter, count),
-        }
-    }
-
-    #[cold]
-    fn abandon_slow(&self, mut waiter: Pin<&mut Waiter>, count: usize) {
-        let mut left = None;
-        wake_in_batches(|batch| {
-            let mut line = self.line.lock();
-            match left.get_or_insert_with(|| line.waiters.leave(waiter.as_mut())) {
-                // Those behind may ask for less than was asked for here (I4).
-                Left::Waiting(_) if !planted!("semaphore.leave_without_serving") => {
-                    self.serve_some(&mut line, 0, batch)
-                }
-                _ => Progress::Finished,
-            }
-        });
-        if waiter.state() == WaitState::Granted && !planted!("semaphore.cancel_swallows_grant") {
-            self.put(count);
-        }
-    }
 }

@@ -23,7 +23,8 @@
 //! *Dismissed* that its wait is over and nothing is reserved (closed, or told with all others).
 //!
 //! A list of the notify-and-claim kind wakes its front and leaves it Waiting; its owner claims the turn
-//! (Waiting to Granted) with the list in hand. `place.rs` has what that takes.
+//! (Waiting to Granted) with the list in hand. `place.rs` has what that takes, and `kin.rs` how one waiter
+//! takes the turn of another of its task.
 //!
 //! Invariants:
 //! - I1: a waiter is linked, in the list that it was enlisted in or moved to last, exactly while it is
@@ -56,6 +57,7 @@
 //! Tests: below, `sync/tests/models/wait_list.rs` (stress: `sync/tests/stress.rs`, model:
 //! `loom-tests/tests/wait_list.rs`).
 
+mod kin;
 mod place;
 mod waiter;
 
