@@ -46,7 +46,7 @@ impl WaitList {
         );
         waiter.set_home(to.address());
         // SAFETY: as above; that it never moves is its owner's pin.
-        unsafe { Pin::new_unchecked(waiter) }.set_identity(kin);
+        unsafe { Pin::new_unchecked(waiter) }.set_identity(kin.with(waker.as_ref()));
         let payload = waiter.with_links(|links| {
             links.waker = waker.take();
             links.payload
