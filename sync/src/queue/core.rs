@@ -8,7 +8,6 @@ use core::pin::Pin;
 use core::task::Waker;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::AnyQueue;
 use super::node::Node;
 use super::reentry;
 use super::store::Store;
@@ -115,10 +114,7 @@ impl<T, S: Store<T>> Core<T, S> {
     /// `first` may push one waker. It runs once. What it returns is dropped if a waker panics: whoever
     /// takes an item puts it where a drop finds it.
     #[cold]
-    pub(super) fn act<R>(
-        &self,
-        first: impl FnOnce(&mut Line<S::Inner>, &mut WakeBatch) -> R,
-    ) -> R {
+    pub(super) fn act<R>(&self, first: impl FnOnce(&mut Line<S::Inner>, &mut WakeBatch) -> R) -> R {
         let _again = S::COMPARES.then(|| SettleAgain(self));
         let (mut first, mut answer) = (Some(first), None);
         wake_in_batches(|batch| {
@@ -364,7 +360,10 @@ impl<I> Line<I> {
     ) {
         let address = node.as_ref().address();
         // SAFETY: by the contract of this function.
-        unsafe { self.getters.enlist(node.waiter(), address, waker.0, Some(waker.1)) };
+        unsafe {
+            self.getters
+                .enlist(node.waiter(), address, waker.0, Some(waker.1))
+        };
         self.getters_peak = self.getters_peak.max(self.getters.len());
     }
 
@@ -503,6 +502,3 @@ impl<T, S: Store<T>> Core<T, S> {
         out.finish()
     }
 }
-
-/// The core of a queue of any kind.
-pub(super) type CoreOf<T, Q> = Core<T, <Q as AnyQueue<T>>::Store>;

@@ -13,7 +13,7 @@ use core::future::Future;
 use core::pin::Pin;
 use core::task::{Context, Poll, Waker};
 
-use super::core::{Attempt, Core, CoreOf};
+use super::core::{Attempt, Core};
 use super::error::{ShutDown, TryGetError};
 use super::node::Node;
 use super::store::Store;
@@ -51,11 +51,11 @@ impl<'a, T, Q: AnyQueue<T>> Get<'a, T, Q> {
     }
 
     #[inline]
-    fn parts(self: Pin<&mut Self>) -> (&'a CoreOf<T, Q>, Pin<&mut Node<Numbered<T>>>) {
-        let core = self.queue.core();
+    fn parts(self: Pin<&mut Self>) -> (&'a Q, Pin<&mut Node<Numbered<T>>>) {
+        let queue = self.queue;
         // SAFETY: the node is pinned with its future: it is never moved out, and `Get` is not `Unpin`
         // because `Node` is not. Were it moved, the list would point to where it was.
-        (core, unsafe {
+        (queue, unsafe {
             self.map_unchecked_mut(|future| &mut future.node)
         })
     }
@@ -72,7 +72,8 @@ impl<T, Q: AnyQueue<T>> Future for Get<'_, T, Q> {
 
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let (core, mut node) = self.parts();
+        let (queue, mut node) = self.parts();
+        let core = queue.core();
         if node.state() == WaitState::Idle {
             if let Some(item) = core.get_fast() {
                 node.waiter().finish();
@@ -88,8 +89,8 @@ impl<T, Q: AnyQueue<T>> Drop for Get<'_, T, Q> {
     fn drop(&mut self) {
         if !matches!(self.node.state(), WaitState::Idle | WaitState::Done) {
             // SAFETY: a future that is dropped is not moved any more.
-            let (core, node) = unsafe { Pin::new_unchecked(self) }.parts();
-            core.abandon_getter(node);
+            let (queue, node) = unsafe { Pin::new_unchecked(self) }.parts();
+            queue.core().abandon_getter(node);
         }
     }
 }
@@ -127,7 +128,8 @@ impl<T, Q: AnyQueue<T>> Future for GetMany<'_, T, Q> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let (get, into, max) = self.project();
-        let (core, mut node) = get.parts();
+        let (queue, mut node) = get.parts();
+        let core = queue.core();
         if max == 0 {
             return Poll::Ready(Ok(0));
         }

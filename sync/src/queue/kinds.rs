@@ -511,7 +511,7 @@ macro_rules! queue {
             /// How many items are in it, at some moment not long ago.
             #[doc(alias = "qsize")]
             pub fn len(&self) -> usize {
-                self.core.store.len()
+                Store::<T>::len(&self.core.store)
             }
 
             /// Whether there are none. Another thread may put one before the caller acts on it.

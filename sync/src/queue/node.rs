@@ -59,10 +59,7 @@ impl<V> Node<V> {
 
     /// Uses the place, as the owner.
     #[inline]
-    pub(super) fn with_place<R>(
-        self: Pin<&mut Self>,
-        body: impl FnOnce(&mut Option<V>) -> R,
-    ) -> R {
+    pub(super) fn with_place<R>(self: Pin<&mut Self>, body: impl FnOnce(&mut Option<V>) -> R) -> R {
         assert_ne!(self.state(), WaitState::Waiting, "the place is lent"); // I1
         self.place.with_mut(|place| {
             // SAFETY: not Waiting, so no list has the node, and nobody but the owner reaches it (I1).

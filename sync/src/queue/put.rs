@@ -14,7 +14,7 @@ use core::pin::Pin;
 use core::task::{Context, Poll, Waker};
 use std::collections::VecDeque;
 
-use super::core::{Attempt, Core, CoreOf};
+use super::core::{Attempt, Core};
 use super::error::{ShutDown, TryPutError};
 use super::node::Node;
 use super::store::Store;
@@ -49,11 +49,11 @@ impl<'a, T, Q: AnyQueue<T>> Put<'a, T, Q> {
     }
 
     #[inline]
-    fn parts(self: Pin<&mut Self>) -> (&'a CoreOf<T, Q>, Pin<&mut Node<T>>) {
-        let core = self.queue.core();
+    fn parts(self: Pin<&mut Self>) -> (&'a Q, Pin<&mut Node<T>>) {
+        let queue = self.queue;
         // SAFETY: the node is pinned with its future: it is never moved out, and `Put` is not `Unpin`
         // because `Node` is not. Were it moved, the list would point to where it was.
-        (core, unsafe {
+        (queue, unsafe {
             self.map_unchecked_mut(|future| &mut future.node)
         })
     }
@@ -64,7 +64,8 @@ impl<T, Q: AnyQueue<T>> Future for Put<'_, T, Q> {
 
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let (core, mut node) = self.parts();
+        let (queue, mut node) = self.parts();
+        let core = queue.core();
         if node.state() == WaitState::Idle {
             // Its place has the value: nobody has looked at it yet.
             let put = node.as_mut().with_place(|place| match place.take() {
@@ -96,13 +97,10 @@ impl<T, Q: AnyQueue<T>> Future for Put<'_, T, Q> {
 impl<T, Q: AnyQueue<T>> Drop for Put<'_, T, Q> {
     #[inline]
     fn drop(&mut self) {
-        if matches!(
-            self.node.state(),
-            WaitState::Waiting | WaitState::Dismissed
-        ) {
+        if matches!(self.node.state(), WaitState::Waiting | WaitState::Dismissed) {
             // SAFETY: a future that is dropped is not moved any more.
-            let (core, node) = unsafe { Pin::new_unchecked(self) }.parts();
-            core.abandon_putter(node);
+            let (queue, node) = unsafe { Pin::new_unchecked(self) }.parts();
+            queue.core().abandon_putter(node);
         }
     }
 }
@@ -124,14 +122,12 @@ impl<'a, T, Q: AnyQueue<T>> PutMany<'a, T, Q> {
         }
     }
 
-    fn project(
-        self: Pin<&mut Self>,
-    ) -> (&'a CoreOf<T, Q>, &mut VecDeque<T>, Pin<&mut Node<T>>) {
+    fn project(self: Pin<&mut Self>) -> (&'a Q, &mut VecDeque<T>, Pin<&mut Node<T>>) {
         // SAFETY: as in `Put::parts` for the node; the values beside it are not pinned.
         unsafe {
             let this = self.get_unchecked_mut();
             (
-                this.queue.core(),
+                this.queue,
                 &mut this.rest,
                 Pin::new_unchecked(&mut this.node),
             )
@@ -143,7 +139,8 @@ impl<T, Q: AnyQueue<T>> Future for PutMany<'_, T, Q> {
     type Output = Result<(), ShutDown<Vec<T>>>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let (core, rest, mut node) = self.project();
+        let (queue, rest, mut node) = self.project();
+        let core = queue.core();
         loop {
             if node.state() == WaitState::Idle {
                 core.put_some(rest, node.as_mut());
@@ -169,13 +166,10 @@ impl<T, Q: AnyQueue<T>> Future for PutMany<'_, T, Q> {
 impl<T, Q: AnyQueue<T>> Drop for PutMany<'_, T, Q> {
     #[inline]
     fn drop(&mut self) {
-        if matches!(
-            self.node.state(),
-            WaitState::Waiting | WaitState::Dismissed
-        ) {
+        if matches!(self.node.state(), WaitState::Waiting | WaitState::Dismissed) {
             // SAFETY: a future that is dropped is not moved any more.
-            let (core, _, node) = unsafe { Pin::new_unchecked(self) }.project();
-            core.abandon_putter(node);
+            let (queue, _, node) = unsafe { Pin::new_unchecked(self) }.project();
+            queue.core().abandon_putter(node);
         }
     }
 }
@@ -234,11 +228,7 @@ impl<T, S: Store<T>> Core<T, S> {
     /// Polls for the value in the node's place to be put. True: it was; false: it is still there, and
     /// the queue is shut down.
     #[cold]
-    pub(super) fn poll_put(
-        &self,
-        mut node: Pin<&mut Node<T>>,
-        cx: &mut Context<'_>,
-    ) -> Poll<bool> {
+    pub(super) fn poll_put(&self, mut node: Pin<&mut Node<T>>, cx: &mut Context<'_>) -> Poll<bool> {
         loop {
             match node.state() {
                 WaitState::Idle => match self.line_up_putter(node.as_mut(), cx.waker()) {
