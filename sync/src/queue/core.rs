@@ -307,7 +307,7 @@ impl<T, S: Store<T>> Core<T, S> {
             let mut touched = None;
             while let Some((_, item)) = self.store.pop_held(&mut line.inner) {
                 items.push(item);
-                touched = self.count_done();
+                touched = self.count_done().or(touched);
             }
             touched
         });

@@ -134,7 +134,7 @@ impl<T, Q: AnyQueue<T>> Future for GetMany<'_, T, Q> {
             return Poll::Ready(Ok(0));
         }
         if node.state() == WaitState::Idle {
-            if let Ok(count) = budget::spend_on((), |()| match core.store.pop_many(into, max) {
+            if let Ok(count) = budget::spend_on((), |()| match core.pop_many(into, max) {
                 0 => Err(()),
                 count => Ok(count),
             }) {
@@ -211,12 +211,24 @@ impl<T, S: Store<T>> Core<T, S> {
         }
     }
 
+    /// Takes what the fast way gives, at most `max`: one claim may reach to the end of the memory only.
+    fn pop_many(&self, into: &mut Vec<T>, max: usize) -> usize {
+        let mut count = 0;
+        while count < max {
+            match self.store.pop_many(into, max - count) {
+                0 => break,
+                more => count += more,
+            }
+        }
+        count
+    }
+
     /// Takes what is there, at most `max`.
     fn take_more(&self, into: &mut Vec<T>, max: usize) -> usize {
         if max == 0 {
             return 0;
         }
-        match self.store.pop_many(into, max) {
+        match self.pop_many(into, max) {
             0 => self.take_more_slow(into, max),
             count => count,
         }
