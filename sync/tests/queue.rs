@@ -220,17 +220,17 @@ fn q17_a_getter_that_waits_ends_with_the_shutdown_of_an_empty_queue() {
     assert_eq!(queue.try_put(1), Err(TryPutError::ShutDown(1)));
     assert_eq!(queue.try_get(), Err(TryGetError::ShutDown));
     assert_eq!(queue.try_reserve().err(), Some(TryReserveError::ShutDown));
-    assert!(poll(pin!(queue.next_job())).is_ready_and(|job| job.is_none()));
+    assert!(poll(pin!(queue.next_job())).ready_and(|job| job.is_none()));
     assert!(poll(pin!(queue.join())).is_ready());
     assert!(queue.is_shut_down());
 }
 
 trait ReadyAnd<T> {
-    fn is_ready_and(self, test: impl FnOnce(T) -> bool) -> bool;
+    fn ready_and(self, test: impl FnOnce(T) -> bool) -> bool;
 }
 
 impl<T> ReadyAnd<T> for Poll<T> {
-    fn is_ready_and(self, test: impl FnOnce(T) -> bool) -> bool {
+    fn ready_and(self, test: impl FnOnce(T) -> bool) -> bool {
         match self {
             Poll::Ready(value) => test(value),
             Poll::Pending => false,
@@ -379,7 +379,7 @@ fn a_shutdown_turns_slots_away() {
     let mut waiting = pin!(queue.reserve());
     assert!(poll(waiting.as_mut()).is_pending());
     queue.shutdown();
-    assert!(poll(waiting).is_ready_and(|slot| slot.is_err()));
+    assert!(poll(waiting).ready_and(|slot| slot.is_err()));
     assert_eq!(slot.put("late"), Err(ShutDown("late")));
     drop(other);
     assert_eq!((queue.len(), queue.stats().reserved), (0, 0));
@@ -411,12 +411,21 @@ fn a_slot_keeps_its_word_though_an_item_came_back() {
 fn get_many_takes_what_is_there() {
     let queue = Queue::bounded(8);
     let mut items = vec![100];
-    assert_eq!(poll(pin!(queue.get_many(&mut items, 0))), Poll::Ready(Ok(0)));
+    assert_eq!(
+        poll(pin!(queue.get_many(&mut items, 0))),
+        Poll::Ready(Ok(0))
+    );
     for number in 0..5 {
         queue.try_put(number).unwrap();
     }
-    assert_eq!(poll(pin!(queue.get_many(&mut items, 3))), Poll::Ready(Ok(3)));
-    assert_eq!(poll(pin!(queue.get_many(&mut items, 9))), Poll::Ready(Ok(2)));
+    assert_eq!(
+        poll(pin!(queue.get_many(&mut items, 3))),
+        Poll::Ready(Ok(3))
+    );
+    assert_eq!(
+        poll(pin!(queue.get_many(&mut items, 9))),
+        Poll::Ready(Ok(2))
+    );
     assert_eq!(items, [100, 0, 1, 2, 3, 4]);
     {
         let mut waiting = pin!(queue.get_many(&mut items, 2));
@@ -428,7 +437,10 @@ fn get_many_takes_what_is_there() {
     }
     assert_eq!(items, [100, 0, 1, 2, 3, 4, 5, 6]);
     queue.shutdown();
-    assert_eq!(poll(pin!(queue.get_many(&mut items, 9))), Poll::Ready(Ok(1)));
+    assert_eq!(
+        poll(pin!(queue.get_many(&mut items, 9))),
+        Poll::Ready(Ok(1))
+    );
     let ended = poll(pin!(queue.get_many(&mut items, 9)));
     assert_eq!(ended, Poll::Ready(Err(ShutDown(()))));
 }
@@ -572,7 +584,10 @@ fn a_getter_that_is_not_polled_keeps_its_item_until_it_is_dropped() {
     let mut busy = Box::pin(queue.get());
     assert!(poll(idle.as_mut()).is_pending() && poll(busy.as_mut()).is_pending());
     queue.try_put(1).unwrap();
-    assert!(poll(busy.as_mut()).is_pending(), "the item is the idle one's");
+    assert!(
+        poll(busy.as_mut()).is_pending(),
+        "the item is the idle one's"
+    );
     drop(idle);
     assert_eq!(poll(busy.as_mut()), Poll::Ready(Ok(1)));
 }
@@ -586,7 +601,10 @@ fn queues_stand_in_statics() {
     STACK.try_put("s".into()).unwrap();
     HEAP.try_put("h".into()).unwrap();
     let text = format!("{QUEUE:?} {STACK:?} {HEAP:?}");
-    assert!(text.contains("name: \"static\"") && text.contains("len: 1"), "{text}");
+    assert!(
+        text.contains("name: \"static\"") && text.contains("len: 1"),
+        "{text}"
+    );
     assert_eq!(QUEUE.stats().name.as_deref(), Some("static"));
     assert_eq!(QUEUE.shutdown_now().len(), 1);
     assert_eq!(STACK.shutdown_now().len() + HEAP.shutdown_now().len(), 2);
@@ -644,5 +662,8 @@ fn more_getters_than_a_batch_are_all_told() {
     tasks.run();
     let text = log.take();
     assert_eq!(text.matches("end").count(), 60);
-    assert!(text.starts_with("0 1 2 3") && text.contains(" 39 end"), "{text}");
+    assert!(
+        text.starts_with("0 1 2 3") && text.contains(" 39 end"),
+        "{text}"
+    );
 }

@@ -73,7 +73,13 @@ fn is_explained(history: &[Record], capacity: usize) -> bool {
         }
         false
     }
-    search(history, capacity, 0, &mut VecDeque::new(), &mut HashSet::new())
+    search(
+        history,
+        capacity,
+        0,
+        &mut VecDeque::new(),
+        &mut HashSet::new(),
+    )
 }
 
 struct Unpark(thread::Thread);
@@ -212,14 +218,33 @@ fn wrong_histories_are_not_explained() {
     let [one, two] = [Call::Put(1), Call::Put(2)];
     // Two puts at the same time may come in either order; one after the other may not.
     assert!(explained(&[(one, 0, 3), (two, 1, 2), (Call::Got(2), 4, 5)]));
-    assert!(!explained(&[(one, 0, 1), (two, 2, 3), (Call::Got(2), 4, 5)]));
+    assert!(!explained(&[
+        (one, 0, 1),
+        (two, 2, 3),
+        (Call::Got(2), 4, 5)
+    ]));
     // What comes out twice, from nowhere, or too early.
-    assert!(!explained(&[(one, 0, 1), (Call::Got(1), 2, 3), (Call::Got(1), 4, 5)]));
+    assert!(!explained(&[
+        (one, 0, 1),
+        (Call::Got(1), 2, 3),
+        (Call::Got(1), 4, 5)
+    ]));
     assert!(!explained(&[(one, 0, 1), (Call::Got(9), 2, 3)]));
     assert!(!explained(&[(Call::Got(1), 0, 1), (one, 2, 3)]));
     // Empty while an item is certainly there, and full while there is certainly room.
-    assert!(!explained(&[(one, 0, 1), (Call::Empty, 2, 3), (Call::Got(1), 4, 5)]));
-    assert!(explained(&[(one, 0, 3), (Call::Empty, 1, 2), (Call::Got(1), 4, 5)]));
+    assert!(!explained(&[
+        (one, 0, 1),
+        (Call::Empty, 2, 3),
+        (Call::Got(1), 4, 5)
+    ]));
+    assert!(explained(&[
+        (one, 0, 3),
+        (Call::Empty, 1, 2),
+        (Call::Got(1), 4, 5)
+    ]));
     assert!(!explained(&[(one, 0, 1), (Call::Full, 2, 3)]));
-    assert!(!explained(&[(one, 0, 1), (two, 2, 3), (Call::Put(3), 4, 5)]), "no room");
+    assert!(
+        !explained(&[(one, 0, 1), (two, 2, 3), (Call::Put(3), 4, 5)]),
+        "no room"
+    );
 }

@@ -183,7 +183,8 @@ impl Oracle {
             Order::Lifo => self.items.len().checked_sub(1)?,
             Order::Smallest => {
                 let keys = self.items.iter().enumerate();
-                keys.min_by_key(|(_, (number, item))| (item.key, *number))?.0
+                keys.min_by_key(|(_, (number, item))| (item.key, *number))?
+                    .0
             }
         };
         (index < self.items.len()).then(|| self.items.remove(index))
@@ -258,9 +259,7 @@ impl Oracle {
         let (wish, stand) = self.waits[wait];
         match (wish, stand) {
             (_, Stand::Waiting) => None,
-            (Wish::GetMany(max), Stand::Has(_, item)) => {
-                Some(Ok(self.take_more(item, max)))
-            }
+            (Wish::GetMany(max), Stand::Has(_, item)) => Some(Ok(self.take_more(item, max))),
             (_, Stand::Has(_, item)) => Some(Ok(vec![item])),
             (_, Stand::Served) => Some(Ok(vec![])),
             (_, Stand::Fresh | Stand::Told) => {
@@ -291,7 +290,11 @@ impl Oracle {
                     self.getters.push(wait);
                     return None;
                 }
-                let max = if let Wish::GetMany(max) = wish { max } else { 1 };
+                let max = if let Wish::GetMany(max) = wish {
+                    max
+                } else {
+                    1
+                };
                 let (_, item) = self.pop().expect("there is one");
                 self.settle(); // who comes in for the first may be taken by the same call
                 Some(Ok(self.take_more(item, max)))
@@ -505,7 +508,11 @@ impl<'a> Trial<'a> {
         assert_eq!(stats.putters, oracle.putters.len(), "putters");
         assert_eq!(stats.joiners, oracle.joiners.len(), "joiners");
         assert_eq!(stats.reserved, oracle.reserved, "reserved");
-        assert_eq!(stats.unfinished as u64, oracle.pushed - oracle.done, "unfinished");
+        assert_eq!(
+            stats.unfinished as u64,
+            oracle.pushed - oracle.done,
+            "unfinished"
+        );
         assert_eq!(stats.is_shut_down, oracle.shut);
         let full = oracle
             .capacity
@@ -514,7 +521,11 @@ impl<'a> Trial<'a> {
         for (live, (_, stand)) in self.lives.iter().zip(&oracle.waits) {
             if let Some(live) = live {
                 let woken = *stand != Stand::Waiting;
-                assert_eq!(live.count.get(), usize::from(woken), "woken once, when served");
+                assert_eq!(
+                    live.count.get(),
+                    usize::from(woken),
+                    "woken once, when served"
+                );
             }
         }
     }
@@ -571,7 +582,12 @@ fn any_sequence_agrees_with_the_lists() {
     for seed in 0..300 {
         for capacity in [1, 2, 5] {
             trial(&Queue::bounded(capacity), Order::Fifo, Some(capacity), seed);
-            trial(&LifoQueue::bounded(capacity), Order::Lifo, Some(capacity), seed);
+            trial(
+                &LifoQueue::bounded(capacity),
+                Order::Lifo,
+                Some(capacity),
+                seed,
+            );
             let heap = PriorityQueue::bounded(capacity);
             trial(&heap, Order::Smallest, Some(capacity), seed);
         }

@@ -146,7 +146,7 @@ fn a_comparison_for_a_waiter_is_the_waiters_affair() {
     };
     assert_eq!((item.key, count.get()), (3, 1));
     assert_eq!(behind_count.get(), 1, "the panic kept nobody out");
-    assert!(poll(behind.as_mut()).is_ready_ok());
+    assert!(poll(behind.as_mut()).ready_ok());
     drop(test.queue.try_get()); // makes room
     let put = catch_unwind(AssertUnwindSafe(|| poll(poisoned.as_mut()).is_ready()));
     assert!(put.is_err(), "and here it meets it");
@@ -156,12 +156,12 @@ fn a_comparison_for_a_waiter_is_the_waiters_affair() {
     assert_eq!((test.items(), test.queue.stats().putters), (0, 0));
 }
 
-trait IsReadyOk {
-    fn is_ready_ok(self) -> bool;
+trait ReadyOk {
+    fn ready_ok(self) -> bool;
 }
 
-impl<T, E> IsReadyOk for Poll<Result<T, E>> {
-    fn is_ready_ok(self) -> bool {
+impl<T, E> ReadyOk for Poll<Result<T, E>> {
+    fn ready_ok(self) -> bool {
         matches!(self, Poll::Ready(Ok(_)))
     }
 }
@@ -208,7 +208,10 @@ fn an_ord_that_uses_its_own_queue_panics_and_says_so() {
     OWN.try_put(Back(1)).unwrap();
     let put = catch_unwind(|| OWN.try_put(Back(2)).is_ok());
     let text = message(put.unwrap_err());
-    assert!(text.contains("used the PriorityQueue that compares it"), "{text}");
+    assert!(
+        text.contains("used the PriorityQueue that compares it"),
+        "{text}"
+    );
     assert_eq!((OWN.len(), OWN.stats().unfinished), (1, 1));
     assert_eq!(OWN.try_get().map(|item| item.0).ok(), Some(1));
 }

@@ -214,7 +214,7 @@ impl<T, S: Store<T>> Core<T, S> {
     fn has_room(&self, line: &Line<S::Inner>) -> bool {
         match self.store.capacity() {
             None => true,
-            Some(0) => !line.getters.is_empty() && self.store.len_held(&line.inner) == 0,
+            Some(0) => line.getters.len() > self.store.len_held(&line.inner) + line.reserved,
             Some(capacity) => self.store.len_held(&line.inner) + line.reserved < capacity,
         }
     }
@@ -362,7 +362,7 @@ impl<I> Line<I> {
         // SAFETY: by the contract of this function.
         unsafe {
             self.getters
-                .enlist(node.waiter(), address, waker.0, Some(waker.1))
+                .enlist(node.waiter(), address, waker.0, Some(waker.1));
         };
         self.getters_peak = self.getters_peak.max(self.getters.len());
     }

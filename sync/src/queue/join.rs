@@ -256,7 +256,7 @@ impl<T, S: Store<T>> Core<T, S> {
         // joiners of this line and nothing else; (c) the future borrows the queue.
         unsafe {
             line.joiners
-                .enlist(waiter, pushed as usize, identity, Some(waker))
+                .enlist(waiter, pushed as usize, identity, Some(waker));
         };
         true
     }

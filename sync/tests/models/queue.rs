@@ -46,7 +46,10 @@ pub fn one_place_for_two() {
             block_on(other.put(number)).expect("nobody shuts down");
         }
     });
-    assert_eq!((block_on(queue.get()), block_on(queue.get())), (Ok(0), Ok(1)));
+    assert_eq!(
+        (block_on(queue.get()), block_on(queue.get())),
+        (Ok(0), Ok(1))
+    );
     putter.join().unwrap();
     assert_nobody_waits(&queue, 0);
 }
