@@ -3,11 +3,11 @@
 //! The picture, the invariants (Q1 to Q7) and the proofs are in the module above. This file has the
 //! line and the one way to act on it; the futures are in `get.rs`, `put.rs`, `reserve.rs` and `join.rs`.
 
-use core::fmt;
 use core::pin::Pin;
 use core::task::Waker;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use super::line::Line;
 use super::node::Node;
 use super::reentry;
 use super::store::Store;
@@ -28,25 +28,6 @@ pub struct Core<T, S: Store<T>> {
     /// The thread that has the line, while a store that compares is at work. See `reentry.rs`.
     owner: AtomicUsize,
     pub(super) name: Name,
-}
-
-/// What the line's lock guards.
-pub struct Line<I> {
-    pub(super) inner: I,
-    /// Payload: the address of the place for the item.
-    pub(super) getters: WaitList,
-    /// Payload: the address of the place with the value; 0 for one who wants a slot.
-    pub(super) putters: WaitList,
-    /// Payload: how many had been pushed when it lined up.
-    pub(super) joiners: WaitList,
-    /// Places that slots stand for.
-    pub(super) reserved: usize,
-    pub(super) is_shut: bool,
-    /// Whether the store is held (Q1).
-    is_held: bool,
-    /// The most that ever waited at once.
-    pub(super) getters_peak: usize,
-    pub(super) putters_peak: usize,
 }
 
 /// The line's lock, held.
@@ -74,17 +55,7 @@ impl<T, S: Store<T>> Core<T, S> {
             Self {
                 store,
                 done: AtomicU64::new(0),
-                line: Mutex::new(Line {
-                    inner,
-                    getters: WaitList::new(),
-                    putters: WaitList::new(),
-                    joiners: WaitList::new(),
-                    reserved: 0,
-                    is_shut: false,
-                    is_held: false,
-                    getters_peak: 0,
-                    putters_peak: 0,
-                }),
+                line: Mutex::new(Line::new(inner)),
                 owner: AtomicUsize::new(0),
                 name: Name::None,
             }
@@ -347,58 +318,6 @@ impl<T, S: Store<T>> Core<T, S> {
     }
 }
 
-impl<I> Line<I> {
-    /// Puts a getter at the end of the line.
-    ///
-    /// # Safety
-    ///
-    /// (a), (b) and (c) of the wait list's contract; the getter is given back to this line.
-    pub(super) unsafe fn enlist_getter<T>(
-        &mut self,
-        node: Pin<&mut Node<(u64, T)>>,
-        waker: (Identity, Waker),
-    ) {
-        let address = node.as_ref().address();
-        // SAFETY: by the contract of this function.
-        unsafe {
-            self.getters
-                .enlist(node.waiter(), address, waker.0, Some(waker.1));
-        };
-        self.getters_peak = self.getters_peak.max(self.getters.len());
-    }
-
-    /// Puts a putter with its value at the end of the line.
-    ///
-    /// # Safety
-    ///
-    /// As of [`enlist_getter`](Self::enlist_getter).
-    pub(super) unsafe fn enlist_putter<T>(
-        &mut self,
-        node: Pin<&mut Node<T>>,
-        waker: (Identity, Waker),
-    ) {
-        let address = node.as_ref().address();
-        // SAFETY: by the contract of this function.
-        unsafe { self.enlist_for_room(node.waiter(), address, waker) };
-    }
-
-    /// Puts one who waits for room at the end of the line, with a value at `address` or with none.
-    ///
-    /// # Safety
-    ///
-    /// As of [`enlist_getter`](Self::enlist_getter).
-    pub(super) unsafe fn enlist_for_room(
-        &mut self,
-        waiter: Pin<&mut Waiter>,
-        address: usize,
-        waker: (Identity, Waker),
-    ) {
-        // SAFETY: by the contract of this function.
-        unsafe { self.putters.enlist(waiter, address, waker.0, Some(waker.1)) };
-        self.putters_peak = self.putters_peak.max(self.putters.len());
-    }
-}
-
 fn push(batch: &mut WakeBatch, granted: Option<Option<Waker>>) {
     granted
         .flatten()
@@ -476,29 +395,5 @@ impl<T, S: Store<T>> Drop for SettleAgain<'_, T, S> {
             let second = catch_unwind(AssertUnwindSafe(again));
             drop(second);
         }
-    }
-}
-
-impl<T, S: Store<T>> fmt::Debug for Core<T, S> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.describe("Core", f)
-    }
-}
-
-impl<T, S: Store<T>> Core<T, S> {
-    pub(crate) fn describe(&self, what: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut out = f.debug_struct(what);
-        self.name.describe(&mut out);
-        out.field("len", &self.store.len());
-        out.field("capacity", &self.store.capacity());
-        out.field("unfinished", &self.unfinished());
-        match self.try_lock() {
-            Some(line) => out
-                .field("getters", &line.getters.len())
-                .field("putters", &line.putters.len())
-                .field("is_shut_down", &line.is_shut),
-            None => out.field("line", &format_args!("<locked>")),
-        };
-        out.finish()
     }
 }
