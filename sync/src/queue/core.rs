@@ -87,29 +87,45 @@ impl<T, S: Store<T>> Core<T, S> {
     #[cold]
     pub(super) fn act<R>(&self, first: impl FnOnce(&mut Line<S::Inner>, &mut WakeBatch) -> R) -> R {
         let _again = S::COMPARES.then(|| SettleAgain(self));
-        let (mut first, mut answer) = (Some(first), None);
-        wake_in_batches(|batch| {
+        let mut batch = WakeBatch::new();
+        let (answer, progress) = {
             let mut line = self.lock();
             self.hold(&mut line);
-            if let Some(first) = first.take() {
-                answer = Some(first(&mut line, batch));
+            let answer = first(&mut line, &mut batch);
+            (answer, self.settle(&mut line, &mut batch))
+        };
+        match progress {
+            Progress::Finished => batch.wake_all(),
+            Progress::More => self.go_on(batch),
+        }
+        answer
+    }
+
+    /// Wakes a full batch, and then those who did not fit into it, also if a waker panics.
+    #[cold]
+    fn go_on(&self, full: WakeBatch) {
+        let mut full = Some(full);
+        wake_in_batches(|batch| {
+            if let Some(full) = full.take() {
+                *batch = full;
+                return Progress::More;
             }
+            let mut line = self.lock();
+            self.hold(&mut line);
             self.settle(&mut line, batch)
         });
-        match answer {
-            Some(answer) => answer,
-            None => unreachable!("`first` runs in the first batch"),
-        }
     }
 
     /// Gives everybody what they are due. The store is held (Q1).
+    #[inline]
     fn settle(&self, line: &mut Line<S::Inner>, batch: &mut WakeBatch) -> Progress {
         loop {
             if batch.is_full() {
                 return Progress::More; // still held, so nobody gets in between but by the lock
             }
             let served = self.serve_getter(line, batch)
-                || !line.is_shut
+                || !line.putters.is_empty()
+                    && !line.is_shut
                     && self.has_room(line)
                     && !planted!("queue.get_admits_nobody")
                     && self.admit_putter(line, batch);

@@ -54,17 +54,31 @@ pub fn one_place_for_two() {
     assert_nobody_waits(&queue, 0);
 }
 
-/// Two put, two get, one place: everybody is served.
+/// Two put and one gets, one place: everybody is served, and the other item is still there.
 pub fn mpmc_1() {
     let (other, queue) = shared(Queue::bounded(1));
     let putter = thread::spawn(move || block_on(other.put(1)).expect("nobody shuts down"));
     let other = Arc::clone(&queue);
     let getter = thread::spawn(move || block_on(other.get()).expect("nobody shuts down"));
     block_on(queue.put(2)).expect("nobody shuts down");
-    let mine = block_on(queue.get()).expect("nobody shuts down");
     let theirs = getter.join().unwrap();
     putter.join().unwrap();
-    assert_eq!(mine + theirs, 3);
+    assert_eq!(theirs + queue.try_get().expect("one is left"), 3);
+    assert_nobody_waits(&queue, 0);
+}
+
+/// The same without a bound, two who get: no item is lost between the fast mode and the line.
+pub fn unbounded_two_getters() {
+    let (other, queue) = shared(Queue::unbounded());
+    let getter = thread::spawn(move || block_on(other.get()).expect("nobody shuts down"));
+    let other = Arc::clone(&queue);
+    let putter = thread::spawn(move || {
+        other.try_put(1).expect("there is room");
+        other.try_put(2).expect("there is room");
+    });
+    let mine = block_on(queue.get()).expect("nobody shuts down");
+    assert_eq!(mine + getter.join().unwrap(), 3);
+    putter.join().unwrap();
     assert_nobody_waits(&queue, 0);
 }
 
