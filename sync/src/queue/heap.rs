@@ -152,6 +152,8 @@ impl<T: Ord> Sorted<T> {
 impl<T: Ord> Store<T> for Heap {
     type Inner = Sorted<T>;
 
+    const COMPARES: bool = true;
+
     #[inline(always)]
     fn push(&self, value: T) -> Result<(), T> {
         Err(value)

@@ -89,6 +89,9 @@ pub trait Store<T> {
     /// What the line's lock guards for the store.
     type Inner;
 
+    /// Whether held operations compare items, which is user code under the lock.
+    const COMPARES: bool = false;
+
     /// Pushes. `Err`: not this way; ask under the lock.
     fn push(&self, value: T) -> Result<(), T>;
 

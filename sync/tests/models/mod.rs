@@ -12,6 +12,7 @@ pub mod lock;
 pub mod notify;
 pub mod oneshot;
 pub mod parker;
+pub mod queue;
 pub mod queue_store;
 pub mod rwlock;
 pub mod semaphore;
