@@ -69,6 +69,7 @@ mod block;
 pub mod blocks;
 #[expect(unsafe_code, reason = "hands values over in the nodes of a list")]
 pub(crate) mod core;
+mod end;
 mod error;
 pub(crate) mod fifo;
 #[expect(
@@ -104,6 +105,8 @@ pub mod rendezvous;
 mod reserve;
 #[expect(unsafe_code, reason = "slots that their stamps guard")]
 pub mod ring;
+#[expect(unsafe_code, reason = "a value that its stamp guards")]
+mod slot;
 pub mod stack;
 mod stats;
 pub mod store;
