@@ -3,7 +3,9 @@
 //! Each function is called from inside a task and returns when the work is done, so the same one can
 //! be timed, counted and run under an instruction counter.
 
+pub mod channels;
 pub mod io;
+pub mod sync;
 pub mod workers;
 
 use std::future::{Future, poll_fn};

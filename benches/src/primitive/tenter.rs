@@ -1,0 +1,139 @@
+//! tenter's.
+
+use std::future::Future;
+
+use tenter::sync;
+
+/// In line.
+pub type Lock = sync::Lock<u64>;
+
+impl super::Lock for Lock {
+    type Guard<'a> = sync::LockGuard<'a, u64>;
+
+    fn new() -> Self {
+        Self::new(0)
+    }
+
+    fn lock(&self) -> impl Future<Output = Self::Guard<'_>> + Send {
+        self.lock()
+    }
+}
+
+/// Whoever waits may lose once.
+#[derive(Debug)]
+pub struct UnfairLock(sync::Lock<u64>);
+
+impl super::Lock for UnfairLock {
+    type Guard<'a> = sync::LockGuard<'a, u64>;
+
+    fn new() -> Self {
+        Self(sync::Lock::unfair(0))
+    }
+
+    fn lock(&self) -> impl Future<Output = Self::Guard<'_>> + Send {
+        self.0.lock()
+    }
+}
+
+/// In line, readers together.
+pub type ReadLock = sync::RwLock<u64>;
+
+impl super::ReadLock for ReadLock {
+    type Guard<'a> = sync::RwLockReadGuard<'a, u64>;
+
+    fn new() -> Self {
+        Self::new(0)
+    }
+
+    fn read(&self) -> impl Future<Output = Self::Guard<'_>> + Send {
+        self.read()
+    }
+}
+
+/// In line.
+pub type Semaphore = sync::Semaphore;
+
+impl super::Semaphore for Semaphore {
+    type Permit<'a> = sync::Permit<'a>;
+
+    fn new(permits: usize) -> Self {
+        Self::new(permits)
+    }
+
+    async fn acquire(&self) -> Self::Permit<'_> {
+        self.acquire().await.expect("nobody closes it")
+    }
+}
+
+/// Stays set until it is cleared.
+pub type Event = sync::Event;
+
+impl super::Event for Event {
+    fn new() -> Self {
+        Self::new()
+    }
+
+    fn set(&self) {
+        self.set();
+    }
+
+    fn wait(&self) -> impl Future<Output = ()> + Send {
+        self.wait()
+    }
+
+    fn signal(&self) {
+        self.set();
+    }
+
+    async fn signalled(&self) {
+        self.wait().await;
+        self.clear();
+    }
+}
+
+/// A condition.
+#[derive(Debug)]
+pub struct Turns {
+    turn: sync::Lock<bool>,
+    given: sync::Condition,
+}
+
+impl super::Turns for Turns {
+    fn new() -> Self {
+        Self {
+            turn: sync::Lock::new(false),
+            given: sync::Condition::new(),
+        }
+    }
+
+    async fn turn(&self, mine: bool) {
+        let mut turn = self.turn.lock().await;
+        while *turn != mine {
+            turn = self.given.wait(turn).await;
+        }
+        *turn = !mine;
+        self.given.notify(&turn, 1);
+    }
+}
+
+/// One allocation for both ends.
+#[derive(Debug)]
+pub struct Oneshot;
+
+impl super::Oneshot for Oneshot {
+    type Sender = sync::oneshot::Sender<u64>;
+    type Receiver = sync::oneshot::Receiver<u64>;
+
+    fn new() -> (Self::Sender, Self::Receiver) {
+        sync::oneshot()
+    }
+
+    fn send(sender: Self::Sender, value: u64) {
+        // A receiver that is gone is the receiver's affair.
+        let _ = sender.send(value);
+    }
+
+    async fn receive(receiver: Self::Receiver) -> u64 {
+        receiver.await.expect("the sender sends")
+    }
+}
