@@ -6,6 +6,7 @@
 #![deny(unsafe_code)]
 
 pub use crate::barrier::{Barrier, BarrierStats, BarrierWait, Broken, Turn};
+pub use crate::broadcast::broadcast;
 pub use crate::condition::{Condition, ConditionStats, Wait, WaitFor};
 pub use crate::error::{Closed, OverRelease, TryAcquireError, TryLockError};
 pub use crate::event::{Event, EventStats, EventWait};
@@ -21,9 +22,12 @@ pub use crate::rwlock::{
     RwLockWriteGuard, RwLockWriteOwned,
 };
 pub use crate::semaphore::{Acquire, AcquireOwned, OwnedPermit, Permit, Semaphore, SemaphoreStats};
+pub use crate::shared::{Shared, SharedStats, SharedWait, WeakShared};
+pub use crate::watch::watch;
 
 mod barrier;
 mod block_on;
+pub mod broadcast;
 pub mod budget;
 mod condition;
 #[expect(
@@ -44,6 +48,7 @@ pub mod oneshot;
 pub mod parker;
 mod rwlock;
 mod semaphore;
+mod shared;
 #[doc(hidden)]
 pub mod shim;
 #[expect(unsafe_code, reason = "intrusive list; contract in its head")]
@@ -55,3 +60,4 @@ pub mod wake_batch;
 #[expect(unsafe_code, reason = "a slot that its state word guards")]
 #[doc(hidden)]
 pub mod waker_cell;
+pub mod watch;
