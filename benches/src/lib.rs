@@ -21,6 +21,10 @@
 
 #[expect(unsafe_code, reason = "a global allocator is an unsafe trait")]
 pub mod allocator;
+// First, for the macros that the others use.
+#[macro_use]
+pub mod primitive;
+
 pub mod check;
 pub mod child;
 pub mod go;
@@ -30,8 +34,6 @@ pub mod machine;
 pub mod measure;
 pub mod operation;
 pub mod peer;
-#[macro_use]
-pub mod primitive;
 #[expect(unsafe_code, reason = "projects a pin to the elements of a slice")]
 pub mod pinned;
 pub mod report;

@@ -279,11 +279,11 @@ kind!($ with_oneshot, ONESHOTS, BARGING_ONESHOTS:
     barging {});
 
 kind!($ with_broadcast, BROADCASTS, BARGING_BROADCASTS:
-    in_line { Tokio tokio::Broadcast }
+    in_line { Tenter tenter::Broadcast, Tokio tokio::Broadcast }
     barging {});
 
 kind!($ with_watch, WATCHES, BARGING_WATCHES:
-    in_line { Tokio tokio::Watch }
+    in_line { Tenter tenter::Watch, Tokio tokio::Watch }
     barging {});
 
 /// Evaluates an expression with a type alias for the executor with two workers that a peer's primitives

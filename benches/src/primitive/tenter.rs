@@ -137,3 +137,50 @@ impl super::Oneshot for Oneshot {
         receiver.await.expect("the sender sends")
     }
 }
+
+/// A ring that overwrites.
+#[derive(Debug)]
+pub struct Broadcast;
+
+impl super::Broadcast for Broadcast {
+    type Sender = sync::broadcast::Sender<u64>;
+    type Receiver = sync::broadcast::Receiver<u64>;
+
+    fn new(capacity: usize) -> Self::Sender {
+        sync::broadcast::Sender::new(capacity)
+    }
+
+    fn subscribe(sender: &Self::Sender) -> Self::Receiver {
+        sender.subscribe()
+    }
+
+    fn send(sender: &Self::Sender, value: u64) {
+        sender.send(value).expect("receivers are there");
+    }
+
+    async fn receive(receiver: &mut Self::Receiver) -> u64 {
+        receiver.recv().await.expect("nobody is late")
+    }
+}
+
+/// The newest number.
+#[derive(Debug)]
+pub struct Watch;
+
+impl super::Watch for Watch {
+    type Sender = sync::watch::Sender<u64>;
+    type Receiver = sync::watch::Receiver<u64>;
+
+    fn new() -> (Self::Sender, Self::Receiver) {
+        sync::watch(0)
+    }
+
+    fn send(sender: &Self::Sender, value: u64) {
+        sender.send(value).expect("a receiver is there");
+    }
+
+    async fn changed(receiver: &mut Self::Receiver) -> u64 {
+        receiver.changed().await.expect("the sender is there");
+        *receiver.borrow_and_update()
+    }
+}
