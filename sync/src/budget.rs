@@ -27,6 +27,15 @@ pub fn poll_spend(cx: &mut Context<'_>) -> Poll<()> {
     Poll::Pending
 }
 
+/// Tries `op`, which completes at once or not at all, and spends one operation if it does. When none is
+/// left nothing is tried, and `input` comes back.
+///
+/// For fast paths that can be taken again on a slow one: there the result is secured first.
+#[inline]
+pub(crate) fn spend_on<I, R>(input: I, op: impl FnOnce(I) -> Result<R, I>) -> Result<R, I> {
+    current::spend_on(input, op)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -40,6 +49,17 @@ mod tests {
         for _ in 0..10_000 {
             assert!(poll_spend(&mut cx).is_ready());
         }
+    }
+
+    #[test]
+    fn only_what_succeeds_is_paid_for() {
+        let slot = TaskSlot::new(NonZeroU64::MIN);
+        current::with_task(&slot, 1, || {
+            assert_eq!(spend_on(1, Err::<(), _>), Err(1));
+            assert_eq!(spend_on(2, Ok), Ok(2));
+            assert_eq!(spend_on(3, Ok), Err(3));
+        });
+        assert_eq!(spend_on(4, Ok), Ok(4));
     }
 
     #[test]

@@ -261,6 +261,21 @@ pub(crate) fn spend() -> bool {
     })
 }
 
+/// Runs `op` unless the budget is spent, and takes one operation from it if `op` succeeds. One access to
+/// the thread's slot for both.
+#[inline]
+pub(crate) fn spend_on<I, R>(input: I, op: impl FnOnce(I) -> Result<R, I>) -> Result<R, I> {
+    POLL.with(|poll| match poll.budget.get() {
+        None => op(input),
+        Some(0) => Err(input),
+        Some(left) => {
+            let result = op(input)?;
+            poll.budget.set(Some(left - 1));
+            Ok(result)
+        }
+    })
+}
+
 /// The pointer to the current task's slot, null without one: an identity to compare.
 pub fn slot_address() -> *const TaskSlot {
     POLL.with(|poll| poll.task.get())

@@ -16,6 +16,10 @@ pub use crate::lock::{
 pub use crate::notify::{Notified, Notify, NotifyStats};
 pub use crate::once_cell::{GetOrInit, GetOrTryInit, OnceCell, OnceCellStats, SetError};
 pub use crate::oneshot::oneshot;
+pub use crate::queue::{
+    Get, GetMany, Items, Job, Join, LifoQueue, NextJob, PriorityQueue, Put, PutMany, Queue,
+    QueueStats, Reserve, ShutDown, Slot, TooMany, TryGetError, TryPutError, TryReserveError,
+};
 pub use crate::rwlock::{
     OwnedRwLockMappedWriteGuard, OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock,
     RwLockMappedWriteGuard, RwLockRead, RwLockReadGuard, RwLockReadOwned, RwLockStats, RwLockWrite,
@@ -46,6 +50,8 @@ mod once_cell;
 pub mod oneshot;
 #[doc(hidden)]
 pub mod parker;
+#[doc(hidden)]
+pub mod queue;
 mod rwlock;
 mod semaphore;
 mod shared;

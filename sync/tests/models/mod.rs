@@ -11,6 +11,8 @@ pub mod lock;
 pub mod notify;
 pub mod oneshot;
 pub mod parker;
+pub mod queue;
+pub mod queue_store;
 pub mod rwlock;
 pub mod semaphore;
 pub mod wait_list;

@@ -1,0 +1,34 @@
+//! The queue's waiting machine under every schedule. The bodies, with what they show, are in
+//! `sync/tests/models/queue.rs`; `sync/tests/queue_stress.rs` runs the same ones on system threads.
+#![cfg(tenter_loom)]
+
+#[path = "../../sync/tests/models/mod.rs"]
+mod models;
+
+use models::queue as body;
+use tenter_loom_tests::check;
+
+macro_rules! models {
+    ($($name:ident),* $(,)?) => {$(
+        #[test]
+        fn $name() {
+            check(concat!("queue::", stringify!($name)), body::$name);
+        }
+    )*};
+}
+
+models! {
+    put_and_a_getter_that_lines_up,
+    one_place_for_two,
+    mpmc_1,
+    a_put_publishes,
+    shutdown_tells_all,
+    put_and_shutdown,
+    a_cancelled_getter_loses_nothing,
+    a_cancelled_putter_loses_no_place,
+    reserve_and_cancel,
+    a_slot_keeps_its_place,
+    join_and_task_done,
+    join_and_two_who_are_done,
+    join_and_task_done_and_put,
+}

@@ -1,0 +1,599 @@
+//! An unbounded FIFO without a lock: slots in linked blocks, and a spare block.
+//!
+//! A position counts [`LAP`] per block; the last of each lap has no slot and is the *transit* to the next
+//! block:
+//!
+//! ```text
+//!   offset   0    1   …   CELLS-1 │ CELLS = transit │ 0 of the next block
+//!            └──── one slot each ─┘   │
+//!            claim: + 1               └─ the claimer of slot CELLS-1 installs the next block, and + 1
+//! ```
+//!
+//! ```text
+//!   slot:   EMPTY ── push writes ──► FULL ── pop reads ──► READ ── all of the block READ ──► EMPTY
+//! ```
+//!
+//! Invariants, besides those of `store.rs`:
+//! - I5: `head.block` and `tail.block` are the blocks of their positions, except in transit, when they
+//!   belong to the thread that claimed the last slot.
+//! - I6: nobody looks into a block before the claim of a slot in it, and nobody after storing FULL or
+//!   READ there.
+//! - I7: a block whose slots are all READ, and that `head` has left, belongs to the thread that it was
+//!   retired by or that took it from `limbo`.
+//!
+//! # Ordering
+//!
+//! A claim is an exchange of the word, after a look at the block of that word. The blocks are stored
+//! (Release) before the word leaves transit (Release), so whoever sees the word (Acquire) sees its
+//! block, or a later one. If it sees a later one (Acquire), then the claims that led there happened
+//! before, and its own exchange fails. So a claim that succeeds has the block of its position (I5).
+//!
+//! The value passes by FULL (Release, Acquire). A pop claims what `tail` says is claimed, and waits for
+//! FULL if the push is under way, like a holder. `head.limit` is a tail that was seen: up to there a pop
+//! need not look at `tail`, whose line the pushers write.
+//!
+//! # The end of a block
+//!
+//! It may be used again, or freed, when nobody can look into it any more (I6): when `head` has left it,
+//! and all its slots are READ. The pop of the last slot *retires* it: mostly all are READ, and it becomes
+//! the spare, or is freed if there is one. If another pop is under way the block goes to the limbo, from
+//! which the next to retire a block, or to need one, takes it. READ is stored with Release and seen
+//! with Acquire, so the reuse comes after every read. `tail` has left it before: the push of the last slot
+//! moves on before it stores FULL.
+//!
+//! Transit ends by an addition, not by a store: `hold` may have set HELD meanwhile, and must not be undone.
+//! The one who claimed the last slot goes on although the store is held: it does not claim, and does
+//! not change the count, since the transit and the first slot of the next block count the same.
+//!
+//! Rejected: a read-modify-write by each pop to find out who is the last in a block. The scan by one
+//! thread costs a load per slot.
+//! Rejected: a look at the slot before the claim, so that no pop would ever wait for a push. The
+//! block could be freed at that moment; to prevent that costs every pop a fence.
+//!
+//! Tests: see `store.rs`.
+
+use core::fmt;
+use core::mem;
+use core::ptr;
+use std::collections::VecDeque;
+
+pub use super::block::CELLS;
+use super::block::{Block, LAP, Limbo, Slot};
+use super::store::{Full, HELD, Returned, Store, until};
+use crate::planted;
+use crate::shim::atomic::{AtomicPtr, AtomicU64, Ordering};
+use crate::shim::diagnostic::AtomicUsize;
+use crate::shim::{CachePadded, MODELLED};
+
+/// One position, in a word.
+const STEP: u64 = 2;
+
+/// An unbounded FIFO store.
+pub struct Blocks<T> {
+    tail: CachePadded<End<T>>,
+    head: CachePadded<End<T>>,
+    /// Blocks that are not in use.
+    limbo: Limbo<T>,
+    peak: AtomicUsize,
+    /// How many came back; for [`Store::len`].
+    returned: AtomicUsize,
+}
+
+/// One end of the queue.
+struct End<T> {
+    word: AtomicU64,
+    block: AtomicPtr<Block<T>>,
+    /// Up to here the other end need not be looked at. At the head: a tail that was seen. At the tail:
+    /// a head that was seen, and the peak further.
+    limit: AtomicU64,
+}
+
+// SAFETY: items enter in one thread and leave in another, which needs `T: Send`; a slot is used by one
+// thread at a time, so that no `&T` is shared. Otherwise two threads would be in one slot.
+unsafe impl<T: Send> Send for Blocks<T> {}
+// SAFETY: as above.
+unsafe impl<T: Send> Sync for Blocks<T> {}
+
+/// Positions claimed in one block.
+struct Claim<T> {
+    block: *mut Block<T>,
+    offset: u64,
+    count: u64,
+}
+
+/// Whether a claim needs HELD clear, or set.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    Fast,
+    Held,
+}
+
+/// The slot of a word's position; [`CELLS`] in transit.
+#[inline(always)]
+const fn offset(word: u64) -> u64 {
+    (word / STEP) % LAP
+}
+
+/// How many items there are before this position.
+#[inline(always)]
+const fn count(word: u64) -> u64 {
+    word / STEP / LAP * CELLS + offset(word)
+}
+
+impl<T> End<T> {
+    crate::const_fn! {
+        const fn new() -> Self {
+            Self {
+                word: AtomicU64::new(0),
+                block: AtomicPtr::new(ptr::null_mut()),
+                limit: AtomicU64::new(0),
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn word(&self) -> u64 {
+        if MODELLED {
+            // As `Guess`, but Acquire.
+            // ORDERING: Acquire, as below.
+            let newest = self.word.compare_exchange(
+                u64::MAX,
+                u64::MAX,
+                Ordering::Acquire,
+                Ordering::Acquire,
+            );
+            return newest.unwrap_or_else(|word| word);
+        }
+        // ORDERING: Acquire pairs with the Release in `install`: the block of this word is visible.
+        self.word.load(Ordering::Acquire)
+    }
+
+    #[inline(always)]
+    fn block(&self) -> *mut Block<T> {
+        // ORDERING: Acquire pairs with the Release in `install` and `first_block`: the block's slots are
+        // visible, and if it is later than the word, so is the newer word, and the claim fails.
+        self.block.load(Ordering::Acquire)
+    }
+
+    #[inline(always)]
+    fn claim(&self, seen: u64, count: u64) -> Result<u64, u64> {
+        // ORDERING: Relaxed. What the claim gives is visible by `word` and `block` before it, and by
+        // FULL and READ after it. Failure is Acquire, as in `word`, because the result is looked at
+        // again.
+        self.word.compare_exchange_weak(
+            seen,
+            seen + count * STEP,
+            Ordering::Relaxed,
+            Ordering::Acquire,
+        )
+    }
+
+    /// Ends the transit, by the one who claimed the last slot.
+    #[inline]
+    fn install(&self, next: *mut Block<T>) {
+        // ORDERING: Release pairs with the Acquire in `block`.
+        self.block.store(next, Ordering::Release);
+        if planted!("queue_store.transit_by_store") {
+            let word = self.word.load(Ordering::Relaxed) & !HELD;
+            self.word.store(word + STEP, Ordering::Release);
+            return;
+        }
+        // ORDERING: Release pairs with the Acquire in `word`.
+        self.word.fetch_add(STEP, Ordering::Release);
+    }
+
+    /// The word when it is not in transit.
+    #[cold]
+    fn after_transit(&self) -> u64 {
+        until(|| offset(self.word()) != CELLS);
+        self.word()
+    }
+
+    fn is_held(&self) -> bool {
+        // ORDERING: Relaxed. The flag changes under the line's lock (I1), which the caller has.
+        self.word.load(Ordering::Relaxed) & HELD != 0
+    }
+
+    fn count(&self) -> u64 {
+        // ORDERING: Relaxed. Exact for the holder, whose exchange in `hold` was the last claim; a
+        // snapshot for others.
+        count(self.word.load(Ordering::Relaxed))
+    }
+}
+
+impl<T> Blocks<T> {
+    crate::const_fn! {
+        /// An empty store. The first push makes the first block.
+        pub const fn new() -> Self {
+            Self {
+                tail: CachePadded::new(End::new()),
+                head: CachePadded::new(End::new()),
+                limbo: Limbo::new(),
+                peak: AtomicUsize::new(0),
+                returned: AtomicUsize::new(0),
+            }
+        }
+    }
+
+    /// The first block, for both ends: `head.block` first, so that there is nothing to wait for.
+    #[cold]
+    fn first_block(&self) {
+        let fresh = Block::alloc();
+        let null = ptr::null_mut();
+        // ORDERING: Release publishes the block to the Acquire here and in `block`.
+        let made =
+            self.head
+                .block
+                .compare_exchange(null, fresh, Ordering::AcqRel, Ordering::Acquire);
+        let first = match made {
+            Ok(_) => fresh,
+            Err(first) => {
+                // SAFETY: made above, and published to nobody.
+                unsafe { Block::free(fresh) };
+                first
+            }
+        };
+        // If this is no more the first one, then somebody has pushed, and the tail has its block.
+        // ORDERING: Release pairs with the Acquire in `block`.
+        let _ = self
+            .tail
+            .block
+            .compare_exchange(null, first, Ordering::AcqRel, Ordering::Acquire);
+    }
+
+    /// Claims the next `want` positions of the tail, or fewer: those of one block. `None`: held.
+    #[inline(always)]
+    fn claim_tail(&self, want: u64, mode: Mode) -> Option<Claim<T>> {
+        let mut word = self.tail.word();
+        let mut fresh = Fresh::new(&self.limbo);
+        loop {
+            if word & HELD != 0 && mode == Mode::Fast {
+                return None;
+            }
+            let at = offset(word);
+            if at == CELLS {
+                word = self.tail.after_transit();
+                continue;
+            }
+            let block = self.tail.block();
+            if block.is_null() {
+                self.first_block();
+                word = self.tail.word();
+                continue;
+            }
+            let count = want.min(CELLS - at);
+            let is_last = at + count == CELLS;
+            if is_last {
+                fresh.make();
+            }
+            match self.tail.claim(word, count) {
+                Err(now) => word = now,
+                Ok(_) => {
+                    if is_last {
+                        let next = fresh.take();
+                        // SAFETY: the claimed slots are not FULL, so the block lives (I6, I7).
+                        unsafe { (*block).set_next(next) };
+                        self.tail.install(next);
+                    }
+                    self.note_peak(word + (count + u64::from(is_last)) * STEP);
+                    return Some(Claim {
+                        block,
+                        offset: at,
+                        count,
+                    });
+                }
+            }
+        }
+    }
+
+    /// Claims the next `want` positions of the head, or fewer: those of one block. `None`: empty or
+    /// held.
+    #[inline(always)]
+    fn claim_head(&self, want: u64, mode: Mode) -> Option<Claim<T>> {
+        let mut word = self.head.word();
+        loop {
+            if word & HELD != 0 && mode == Mode::Fast {
+                return None;
+            }
+            let at = offset(word);
+            if at == CELLS {
+                word = self.head.after_transit();
+                continue;
+            }
+            let there = self.pushed_beyond(word);
+            if there == 0 {
+                return None;
+            }
+            let block = self.head.block();
+            if block.is_null() {
+                // The first push is claimed, so the first block was made before.
+                until(|| !self.head.block().is_null());
+                continue;
+            }
+            let count = want.min(there).min(CELLS - at);
+            match self.head.claim(word, count) {
+                Err(now) => word = now,
+                Ok(_) => {
+                    if at + count == CELLS {
+                        // SAFETY: the claimed slots are not READ, so the block lives (I6, I7).
+                        self.head.install(unsafe { (*block).next() });
+                    }
+                    return Some(Claim {
+                        block,
+                        offset: at,
+                        count,
+                    });
+                }
+            }
+        }
+    }
+
+    /// How many positions from this one of the head on are known to be claimed by pushes.
+    #[inline(always)]
+    fn pushed_beyond(&self, word: u64) -> u64 {
+        let word = word & !HELD;
+        // ORDERING: Relaxed. A tail that was seen once; FULL says when the item is there.
+        let mut limit = self.head.limit.load(Ordering::Relaxed);
+        if limit <= word {
+            // ORDERING: Relaxed, as above.
+            limit = self.tail.word.load(Ordering::Relaxed) & !HELD;
+            // ORDERING: Relaxed, as above.
+            self.head.limit.store(limit, Ordering::Relaxed);
+        }
+        // A tail that is in transit, or was seen before the head, counts no item too many.
+        count(limit).saturating_sub(count(word))
+    }
+
+    /// Writes the items of a claim.
+    #[inline(always)]
+    fn fill(claim: &Claim<T>, items: impl Iterator<Item = T>) {
+        for (index, item) in (claim.offset..claim.offset + claim.count).zip(items) {
+            // SAFETY: the slot was claimed and is not FULL, so the block lives, and it is the caller's.
+            unsafe { Slot::fill(Block::slot(claim.block, index), item) };
+        }
+    }
+
+    /// Reads the items of a claim, and retires the block after its last.
+    #[inline(always)]
+    fn empty(&self, claim: &Claim<T>, mut give: impl FnMut(T)) {
+        for index in claim.offset..claim.offset + claim.count {
+            // SAFETY: the slot was claimed and is not READ, so the block lives, and it is the caller's.
+            give(unsafe { Slot::empty(Block::slot(claim.block, index)) });
+        }
+        if claim.offset + claim.count == CELLS {
+            // SAFETY: the caller popped the last slot, so `head` has left the block and nobody else
+            // retires it (I7).
+            unsafe { self.limbo.retire(claim.block) };
+        }
+    }
+
+    /// After a push up to `end`: is it the most there ever were?
+    #[inline(always)]
+    fn note_peak(&self, end: u64) {
+        // ORDERING: Relaxed. A bound that was true when it was stored stays true.
+        if end & !HELD > self.tail.limit.load(Ordering::Relaxed) {
+            self.note_new_peak(end);
+        }
+    }
+
+    #[cold]
+    fn note_new_peak(&self, end: u64) {
+        let head = self.head.count();
+        let len = count(end).saturating_sub(head).max(1) as usize;
+        // ORDERING: Relaxed. A number for people.
+        let peak = len.max(self.peak.fetch_max(len, Ordering::Relaxed));
+        let limit = head + peak as u64;
+        let limit = (limit / CELLS * LAP + limit % CELLS) * STEP;
+        // ORDERING: Relaxed. Any limit ever computed is true for ever: the head only grows.
+        self.tail.limit.store(limit, Ordering::Relaxed);
+    }
+
+    fn drop_items(&mut self) {
+        let mut none = Returned::new();
+        self.hold();
+        while let Some((_, item)) = self.pop_held(&mut none) {
+            drop(item);
+        }
+    }
+}
+
+/// A block made before the claim that may need it, and put aside if it did not.
+struct Fresh<'a, T> {
+    block: *mut Block<T>,
+    limbo: &'a Limbo<T>,
+}
+
+impl<'a, T> Fresh<'a, T> {
+    #[inline(always)]
+    fn new(limbo: &'a Limbo<T>) -> Self {
+        let block = ptr::null_mut();
+        Self { block, limbo }
+    }
+
+    #[cold]
+    fn make(&mut self) {
+        if self.block.is_null() {
+            self.block = self.limbo.take();
+        }
+    }
+
+    #[inline(always)]
+    fn take(&mut self) -> *mut Block<T> {
+        mem::replace(&mut self.block, ptr::null_mut())
+    }
+}
+
+impl<T> Drop for Fresh<'_, T> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        if !self.block.is_null() {
+            // SAFETY: it came from `take`, and was published to nobody.
+            unsafe { self.limbo.put_aside(self.block) };
+        }
+    }
+}
+
+impl<T> Store<T> for Blocks<T> {
+    type Inner = Returned<T>;
+
+    #[inline]
+    fn push(&self, value: T) -> Result<(), T> {
+        match self.claim_tail(1, Mode::Fast) {
+            None => Err(value),
+            Some(claim) => {
+                Self::fill(&claim, core::iter::once(value));
+                Ok(())
+            }
+        }
+    }
+
+    #[inline]
+    fn pop(&self) -> Option<T> {
+        let claim = self.claim_head(1, Mode::Fast)?;
+        let mut item = None;
+        self.empty(&claim, |value| item = Some(value));
+        item
+    }
+
+    fn push_many(&self, from: &mut VecDeque<T>) -> usize {
+        if from.is_empty() {
+            return 0;
+        }
+        let Some(claim) = self.claim_tail(from.len() as u64, Mode::Fast) else {
+            return 0;
+        };
+        Self::fill(&claim, from.drain(..claim.count as usize));
+        claim.count as usize
+    }
+
+    fn pop_many(&self, into: &mut Vec<T>, max: usize) -> usize {
+        // Before the claim: it can panic.
+        let max = max.min(CELLS as usize).min(Store::<T>::len(self));
+        into.reserve(max);
+        if max == 0 {
+            return 0;
+        }
+        let Some(claim) = self.claim_head(max as u64, Mode::Fast) else {
+            return 0;
+        };
+        self.empty(&claim, |value| into.push(value));
+        claim.count as usize
+    }
+
+    fn hold(&self) {
+        if self.tail.is_held() {
+            return;
+        }
+        // ORDERING: Relaxed. What a word holds is in the word; the proof is in `store.rs`.
+        self.tail.word.fetch_or(HELD, Ordering::Relaxed);
+        if !planted!("queue_store.hold_tail_only") {
+            // ORDERING: Relaxed, as above.
+            self.head.word.fetch_or(HELD, Ordering::Relaxed);
+        }
+    }
+
+    fn release(&self) {
+        if !self.tail.is_held() {
+            return;
+        }
+        // An exchange and not a store: a transit may end at this moment.
+        // ORDERING: Release, both, goes on with the release sequence of `install`, for `word`.
+        self.head.word.fetch_and(!HELD, Ordering::Release);
+        // ORDERING: Release, as above.
+        self.tail.word.fetch_and(!HELD, Ordering::Release);
+    }
+
+    fn push_held(&self, _returned: &mut Returned<T>, value: &mut Option<T>) -> Result<(), Full> {
+        debug_assert!(self.tail.is_held(), "I2: the store is not held");
+        if value.is_some() {
+            let claim = self.claim_tail(1, Mode::Held);
+            let claim = claim.expect("the holder alone moves the tail");
+            Self::fill(&claim, value.take().into_iter());
+        }
+        Ok(())
+    }
+
+    fn pop_held(&self, returned: &mut Returned<T>) -> Option<(u64, T)> {
+        debug_assert!(self.tail.is_held(), "I2: the store is not held");
+        if let Some(first) = returned.pop() {
+            // ORDERING: Relaxed. A number for people.
+            self.returned.store(returned.len(), Ordering::Relaxed);
+            return Some(first);
+        }
+        let number = self.head.count();
+        let claim = self.claim_head(1, Mode::Held)?;
+        let mut item = None;
+        self.empty(&claim, |value| item = Some((number, value)));
+        item
+    }
+
+    fn put_back(&self, returned: &mut Returned<T>, number: u64, value: T) {
+        debug_assert!(self.tail.is_held(), "I2: the store is not held");
+        returned.insert(number, value);
+        // ORDERING: Relaxed. A number for people.
+        self.returned.store(returned.len(), Ordering::Relaxed);
+    }
+
+    fn must_stay_held(&self, returned: &Returned<T>) -> bool {
+        returned.len() > 0
+    }
+
+    fn len_held(&self, returned: &Returned<T>) -> usize {
+        (self.tail.count() - self.head.count()) as usize + returned.len()
+    }
+
+    fn len(&self) -> usize {
+        let head = self.head.count();
+        let stored = self.tail.count().saturating_sub(head) as usize;
+        // ORDERING: Relaxed. A snapshot.
+        stored + self.returned.load(Ordering::Relaxed)
+    }
+
+    fn capacity(&self) -> Option<usize> {
+        None
+    }
+
+    fn pushed(&self) -> u64 {
+        self.tail.count()
+    }
+
+    fn peak(&self) -> usize {
+        // ORDERING: Relaxed. A number for people.
+        self.peak.load(Ordering::Relaxed)
+    }
+}
+
+impl<T> Default for Blocks<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<T> Drop for Blocks<T> {
+    fn drop(&mut self) {
+        /// Goes on with the rest when the drop of an item panics, and frees the blocks at the end.
+        struct Rest<'a, T>(&'a mut Blocks<T>);
+
+        impl<T> Drop for Rest<'_, T> {
+            fn drop(&mut self) {
+                self.0.drop_items();
+                let last = self.0.head.block();
+                if !last.is_null() && !planted!("queue_store.forget_the_last_block") {
+                    // SAFETY: nobody else is here, and no item is left; so this is the only block in
+                    // use.
+                    unsafe { Block::free(last) };
+                }
+            }
+        }
+
+        Rest(self).0.drop_items();
+    }
+}
+
+impl<T> fmt::Debug for Blocks<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Blocks")
+            .field("len", &Store::<T>::len(self))
+            .finish()
+    }
+}

@@ -1,0 +1,504 @@
+//! The waiting machine over any store: who waits for an item or for room, and what each is handed.
+//!
+//! The picture, the invariants (Q1 to Q7) and the proofs are in the module above. This file has the
+//! line and the one way to act on it; the futures are in `get.rs`, `put.rs`, `reserve.rs` and `join.rs`.
+
+use core::fmt;
+use core::pin::Pin;
+use core::task::Waker;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::node::Node;
+use super::reentry;
+use super::store::Store;
+use crate::name::Name;
+use crate::planted;
+use crate::shim::atomic::AtomicU64;
+use crate::shim::diagnostic::AtomicUsize;
+use crate::shim::{Mutex, MutexGuard, thread};
+use crate::wait_list::{Identity, WaitList, WaitState, Waiter};
+use crate::wake_batch::{Progress, WakeBatch, wake_in_batches};
+
+/// A store, and those who wait for it.
+pub struct Core<T, S: Store<T>> {
+    pub(super) store: S,
+    /// How many items are done with, above the flag `JOINERS` (`join.rs`).
+    pub(super) done: AtomicU64,
+    line: Mutex<Line<S::Inner>>,
+    /// The thread that has the line, while a store that compares is at work. See `reentry.rs`.
+    owner: AtomicUsize,
+    pub(super) name: Name,
+}
+
+/// What the line's lock guards.
+pub struct Line<I> {
+    pub(super) inner: I,
+    /// Payload: the address of the place for the item.
+    pub(super) getters: WaitList,
+    /// Payload: the address of the place with the value; 0 for one who wants a slot.
+    pub(super) putters: WaitList,
+    /// Payload: how many had been pushed when it lined up.
+    pub(super) joiners: WaitList,
+    /// Places that slots stand for.
+    pub(super) reserved: usize,
+    pub(super) is_shut: bool,
+    /// Whether the store is held (Q1).
+    is_held: bool,
+    /// The most that ever waited at once.
+    pub(super) getters_peak: usize,
+    pub(super) putters_peak: usize,
+}
+
+/// The line's lock, held.
+pub(super) struct Locked<'a, T, S: Store<T>> {
+    core: &'a Core<T, S>,
+    line: MutexGuard<'a, Line<S::Inner>>,
+}
+
+/// How an attempt under the lock went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub(super) enum Attempt {
+    /// Done: it has what it wanted.
+    Served,
+    /// Not now.
+    Refused,
+    /// Never again.
+    Shut,
+}
+
+impl<T, S: Store<T>> Core<T, S> {
+    crate::const_fn! {
+        /// Nobody waits.
+        pub(crate) const fn new(store: S, inner: S::Inner) -> Self {
+            Self {
+                store,
+                done: AtomicU64::new(0),
+                line: Mutex::new(Line {
+                    inner,
+                    getters: WaitList::new(),
+                    putters: WaitList::new(),
+                    joiners: WaitList::new(),
+                    reserved: 0,
+                    is_shut: false,
+                    is_held: false,
+                    getters_peak: 0,
+                    putters_peak: 0,
+                }),
+                owner: AtomicUsize::new(0),
+                name: Name::None,
+            }
+        }
+    }
+
+    /// Takes the lock of the line; the store is as it was.
+    pub(super) fn lock(&self) -> Locked<'_, T, S> {
+        if S::COMPARES {
+            reentry::assert_outside(&self.owner);
+        }
+        let line = self.line.lock();
+        if S::COMPARES {
+            reentry::enter(&self.owner);
+        }
+        Locked { core: self, line }
+    }
+
+    /// For a look that must not block.
+    pub(super) fn try_lock(&self) -> Option<MutexGuard<'_, Line<S::Inner>>> {
+        self.line.try_lock()
+    }
+
+    /// The one way to change anything but by a fast operation: holds the store, runs `first`, gives
+    /// everybody what they are due, lets go of the store if it can, and wakes.
+    ///
+    /// `first` may push one waker. It runs once. What it returns is dropped if a waker panics: whoever
+    /// takes an item puts it where a drop finds it.
+    #[cold]
+    pub(super) fn act<R>(&self, first: impl FnOnce(&mut Line<S::Inner>, &mut WakeBatch) -> R) -> R {
+        let _again = S::COMPARES.then(|| SettleAgain(self));
+        let (mut first, mut answer) = (Some(first), None);
+        wake_in_batches(|batch| {
+            let mut line = self.lock();
+            self.hold(&mut line);
+            if let Some(first) = first.take() {
+                answer = Some(first(&mut line, batch));
+            }
+            self.settle(&mut line, batch)
+        });
+        match answer {
+            Some(answer) => answer,
+            None => unreachable!("`first` runs in the first batch"),
+        }
+    }
+
+    /// Gives everybody what they are due. The store is held (Q1).
+    fn settle(&self, line: &mut Line<S::Inner>, batch: &mut WakeBatch) -> Progress {
+        loop {
+            if batch.is_full() {
+                return Progress::More; // still held, so nobody gets in between but by the lock
+            }
+            let served = self.serve_getter(line, batch)
+                || !line.is_shut
+                    && self.has_room(line)
+                    && !planted!("queue.get_admits_nobody")
+                    && self.admit_putter(line, batch);
+            if !served {
+                break;
+            }
+        }
+        while line.is_shut {
+            if batch.is_full() {
+                return Progress::More;
+            }
+            // Whoever is dismissed looks again by itself.
+            let Some(waker) = line
+                .putters
+                .dismiss_front()
+                .or_else(|| line.getters.dismiss_front())
+            else {
+                break;
+            };
+            waker.into_iter().for_each(|waker| batch.push(waker));
+            if planted!("queue.shutdown_tells_one") {
+                break;
+            }
+        }
+        self.release(line);
+        Progress::Finished
+    }
+
+    /// Hands an item to the front getter. False if there is none of either.
+    fn serve_getter(&self, line: &mut Line<S::Inner>, batch: &mut WakeBatch) -> bool {
+        let Some(address) = line.getters.front_payload() else {
+            return false;
+        };
+        let sends_on = SendOn::<S, T>::new(&mut line.getters, batch);
+        let Some(item) = self.store.pop_held(&mut line.inner) else {
+            sends_on.forget();
+            return false;
+        };
+        sends_on.forget();
+        // SAFETY: the payload of a getter in this list is the address of its place (see `enlist_getter`),
+        // and the list is in hand.
+        let before =
+            unsafe { Node::<(u64, T)>::with_place_at(address, |place| place.replace(item)) };
+        debug_assert!(before.is_none(), "a getter that waits has nothing yet");
+        push(batch, line.getters.grant_front());
+        true
+    }
+
+    /// Lets the front putter in: its value, or the slot that it waits for. There is room. False if
+    /// nobody waits for it.
+    fn admit_putter(&self, line: &mut Line<S::Inner>, batch: &mut WakeBatch) -> bool {
+        match line.putters.front_payload() {
+            None => return false,
+            Some(0) => line.reserved += 1,
+            Some(address) => {
+                let sends_on = SendOn::<S, T>::new(&mut line.putters, batch);
+                // SAFETY: the payload of a putter with a value is the address of its place (see
+                // `enlist_putter`), and the list is in hand.
+                let pushed = unsafe {
+                    Node::<T>::with_place_at(address, |place| {
+                        self.store.push_held(&mut line.inner, place)
+                    })
+                };
+                sends_on.forget();
+                assert!(pushed.is_ok(), "there is room for a putter that is let in");
+            }
+        }
+        push(batch, line.putters.grant_front());
+        true
+    }
+
+    /// Whether one more may come in (Q4).
+    fn has_room(&self, line: &Line<S::Inner>) -> bool {
+        match self.store.capacity() {
+            None => true,
+            Some(0) => !line.getters.is_empty() && self.store.len_held(&line.inner) == 0,
+            Some(capacity) => self.store.len_held(&line.inner) + line.reserved < capacity,
+        }
+    }
+
+    /// Takes the next item, for one who does not wait. Nobody who waits is passed by (Q5).
+    pub(super) fn take(
+        &self,
+        line: &mut Line<S::Inner>,
+        batch: &mut WakeBatch,
+    ) -> Option<(u64, T)> {
+        if !line.getters.is_empty() {
+            return None;
+        }
+        if let Some(item) = self.store.pop_held(&mut line.inner) {
+            return Some(item);
+        }
+        // Without a place of its own the queue is fed by the taker.
+        let feeds = self.store.capacity() == Some(0) && !line.is_shut;
+        if feeds && self.admit_putter(line, batch) {
+            return self.store.pop_held(&mut line.inner);
+        }
+        None
+    }
+
+    /// Puts a value in, for one who does not wait. Nobody who waits is passed by (Q5).
+    pub(super) fn admit(&self, line: &mut Line<S::Inner>, value: &mut Option<T>) -> Attempt {
+        if line.is_shut {
+            return Attempt::Shut;
+        }
+        let pushed = line.putters.is_empty()
+            && self.has_room(line)
+            && self.store.push_held(&mut line.inner, value).is_ok();
+        if pushed {
+            Attempt::Served
+        } else {
+            Attempt::Refused
+        }
+    }
+
+    /// Takes a place for a slot.
+    pub(super) fn take_place(&self, line: &mut Line<S::Inner>) -> Attempt {
+        if line.is_shut {
+            return Attempt::Shut;
+        }
+        if !line.putters.is_empty() || !self.has_room(line) {
+            return Attempt::Refused;
+        }
+        line.reserved += 1;
+        Attempt::Served
+    }
+
+    /// An item of somebody who does not want it any more: it stands where it stood.
+    pub(super) fn give_back(&self, item: (u64, T)) {
+        if planted!("queue.cancel_swallows_item") {
+            return;
+        }
+        self.act(|line, _| self.store.put_back(&mut line.inner, item.0, item.1));
+    }
+
+    fn hold(&self, line: &mut Line<S::Inner>) {
+        if !line.is_held && !planted!("queue.act_without_hold") {
+            self.store.hold();
+        }
+        line.is_held = true;
+    }
+
+    /// Back to the fast mode, if nothing speaks against it (Q1).
+    fn release(&self, line: &mut Line<S::Inner>) {
+        let somebody_waits = !line.getters.is_empty() || !line.putters.is_empty();
+        let must_stay = line.is_shut
+            || (somebody_waits && !planted!("queue.release_while_somebody_waits"))
+            || (line.reserved > 0 && !planted!("queue.release_while_reserved"))
+            || self.store.must_stay_held(&line.inner);
+        if !must_stay && line.is_held {
+            line.is_held = false;
+            self.store.release();
+        }
+    }
+
+    /// Nothing goes in any more. Returns at once; putters get their values back, getters drain.
+    pub(crate) fn shut_down(&self) {
+        self.act(|line, _| line.is_shut = true);
+    }
+
+    /// Nothing goes in any more, and what is there is taken out and counts as done.
+    pub(crate) fn shut_down_now(&self) -> Vec<T> {
+        let mut items = Vec::new();
+        let touched = self.act(|line, _| {
+            line.is_shut = true;
+            let mut touched = None;
+            while let Some((_, item)) = self.store.pop_held(&mut line.inner) {
+                items.push(item);
+                touched = self.count_done().or(touched);
+            }
+            touched
+        });
+        self.release_joiners(touched);
+        items
+    }
+
+    pub(crate) fn is_shut_down(&self) -> bool {
+        self.lock().is_shut
+    }
+
+    /// Whether [`take`](Self::take) and [`admit`](Self::admit) would refuse for want of room.
+    pub(crate) fn is_full(&self) -> bool {
+        let Some(capacity) = self.store.capacity() else {
+            return false;
+        };
+        self.store.len() >= capacity || {
+            let line = self.lock();
+            self.store.len_held(&line.inner) + line.reserved >= capacity
+        }
+    }
+
+    /// Waits on with another waker; false if the wait is over.
+    pub(super) fn change_waker(
+        &self,
+        list: impl FnOnce(&mut Line<S::Inner>) -> &mut WaitList,
+        mut waiter: Pin<&mut Waiter>,
+        waker: &Waker,
+    ) -> bool {
+        if waiter.as_mut().is_registered(waker) {
+            return true;
+        }
+        let (waker, identity) = (waker.clone(), Identity::of(waker));
+        let old = list(&mut self.lock()).set_waker(waiter.as_mut(), identity, waker);
+        drop(old); // outside the lock
+        waiter.state() == WaitState::Waiting
+    }
+}
+
+impl<I> Line<I> {
+    /// Puts a getter at the end of the line.
+    ///
+    /// # Safety
+    ///
+    /// (a), (b) and (c) of the wait list's contract; the getter is given back to this line.
+    pub(super) unsafe fn enlist_getter<T>(
+        &mut self,
+        node: Pin<&mut Node<(u64, T)>>,
+        waker: (Identity, Waker),
+    ) {
+        let address = node.as_ref().address();
+        // SAFETY: by the contract of this function.
+        unsafe {
+            self.getters
+                .enlist(node.waiter(), address, waker.0, Some(waker.1))
+        };
+        self.getters_peak = self.getters_peak.max(self.getters.len());
+    }
+
+    /// Puts a putter with its value at the end of the line.
+    ///
+    /// # Safety
+    ///
+    /// As of [`enlist_getter`](Self::enlist_getter).
+    pub(super) unsafe fn enlist_putter<T>(
+        &mut self,
+        node: Pin<&mut Node<T>>,
+        waker: (Identity, Waker),
+    ) {
+        let address = node.as_ref().address();
+        // SAFETY: by the contract of this function.
+        unsafe { self.enlist_for_room(node.waiter(), address, waker) };
+    }
+
+    /// Puts one who waits for room at the end of the line, with a value at `address` or with none.
+    ///
+    /// # Safety
+    ///
+    /// As of [`enlist_getter`](Self::enlist_getter).
+    pub(super) unsafe fn enlist_for_room(
+        &mut self,
+        waiter: Pin<&mut Waiter>,
+        address: usize,
+        waker: (Identity, Waker),
+    ) {
+        // SAFETY: by the contract of this function.
+        unsafe { self.putters.enlist(waiter, address, waker.0, Some(waker.1)) };
+        self.putters_peak = self.putters_peak.max(self.putters.len());
+    }
+}
+
+fn push(batch: &mut WakeBatch, granted: Option<Option<Waker>>) {
+    granted
+        .flatten()
+        .into_iter()
+        .for_each(|waker| batch.push(waker));
+}
+
+impl<T, S: Store<T>> core::ops::Deref for Locked<'_, T, S> {
+    type Target = Line<S::Inner>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.line
+    }
+}
+
+impl<T, S: Store<T>> core::ops::DerefMut for Locked<'_, T, S> {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.line
+    }
+}
+
+impl<T, S: Store<T>> Drop for Locked<'_, T, S> {
+    fn drop(&mut self) {
+        if S::COMPARES {
+            reentry::leave(&self.core.owner);
+        }
+    }
+}
+
+/// A comparison that panics while the front of a list is served is that one's own affair: it is let go,
+/// and looks again by itself (Q7).
+struct SendOn<'a, S: Store<T>, T> {
+    list: &'a mut WaitList,
+    batch: &'a mut WakeBatch,
+    _store: core::marker::PhantomData<fn() -> (S, T)>,
+}
+
+impl<'a, S: Store<T>, T> SendOn<'a, S, T> {
+    #[inline]
+    fn new(list: &'a mut WaitList, batch: &'a mut WakeBatch) -> Self {
+        Self {
+            list,
+            batch,
+            _store: core::marker::PhantomData,
+        }
+    }
+
+    #[inline]
+    fn forget(self) {
+        core::mem::forget(self);
+    }
+}
+
+impl<S: Store<T>, T> Drop for SendOn<'_, S, T> {
+    #[cold]
+    fn drop(&mut self) {
+        push(self.batch, self.list.dismiss_front());
+    }
+}
+
+/// After a comparison has panicked, those behind get what they are due all the same (Q7).
+struct SettleAgain<'a, T, S: Store<T>>(&'a Core<T, S>);
+
+impl<T, S: Store<T>> Drop for SettleAgain<'_, T, S> {
+    fn drop(&mut self) {
+        if thread::panicking() && !reentry::is_inside(&self.0.owner) {
+            // A second panic stays here: the first one is on its way.
+            let again = || {
+                wake_in_batches(|batch| {
+                    let mut line = self.0.lock();
+                    self.0.hold(&mut line);
+                    self.0.settle(&mut line, batch)
+                });
+            };
+            let second = catch_unwind(AssertUnwindSafe(again));
+            drop(second);
+        }
+    }
+}
+
+impl<T, S: Store<T>> fmt::Debug for Core<T, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.describe("Core", f)
+    }
+}
+
+impl<T, S: Store<T>> Core<T, S> {
+    pub(crate) fn describe(&self, what: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut out = f.debug_struct(what);
+        self.name.describe(&mut out);
+        out.field("len", &self.store.len());
+        out.field("capacity", &self.store.capacity());
+        out.field("unfinished", &self.unfinished());
+        match self.try_lock() {
+            Some(line) => out
+                .field("getters", &line.getters.len())
+                .field("putters", &line.putters.len())
+                .field("is_shut_down", &line.is_shut),
+            None => out.field("line", &format_args!("<locked>")),
+        };
+        out.finish()
+    }
+}

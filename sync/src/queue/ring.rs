@@ -1,0 +1,597 @@
+//! A bounded FIFO without a lock: slots in a ring, with a stamp each.
+//!
+//! A position is a lap and an index in one word, `lap * one_lap + index * 2`, so that bit 0 is free for
+//! HELD in `head` and `tail`, and for FULL in a stamp. The stamps of one slot, for position `p`:
+//!
+//! ```text
+//!          push claims p, writes, stamps          pop claims p, reads, stamps
+//!   p ────────────────────────────────► p | FULL ────────────────────────────► p + one_lap
+//!   ready for the push of p             ready for the pop of p                 ready for the next lap
+//! ```
+//!
+//! Invariants, besides those of `store.rs`:
+//! - I5: a stamp only grows. It is `p` only while `tail` is at most `p`, or the push of `p` is under way;
+//!   it is `p | FULL` only while `head` is at most `p`, or the pop of `p` is under way.
+//! - I6: a slot belongs to whoever claimed the position that its stamp is ready for, until that
+//!   operation stamps it.
+//!
+//! # Why one relaxed compare-exchange is enough
+//!
+//! A push looks at the stamp first, then claims. When the exchange of `tail` from `p` succeeds, nobody
+//! has claimed `p` before, so a stamp that was seen to be `p` still is (I5), and the slot is its own
+//! (I6). The value passes from push to pop, and the place from pop to push, by the stamp: Release when
+//! it is stored, Acquire when it is seen. The words publish nothing. A batch looks at the stamps of all
+//! its slots, then claims them by one exchange; the same holds for each.
+//!
+//! A pop of a ring without slots finds no slots and refuses; the first push makes them, so that the
+//! constructor is `const`.
+//!
+//! # The peak
+//!
+//! `limit` is a head that was seen, advanced by the peak. A push that does not pass it cannot have made
+//! a new peak, so it does not read `head`, whose line the poppers write.
+//!
+//! Rejected: positions that count on without laps. They need a division, or a power of two.
+//! Rejected: claiming by `fetch_add`. It cannot refuse: not when full, and not when held.
+//!
+//! Tests: see `store.rs`.
+
+use core::fmt;
+use core::mem::MaybeUninit;
+use core::ptr::{self, NonNull};
+use std::collections::VecDeque;
+
+use super::store::{Full, HELD, Returned, Store, until};
+use crate::planted;
+use crate::shim::alloc::{Layout, alloc, dealloc, handle_alloc_error};
+use crate::shim::atomic::{AtomicPtr, AtomicU64, Ordering};
+use crate::shim::diagnostic::{self, AtomicUsize};
+use crate::shim::{CachePadded, Guess, UnsafeCell};
+
+/// In a stamp: there is an item.
+const FULL: u64 = 1;
+
+/// One step of the index.
+const STEP: u64 = 2;
+
+/// A bounded FIFO store.
+pub struct Ring<T> {
+    tail: CachePadded<Tail>,
+    head: CachePadded<AtomicU64>,
+    slots: AtomicPtr<Slot<T>>,
+    capacity: u64,
+    one_lap: u64,
+    /// How many came back; for [`Store::len`].
+    returned: AtomicUsize,
+}
+
+struct Tail {
+    word: AtomicU64,
+    /// A push up to here makes no new peak.
+    limit: diagnostic::AtomicU64,
+    peak: AtomicUsize,
+}
+
+struct Slot<T> {
+    stamp: AtomicU64,
+    value: UnsafeCell<MaybeUninit<T>>,
+}
+
+/// A run of slots that are ready, from the position where it was looked for.
+struct Run {
+    count: usize,
+    end: u64,
+    /// The stamp that ended it.
+    stop: u64,
+}
+
+// SAFETY: items enter in one thread and leave in another, which needs `T: Send`; a slot is used by one
+// thread at a time (I6), so that no `&T` is shared. Without I6 two threads would be in one slot.
+unsafe impl<T: Send> Send for Ring<T> {}
+// SAFETY: as above.
+unsafe impl<T: Send> Sync for Ring<T> {}
+
+impl<T> Slot<T> {
+    /// Writes the item and stamps the slot.
+    ///
+    /// # Safety
+    ///
+    /// The caller has claimed the push of `position`, and the stamp was seen to be ready for it (I6).
+    #[inline(always)]
+    unsafe fn fill(&self, position: u64, value: T) {
+        self.value.with_mut(|cell| {
+            // SAFETY: the slot is the caller's; what was in it was moved out.
+            unsafe { &mut *cell }.write(value);
+        });
+        let order = if planted!("queue_store.relaxed_full") {
+            Ordering::Relaxed
+        } else {
+            Ordering::Release
+        };
+        // ORDERING: Release pairs with the Acquire of `stamp` in a pop: the item is visible.
+        self.stamp.store(position | FULL, order);
+    }
+
+    /// Moves the item out and stamps the slot `next`.
+    ///
+    /// # Safety
+    ///
+    /// The caller has claimed the pop of the position whose FULL stamp it has seen (I6).
+    #[inline(always)]
+    unsafe fn empty(&self, next: u64) -> T {
+        let value = self.value.with_mut(|cell| {
+            // SAFETY: the slot is the caller's, and FULL.
+            unsafe { (*cell).assume_init_read() }
+        });
+        let order = if planted!("queue_store.relaxed_empty") {
+            Ordering::Relaxed
+        } else {
+            Ordering::Release
+        };
+        // ORDERING: Release pairs with the Acquire of `stamp` in a push: the item was moved out.
+        self.stamp.store(next, order);
+        value
+    }
+
+    #[inline(always)]
+    fn stamp(&self) -> u64 {
+        // ORDERING: Acquire pairs with the Release in `fill` and `empty`.
+        self.stamp.load(Ordering::Acquire)
+    }
+}
+
+impl<T> Ring<T> {
+    /// The greatest capacity.
+    pub const CAPACITY_MAX: usize = (isize::MAX as usize) >> 16;
+
+    crate::const_fn! {
+        /// A ring of so many slots, which are made at the first push.
+        ///
+        /// # Panics
+        ///
+        /// If the capacity is zero or above [`CAPACITY_MAX`](Self::CAPACITY_MAX).
+        pub const fn new(capacity: usize) -> Self {
+            assert!(capacity > 0, "a queue of capacity 0 can hold nothing: use 1 or more");
+            assert!(capacity <= Self::CAPACITY_MAX, "the capacity of a queue is above 2^47: use an unbounded one");
+            Self {
+                tail: CachePadded::new(Tail {
+                    word: AtomicU64::new(0),
+                    limit: diagnostic::AtomicU64::new(0),
+                    peak: AtomicUsize::new(0),
+                }),
+                head: CachePadded::new(AtomicU64::new(0)),
+                slots: AtomicPtr::new(ptr::null_mut()),
+                capacity: capacity as u64,
+                one_lap: (capacity as u64).next_power_of_two() * STEP,
+                returned: AtomicUsize::new(0),
+            }
+        }
+    }
+
+    /// `position` and `count` further, which is at most the capacity.
+    #[inline(always)]
+    fn advance(&self, position: u64, count: u64) -> u64 {
+        let index = (position & (self.one_lap - 1)) + count * STEP;
+        let end = self.capacity * STEP;
+        if index < end {
+            position + count * STEP
+        } else {
+            (position & !(self.one_lap - 1)) + self.one_lap + (index - end)
+        }
+    }
+
+    /// How many positions there are before this one.
+    #[inline]
+    fn count(&self, position: u64) -> u64 {
+        let laps = position >> self.one_lap.trailing_zeros();
+        laps * self.capacity + (position & (self.one_lap - 1)) / STEP
+    }
+
+    /// The slots; null before the first push.
+    #[inline(always)]
+    fn slots(&self) -> *mut Slot<T> {
+        // ORDERING: Acquire pairs with the Release in `make_slots`: the stamps are visible.
+        self.slots.load(Ordering::Acquire)
+    }
+
+    /// The slots, made if there are none.
+    #[inline(always)]
+    fn slots_made(&self) -> *mut Slot<T> {
+        let slots = self.slots();
+        if slots.is_null() {
+            self.make_slots()
+        } else {
+            slots
+        }
+    }
+
+    #[cold]
+    fn make_slots(&self) -> *mut Slot<T> {
+        let layout = self.layout();
+        // SAFETY: the layout is not of size zero; it holds at least one stamp.
+        let Some(slots) = NonNull::new(unsafe { alloc(layout) }.cast::<Slot<T>>()) else {
+            handle_alloc_error(layout);
+        };
+        for index in 0..self.capacity {
+            let slot = Slot {
+                stamp: AtomicU64::new(index * STEP),
+                value: UnsafeCell::new(MaybeUninit::uninit()),
+            };
+            // SAFETY: fresh memory for so many slots.
+            unsafe { slots.add(index as usize).write(slot) };
+        }
+        // ORDERING: Release publishes the stamps, to the Acquire here and in `slots`.
+        let made = self.slots.compare_exchange(
+            ptr::null_mut(),
+            slots.as_ptr(),
+            Ordering::AcqRel,
+            Ordering::Acquire,
+        );
+        match made {
+            Ok(_) => slots.as_ptr(),
+            Err(first) => {
+                // SAFETY: made above, and published to nobody.
+                unsafe { self.free_slots(slots) };
+                first
+            }
+        }
+    }
+
+    fn layout(&self) -> Layout {
+        Layout::array::<Slot<T>>(self.capacity as usize)
+            .expect("a queue of this capacity does not fit into memory: use a smaller one")
+    }
+
+    /// # Safety
+    ///
+    /// The slots are those of `make_slots`, nobody uses them, now or later, and they hold no item.
+    unsafe fn free_slots(&self, slots: NonNull<Slot<T>>) {
+        let all = ptr::slice_from_raw_parts_mut(slots.as_ptr(), self.capacity as usize);
+        // SAFETY: the caller's.
+        unsafe {
+            ptr::drop_in_place(all);
+            dealloc(slots.as_ptr().cast(), self.layout());
+        }
+    }
+
+    /// The slot of a position.
+    #[inline(always)]
+    fn slot(&self, slots: *mut Slot<T>, position: u64) -> &Slot<T> {
+        let index = (position & (self.one_lap - 1)) / STEP;
+        debug_assert!(!slots.is_null() && index < self.capacity);
+        // SAFETY: `slots` came from `slots` or `make_slots` and is not null, so it is an array of
+        // `capacity` slots that lives as long as `self`; an index is below the capacity.
+        unsafe { &*slots.add(index as usize) }
+    }
+
+    /// The run of at most `want` slots from `position` that have a stamp with this flag.
+    #[inline]
+    fn run(&self, slots: *mut Slot<T>, position: u64, flag: u64, want: usize) -> Run {
+        let mut run = Run {
+            count: 0,
+            end: position,
+            stop: position,
+        };
+        let want = want.min(self.capacity as usize);
+        while run.count < want {
+            run.stop = self.slot(slots, run.end).stamp();
+            if run.stop != run.end | flag {
+                break;
+            }
+            run.count += 1;
+            run.end = self.advance(run.end, 1);
+        }
+        run
+    }
+
+    /// After a push up to `end`: is it the most there ever were?
+    #[inline(always)]
+    fn note_peak(&self, end: u64) {
+        // ORDERING: Relaxed. A bound that was true when it was stored stays true.
+        if end > self.tail.limit.load(Ordering::Relaxed) {
+            self.note_new_peak(end);
+        }
+    }
+
+    #[cold]
+    fn note_new_peak(&self, end: u64) {
+        let head = self.position(&self.head);
+        let len = self.count(end).saturating_sub(self.count(head)).max(1);
+        let len = len.min(self.capacity) as usize;
+        // ORDERING: Relaxed. A number for people.
+        let peak = len.max(self.tail.peak.fetch_max(len, Ordering::Relaxed));
+        let limit = if peak as u64 == self.capacity {
+            u64::MAX
+        } else {
+            self.advance(head, peak as u64)
+        };
+        // ORDERING: Relaxed. Any limit ever computed is true for ever: the head only grows.
+        self.tail.limit.store(limit, Ordering::Relaxed);
+    }
+
+    /// The position in a word, as it was lately; for the holder, as it is.
+    #[inline(always)]
+    fn position(&self, word: &AtomicU64) -> u64 {
+        // ORDERING: Relaxed. The holder's exchange in `hold` was the last change by others; nobody
+        // else needs more than a snapshot.
+        word.load(Ordering::Relaxed) & !HELD
+    }
+
+    fn is_held(&self) -> bool {
+        // ORDERING: Relaxed. The flag changes under the line's lock (I1), which the caller has.
+        self.tail.word.load(Ordering::Relaxed) & HELD != 0
+    }
+
+    fn drop_items(&mut self) {
+        let mut none = Returned::new();
+        self.hold();
+        while let Some((_, item)) = self.pop_held(&mut none) {
+            drop(item);
+        }
+    }
+}
+
+/// Claims the positions from `seen` to `end`; `Err` with the word as it is.
+#[inline(always)]
+fn claim(word: &AtomicU64, seen: u64, end: u64) -> Result<u64, u64> {
+    // ORDERING: Relaxed. The words publish nothing; the stamps do.
+    word.compare_exchange_weak(seen, end, Ordering::Relaxed, Ordering::Relaxed)
+}
+
+impl<T> Store<T> for Ring<T> {
+    type Inner = Returned<T>;
+
+    #[inline]
+    fn push(&self, value: T) -> Result<(), T> {
+        let mut tail = self.tail.word.guess();
+        let slots = self.slots_made();
+        loop {
+            if tail & HELD != 0 {
+                return Err(value);
+            }
+            let slot = self.slot(slots, tail);
+            let stamp = slot.stamp();
+            if stamp == tail {
+                let end = self.advance(tail, 1);
+                match claim(&self.tail.word, tail, end) {
+                    Err(now) => tail = now,
+                    Ok(_) => {
+                        // SAFETY: claimed, and ready.
+                        unsafe { slot.fill(tail, value) };
+                        self.note_peak(end);
+                        return Ok(());
+                    }
+                }
+            } else if stamp < tail {
+                return Err(value); // full, or a pop is under way
+            } else {
+                tail = self.tail.word.guess();
+            }
+        }
+    }
+
+    #[inline]
+    fn pop(&self) -> Option<T> {
+        let slots = self.slots();
+        if slots.is_null() {
+            return None;
+        }
+        let mut head = self.head.guess();
+        loop {
+            if head & HELD != 0 {
+                return None;
+            }
+            let slot = self.slot(slots, head);
+            let stamp = slot.stamp();
+            if stamp == head | FULL {
+                match claim(&self.head, head, self.advance(head, 1)) {
+                    Err(now) => head = now,
+                    // SAFETY: claimed, and FULL.
+                    Ok(_) => return Some(unsafe { slot.empty(head + self.one_lap) }),
+                }
+            } else if stamp <= head {
+                return None; // empty, or a push is under way
+            } else {
+                head = self.head.guess();
+            }
+        }
+    }
+
+    fn push_many(&self, from: &mut VecDeque<T>) -> usize {
+        let mut tail = self.tail.word.guess();
+        let slots = self.slots_made();
+        while tail & HELD == 0 && !from.is_empty() {
+            let run = self.run(slots, tail, 0, from.len());
+            if run.count == 0 && run.stop < tail {
+                break;
+            }
+            if run.count == 0 {
+                tail = self.tail.word.guess();
+                continue;
+            }
+            if let Err(now) = claim(&self.tail.word, tail, run.end) {
+                tail = now;
+                continue;
+            }
+            for value in from.drain(..run.count) {
+                // SAFETY: claimed, and each was seen to be ready.
+                unsafe { self.slot(slots, tail).fill(tail, value) };
+                tail = self.advance(tail, 1);
+            }
+            self.note_peak(run.end);
+            return run.count;
+        }
+        0
+    }
+
+    fn pop_many(&self, into: &mut Vec<T>, max: usize) -> usize {
+        let slots = self.slots();
+        if slots.is_null() || max == 0 {
+            return 0;
+        }
+        let mut head = self.head.guess();
+        while head & HELD == 0 {
+            let run = self.run(slots, head, FULL, max);
+            if run.count == 0 && run.stop <= head {
+                break;
+            }
+            if run.count == 0 {
+                head = self.head.guess();
+                continue;
+            }
+            // Before the claim: it can panic.
+            into.reserve(run.count);
+            if let Err(now) = claim(&self.head, head, run.end) {
+                head = now;
+                continue;
+            }
+            for _ in 0..run.count {
+                // SAFETY: claimed, and each was seen to be FULL.
+                into.push(unsafe { self.slot(slots, head).empty(head + self.one_lap) });
+                head = self.advance(head, 1);
+            }
+            return run.count;
+        }
+        0
+    }
+
+    fn hold(&self) {
+        if self.is_held() {
+            return;
+        }
+        // ORDERING: Relaxed. What a word holds is in the word; the proof is in `store.rs`.
+        self.tail.word.fetch_or(HELD, Ordering::Relaxed);
+        if !planted!("queue_store.hold_tail_only") {
+            // ORDERING: Relaxed, as above.
+            self.head.fetch_or(HELD, Ordering::Relaxed);
+        }
+    }
+
+    fn release(&self) {
+        if !self.is_held() {
+            return;
+        }
+        let (head, tail) = (self.position(&self.head), self.position(&self.tail.word));
+        // ORDERING: Relaxed, both. Nobody else changes a word that is held, so a store is enough, and
+        // it publishes nothing.
+        self.head.store(head, Ordering::Relaxed);
+        self.tail.word.store(tail, Ordering::Relaxed);
+    }
+
+    fn push_held(&self, returned: &mut Returned<T>, value: &mut Option<T>) -> Result<(), Full> {
+        debug_assert!(self.is_held(), "I2: the store is not held");
+        if self.len_held(returned) as u64 >= self.capacity {
+            return Err(Full);
+        }
+        let tail = self.position(&self.tail.word);
+        let slots = self.slots_made();
+        let slot = self.slot(slots, tail);
+        if slot.stamp() != tail && !planted!("queue_store.no_wait_for_pop") {
+            until(|| slot.stamp() == tail);
+        }
+        if let Some(value) = value.take() {
+            let end = self.advance(tail, 1);
+            // ORDERING: Relaxed. Before the stamp, so that whoever has the item finds it counted.
+            self.tail.word.store(end | HELD, Ordering::Relaxed);
+            // SAFETY: claimed by the store, since the word is held; and ready.
+            unsafe { slot.fill(tail, value) };
+            self.note_peak(end);
+        }
+        Ok(())
+    }
+
+    fn pop_held(&self, returned: &mut Returned<T>) -> Option<(u64, T)> {
+        debug_assert!(self.is_held(), "I2: the store is not held");
+        if let Some(first) = returned.pop() {
+            // ORDERING: Relaxed. A number for people.
+            self.returned.store(returned.len(), Ordering::Relaxed);
+            return Some(first);
+        }
+        let head = self.position(&self.head);
+        if head == self.position(&self.tail.word) {
+            return None;
+        }
+        // A push may have claimed before this thread has seen the slots that it used.
+        let slots = self.slots_made();
+        let slot = self.slot(slots, head);
+        if slot.stamp() != head | FULL {
+            if planted!("queue_store.no_wait_for_push") {
+                return None;
+            }
+            until(|| slot.stamp() == head | FULL);
+        }
+        // ORDERING: Relaxed, as in `push_held`.
+        self.head
+            .store(self.advance(head, 1) | HELD, Ordering::Relaxed);
+        // SAFETY: claimed by the store, since the word is held; and FULL.
+        let item = unsafe { slot.empty(head + self.one_lap) };
+        Some((self.count(head), item))
+    }
+
+    fn put_back(&self, returned: &mut Returned<T>, number: u64, value: T) {
+        debug_assert!(self.is_held(), "I2: the store is not held");
+        returned.insert(number, value);
+        // ORDERING: Relaxed. A number for people.
+        self.returned.store(returned.len(), Ordering::Relaxed);
+    }
+
+    fn must_stay_held(&self, returned: &Returned<T>) -> bool {
+        returned.len() > 0
+    }
+
+    fn len_held(&self, returned: &Returned<T>) -> usize {
+        let (head, tail) = (self.position(&self.head), self.position(&self.tail.word));
+        (self.count(tail) - self.count(head)) as usize + returned.len()
+    }
+
+    fn len(&self) -> usize {
+        let (head, tail) = (self.position(&self.head), self.position(&self.tail.word));
+        let stored = self
+            .count(tail)
+            .saturating_sub(self.count(head))
+            .min(self.capacity);
+        // ORDERING: Relaxed. A snapshot.
+        stored as usize + self.returned.load(Ordering::Relaxed)
+    }
+
+    fn capacity(&self) -> Option<usize> {
+        Some(self.capacity as usize)
+    }
+
+    fn pushed(&self) -> u64 {
+        self.count(self.position(&self.tail.word))
+    }
+
+    fn peak(&self) -> usize {
+        // ORDERING: Relaxed. A number for people.
+        self.tail.peak.load(Ordering::Relaxed)
+    }
+}
+
+impl<T> Drop for Ring<T> {
+    fn drop(&mut self) {
+        /// Goes on with the rest when the drop of an item panics, and frees the slots at the end.
+        struct Rest<'a, T>(&'a mut Ring<T>);
+
+        impl<T> Drop for Rest<'_, T> {
+            fn drop(&mut self) {
+                self.0.drop_items();
+                if let Some(slots) = NonNull::new(self.0.slots()) {
+                    // SAFETY: the ring is being dropped, and its items were.
+                    unsafe { self.0.free_slots(slots) };
+                }
+            }
+        }
+
+        Rest(self).0.drop_items();
+    }
+}
+
+impl<T> fmt::Debug for Ring<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ring")
+            .field("len", &Store::len(self))
+            .field("capacity", &self.capacity)
+            .finish()
+    }
+}

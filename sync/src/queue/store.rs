@@ -1,0 +1,199 @@
+//! Where the items of a queue are: the port between the waiting machine and the four stores.
+//!
+//! | store    | order          | fast operations | `Inner`, guarded by the line's lock       |
+//! |----------|----------------|-----------------|-------------------------------------------|
+//! | `Ring`   | FIFO, bounded  | lock-free       | items that came back                      |
+//! | `Blocks` | FIFO           | lock-free       | items that came back                      |
+//! | `Stack`  | LIFO           | none            | the items                                 |
+//! | `Heap`   | smallest first | none            | the items                                 |
+//!
+//! ```text
+//!                 hold                                  held operations
+//!   FAST ───────────────────────► HELD ◄────────────────────────────────┐
+//!    │ ▲                          │  │                                  │
+//!    │ └───────── release ────────┘  └──────────────────────────────────┘
+//!    └─► fast operations, no lock         under the line's lock
+//! ```
+//!
+//! A store has two words: `head`, the position of the next item to pop, and `tail`, that of the next to
+//! push. Both only grow. Bit 0 of each is HELD. A *fast* operation claims its positions by one
+//! compare-exchange of one word, from a value with HELD clear, and then moves the items without
+//! touching the words again (but see transit in `blocks.rs`). The *holder*, who has the line's lock,
+//! sets HELD in both words and from then on is the only one to move them.
+//!
+//! # Invariants
+//!
+//! - I1: HELD is set, cleared and relied on under the line's lock only.
+//! - I2: while HELD is set nobody but the holder claims a position.
+//! - I3: every position below `tail` has an item pushed or being pushed; every one below `head` is
+//!   popped or being popped. `head` never passes `tail`.
+//! - I4: no user code runs in a fast operation, nor between a claim and its end.
+//!
+//! # Proof of the held mode
+//!
+//! Let *F* be the `fetch_or` of `hold` on a word. A fast claim is a compare-exchange that expects HELD
+//! clear. All changes of one word are in one order.
+//!
+//! 1. A claim after *F* in that order finds HELD set, for nobody clears it but `release`, which is
+//!    the holder's: it fails (I2). No fence is needed, because the flag and the position are one word.
+//!    This is why both words carry the flag: a claim looks at no other.
+//! 2. A claim before *F* is contained in the value that *F* returns. So after `hold` the holder's own
+//!    reads of the words, which cannot be older than its exchanges, are final: it knows every position
+//!    that was claimed, and by I3 the exact number of items.
+//! 3. A claimed position can still be under way: its slot is not yet written, or not yet emptied. Each
+//!    slot has a stamp for that, stored with Release when the operation is through. The holder that
+//!    needs this very slot waits for the stamp ([`until`]): by I4 only for a few instructions of a
+//!    running thread, so it spins a little, and then yields to a thread that may have lost its
+//!    processor. It never reports such an item missing, nor such a place taken.
+//! 4. `release` stores both words without the flag. Everything that the holder did to a slot is
+//!    ordered before the next user of the slot by the stamp, as in the fast mode; what it did to the
+//!    words is in the words. It publishes nothing else by them.
+//!
+//! # What a fast refusal means
+//!
+//! A fast `Err` or `None` says "not this way": full, empty, held, or an operation is under way. It may
+//! be out of date or spurious: deciding it exactly would take a fence and a look at the other word on
+//! the path that succeeds. The caller takes the lock, holds the store and asks again; there the answer
+//! is exact, by 2.
+//!
+//! # Numbers
+//!
+//! Each item has a number, one more than the last: the count of those pushed before it. An item that
+//! was popped for somebody who then left comes back with it ([`Store::put_back`]) and stands where it
+//! stood: no item can overtake another by being carried out and home again. What came back to a `Ring`
+//! or `Blocks` waits in `Inner`, in order of numbers and before all that is in the slots; the store
+//! stays held as long as there is any ([`Store::must_stay_held`]), so that nobody passes it by.
+//!
+//! Rejected: a counter of operations under way that the holder waits for. It costs every operation two
+//! more read-modify-writes.
+//! Rejected: a bit "somebody waits" that a fast operation sets and looks for after its claim. The wake
+//! would have to find out whether the item is still there; with HELD it hands the item over.
+//!
+//! Tests: below, `sync/tests/queue_store.rs`, `sync/tests/models/queue_store.rs` (stress:
+//! `sync/tests/queue_store.rs`, model: `loom-tests/tests/queue_store.rs`).
+
+use std::collections::VecDeque;
+
+use crate::shim::{self, thread};
+
+/// The flag in both words: all goes through the line's lock.
+pub(super) const HELD: u64 = 1;
+
+/// Why a held push took nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Full;
+
+/// Where the items are. Fast operations need no lock. Those named `held`, and those that get `inner`,
+/// need the line's lock, and HELD by [`hold`](Store::hold).
+pub trait Store<T> {
+    /// What the line's lock guards for the store.
+    type Inner;
+
+    /// Whether held operations compare items, which is user code under the lock.
+    const COMPARES: bool = false;
+
+    /// Pushes. `Err`: not this way; ask under the lock.
+    fn push(&self, value: T) -> Result<(), T>;
+
+    /// Pops. `None`: not this way; ask under the lock.
+    fn pop(&self) -> Option<T>;
+
+    /// Pushes from the front of `from`, as many as one claim can. Returns how many; 0: not this way.
+    fn push_many(&self, from: &mut VecDeque<T>) -> usize;
+
+    /// Pops onto the end of `into`, at most `max`, as many as one claim can. Returns how many; 0: not
+    /// this way.
+    fn pop_many(&self, into: &mut Vec<T>, max: usize) -> usize;
+
+    /// Turns the fast operations off. Nothing happens if they are.
+    fn hold(&self);
+
+    /// Turns the fast operations on. Not while [`must_stay_held`](Store::must_stay_held). Nothing
+    /// happens if they are.
+    fn release(&self);
+
+    /// Takes the value out of `value` and pushes it, or leaves it there if the store is full.
+    ///
+    /// A heap compares items, which is user code under the lock: when that panics the store is as it
+    /// was and the value is still in `value`. The caller drops it when it has no lock.
+    fn push_held(&self, inner: &mut Self::Inner, value: &mut Option<T>) -> Result<(), Full>;
+
+    /// Pops an item, with its number; `None` if there is none.
+    ///
+    /// A heap compares items; when that panics nothing was popped.
+    fn pop_held(&self, inner: &mut Self::Inner) -> Option<(u64, T)>;
+
+    /// Takes an item back that was popped with this number. It counts again, even if that is one too
+    /// many for the capacity. No user code runs.
+    fn put_back(&self, inner: &mut Self::Inner, number: u64, value: T);
+
+    /// Whether something waits in `inner` that a fast operation would pass by.
+    fn must_stay_held(&self, inner: &Self::Inner) -> bool;
+
+    /// How many items there are, exactly.
+    fn len_held(&self, inner: &Self::Inner) -> usize;
+
+    /// How many items there were at some moment not long ago.
+    fn len(&self) -> usize;
+
+    /// Whether there were none at some moment not long ago.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// How many there may be.
+    fn capacity(&self) -> Option<usize>;
+
+    /// How many were ever pushed. Whoever has popped an item finds it counted.
+    fn pushed(&self) -> u64;
+
+    /// The most there ever were; perhaps more by what was popped at the very moment of a push.
+    fn peak(&self) -> usize;
+}
+
+/// How often [`until`] looks before it yields.
+const LOOKS: usize = shim::size(128, 0);
+
+/// Waits for an operation under way in another thread to end.
+#[cold]
+pub(super) fn until(is_over: impl Fn() -> bool) {
+    let mut looks = 0;
+    while !is_over() {
+        if looks < LOOKS {
+            looks += 1;
+            core::hint::spin_loop();
+        } else {
+            thread::yield_now();
+        }
+    }
+}
+
+/// Items that came back to a store that cannot take them at its front, in order of their numbers.
+#[derive(Debug)]
+pub struct Returned<T>(VecDeque<(u64, T)>);
+
+impl<T> Returned<T> {
+    /// None.
+    pub const fn new() -> Self {
+        Self(VecDeque::new())
+    }
+
+    pub(super) fn insert(&mut self, number: u64, value: T) {
+        let at = self.0.partition_point(|(other, _)| *other < number);
+        self.0.insert(at, (number, value));
+    }
+
+    pub(super) fn pop(&mut self) -> Option<(u64, T)> {
+        self.0.pop_front()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+}
+
+impl<T> Default for Returned<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
