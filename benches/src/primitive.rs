@@ -222,52 +222,56 @@ kind!($ with_turns, TURNS, BARGING_TURNS:
     barging { EventListener event_listener::Turns });
 
 kind!($ with_bounded, BOUNDED, BARGING_BOUNDED:
-    in_line {
-        Tokio tokio::Bounded,
-        Futures futures::Bounded,
-        Flume flume::Bounded,
-        Kanal kanal::Bounded,
-    }
-    barging {
-        AsyncChannel async_channel::Bounded,
-        Crossfire crossfire::Bounded,
-        Tachyonix tachyonix::Bounded,
-    });
+in_line {
+    Tenter tenter::Bounded,
+    Tokio tokio::Bounded,
+    Futures futures::Bounded,
+    Flume flume::Bounded,
+    Kanal kanal::Bounded,
+}
+barging {
+    AsyncChannel async_channel::Bounded,
+    Crossfire crossfire::Bounded,
+    Tachyonix tachyonix::Bounded,
+});
 
-// Without futures, where whoever puts for the first time never waits.
+// Without futures, where whoever puts for the first time never waits, and without flume, where to drop one
+// of 100 000 that wait takes a walk past all the others.
 kind!($ with_waiting_bounded, WAITING_BOUNDED, BARGING_WAITING_BOUNDED:
-    in_line {
-        Tokio tokio::Bounded,
-        Flume flume::Bounded,
-        Kanal kanal::Bounded,
-    }
-    barging {
-        AsyncChannel async_channel::Bounded,
-        Crossfire crossfire::Bounded,
-        Tachyonix tachyonix::Bounded,
-    });
+in_line {
+    Tenter tenter::Bounded,
+    Tokio tokio::Bounded,
+    Kanal kanal::Bounded,
+}
+barging {
+    AsyncChannel async_channel::Bounded,
+    Crossfire crossfire::Bounded,
+    Tachyonix tachyonix::Bounded,
+});
 
 kind!($ with_many, MANY, BARGING_MANY:
-    in_line {
-        Flume flume::Bounded,
-        Kanal kanal::Bounded,
-    }
-    barging {
-        AsyncChannel async_channel::Bounded,
-        Crossfire crossfire::Many,
-    });
+in_line {
+    Tenter tenter::Bounded,
+    Flume flume::Bounded,
+    Kanal kanal::Bounded,
+}
+barging {
+    AsyncChannel async_channel::Bounded,
+    Crossfire crossfire::Many,
+});
 
 kind!($ with_unbounded, UNBOUNDED, BARGING_UNBOUNDED:
-    in_line {
-        Tokio tokio::Unbounded,
-        Futures futures::Unbounded,
-        Flume flume::Unbounded,
-        Kanal kanal::Unbounded,
-    }
-    barging {
-        AsyncChannel async_channel::Unbounded,
-        Crossfire crossfire::Unbounded,
-    });
+in_line {
+    Tenter tenter::Unbounded,
+    Tokio tokio::Unbounded,
+    Futures futures::Unbounded,
+    Flume flume::Unbounded,
+    Kanal kanal::Unbounded,
+}
+barging {
+    AsyncChannel async_channel::Unbounded,
+    Crossfire crossfire::Unbounded,
+});
 
 kind!($ with_oneshot, ONESHOTS, BARGING_ONESHOTS:
     in_line {

@@ -67,11 +67,7 @@ where
     transfer::<P, C>(put, MANY, vec![get; MANY as usize], n).await;
 }
 
-async fn to_one<P: Peer, C: Channel>(
-    producers: u64,
-    (put, get): (C::Sender, C::Receiver),
-    n: u64,
-) {
+async fn to_one<P: Peer, C: Channel>(producers: u64, (put, get): (C::Sender, C::Receiver), n: u64) {
     transfer::<P, C>(put, producers, vec![get], n).await;
 }
 

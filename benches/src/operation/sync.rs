@@ -120,7 +120,9 @@ pub async fn event_to_an_audience<P: Peer, E: Event>(times: u64) -> Sample {
         event.set();
         told.zero().await;
         let sample = watch.stop(AUDIENCE * times);
-        sum.iter_mut().zip(sample).for_each(|(sum, part)| *sum += part);
+        sum.iter_mut()
+            .zip(sample)
+            .for_each(|(sum, part)| *sum += part);
     }
     sum
 }

@@ -56,9 +56,7 @@ impl super::Channel for Unbounded {
     type Receiver = mpsc::UnboundedReceiver<u64>;
 
     async fn send(sender: &mut Self::Sender, value: u64) {
-        sender
-            .unbounded_send(value)
-            .expect("the receiver is there");
+        sender.unbounded_send(value).expect("the receiver is there");
     }
 
     async fn receive(receiver: &mut Self::Receiver) -> u64 {

@@ -1,6 +1,7 @@
 //! tenter's.
 
 use std::future::Future;
+use std::sync::Arc;
 
 use tenter::sync;
 
@@ -182,5 +183,53 @@ impl super::Watch for Watch {
     async fn changed(receiver: &mut Self::Receiver) -> u64 {
         receiver.changed().await.expect("the sender is there");
         *receiver.borrow_and_update()
+    }
+}
+
+/// By reference, so both ends are the queue.
+#[derive(Debug)]
+pub struct Bounded;
+
+impl super::Channel for Bounded {
+    type Sender = Arc<sync::Queue<u64>>;
+    type Receiver = Arc<sync::Queue<u64>>;
+
+    async fn send(sender: &mut Self::Sender, value: u64) {
+        sender.put(value).await.expect("nobody shuts it down");
+    }
+
+    async fn receive(receiver: &mut Self::Receiver) -> u64 {
+        receiver.get().await.expect("nobody shuts it down")
+    }
+}
+
+impl super::Bounded for Bounded {
+    fn new(capacity: usize) -> (Self::Sender, Self::Receiver) {
+        let queue = Arc::new(sync::Queue::bounded(capacity));
+        (Arc::clone(&queue), queue)
+    }
+}
+
+/// The same without bounds.
+#[derive(Debug)]
+pub struct Unbounded;
+
+impl super::Channel for Unbounded {
+    type Sender = Arc<sync::Queue<u64>>;
+    type Receiver = Arc<sync::Queue<u64>>;
+
+    async fn send(sender: &mut Self::Sender, value: u64) {
+        sender.put(value).await.expect("nobody shuts it down");
+    }
+
+    async fn receive(receiver: &mut Self::Receiver) -> u64 {
+        receiver.get().await.expect("nobody shuts it down")
+    }
+}
+
+impl super::Unbounded for Unbounded {
+    fn new() -> (Self::Sender, Self::Receiver) {
+        let queue = Arc::new(sync::Queue::unbounded());
+        (Arc::clone(&queue), queue)
     }
 }

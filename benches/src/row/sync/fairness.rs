@@ -45,45 +45,85 @@ pub(in crate::row) const ROWS: &[Row] = &[
     lock!("sync_fair_lock_1_yield", 1, true, "a task locks and yields"),
     lock!("sync_fair_lock_2_yield", 2, true, "2 tasks lock and yield"),
     lock!("sync_fair_lock_8_yield", 8, true, "8 tasks lock and yield"),
-    lock!("sync_fair_lock_100_yield", 100, true, "100 tasks lock and yield"),
+    lock!(
+        "sync_fair_lock_100_yield",
+        100,
+        true,
+        "100 tasks lock and yield"
+    ),
     semaphore!("sync_fair_permit_1", 1, false, "a task takes the permit"),
     semaphore!("sync_fair_permit_2", 2, false, "2 tasks take the permit"),
     semaphore!("sync_fair_permit_8", 8, false, "8 tasks take the permit"),
-    semaphore!("sync_fair_permit_100", 100, false, "100 tasks take the permit"),
-    semaphore!("sync_fair_permit_1_yield", 1, true, "a task takes the permit and yields"),
-    semaphore!("sync_fair_permit_2_yield", 2, true, "2 tasks take the permit and yield"),
-    semaphore!("sync_fair_permit_8_yield", 8, true, "8 tasks take the permit and yield"),
-    semaphore!("sync_fair_permit_100_yield", 100, true, "100 tasks take the permit and yield"),
+    semaphore!(
+        "sync_fair_permit_100",
+        100,
+        false,
+        "100 tasks take the permit"
+    ),
+    semaphore!(
+        "sync_fair_permit_1_yield",
+        1,
+        true,
+        "a task takes the permit and yields"
+    ),
+    semaphore!(
+        "sync_fair_permit_2_yield",
+        2,
+        true,
+        "2 tasks take the permit and yield"
+    ),
+    semaphore!(
+        "sync_fair_permit_8_yield",
+        8,
+        true,
+        "8 tasks take the permit and yield"
+    ),
+    semaphore!(
+        "sync_fair_permit_100_yield",
+        100,
+        true,
+        "100 tasks take the permit and yield"
+    ),
 ];
 
 fn locks<P: Peer, L: Lock>(tasks: u64, yields: bool, duration: Duration) -> Sample {
-    contest::<P, _, _>(tasks, duration, L::new(), move |lock, mut tally| async move {
-        while tally.is_open() {
-            let asked = Instant::now();
-            let mut guard = lock.lock().await;
-            tally.served(asked);
-            if yields {
-                P::yield_now().await;
+    contest::<P, _, _>(
+        tasks,
+        duration,
+        L::new(),
+        move |lock, mut tally| async move {
+            while tally.is_open() {
+                let asked = Instant::now();
+                let mut guard = lock.lock().await;
+                tally.served(asked);
+                if yields {
+                    P::yield_now().await;
+                }
+                *guard += 1;
             }
-            *guard += 1;
-        }
-        tally
-    })
+            tally
+        },
+    )
 }
 
 fn permits<P: Peer, S: Semaphore>(tasks: u64, yields: bool, duration: Duration) -> Sample {
-    contest::<P, _, _>(tasks, duration, S::new(1), move |semaphore, mut tally| async move {
-        while tally.is_open() {
-            let asked = Instant::now();
-            let permit = semaphore.acquire().await;
-            tally.served(asked);
-            if yields {
-                P::yield_now().await;
+    contest::<P, _, _>(
+        tasks,
+        duration,
+        S::new(1),
+        move |semaphore, mut tally| async move {
+            while tally.is_open() {
+                let asked = Instant::now();
+                let permit = semaphore.acquire().await;
+                tally.served(asked);
+                if yields {
+                    P::yield_now().await;
+                }
+                drop(permit);
             }
-            drop(permit);
-        }
-        tally
-    })
+            tally
+        },
+    )
 }
 
 /// What one task saw.

@@ -30,22 +30,48 @@ macro_rules! bytes {
 }
 
 pub(in crate::row) const ROWS: &[Row] = &[
-    bytes!("sync_bytes_lock", "memory of a lock, and of a future that waits for it", "lock", LOCKS,
-        BARGING_LOCKS),
-    bytes!("sync_bytes_read", "memory of a lock for readers, and of a future that reads it", "read",
-        READ_LOCKS, BARGING_READ_LOCKS),
-    bytes!("sync_bytes_permit", "memory of a semaphore, and of a future that waits for a permit",
-        "permit", SEMAPHORES, BARGING_SEMAPHORES),
-    bytes!("sync_bytes_event", "memory of an event, and of a future that waits for it", "event",
-        EVENTS, BARGING_EVENTS),
-    bytes!("sync_bytes_queue",
-        "memory of a sender of a queue, and of a future that waits to put into it", "queue",
-        WAITING_BOUNDED, BARGING_WAITING_BOUNDED),
+    bytes!(
+        "sync_bytes_lock",
+        "memory of a lock, and of a future that waits for it",
+        "lock",
+        LOCKS,
+        BARGING_LOCKS
+    ),
+    bytes!(
+        "sync_bytes_read",
+        "memory of a lock for readers, and of a future that reads it",
+        "read",
+        READ_LOCKS,
+        BARGING_READ_LOCKS
+    ),
+    bytes!(
+        "sync_bytes_permit",
+        "memory of a semaphore, and of a future that waits for a permit",
+        "permit",
+        SEMAPHORES,
+        BARGING_SEMAPHORES
+    ),
+    bytes!(
+        "sync_bytes_event",
+        "memory of an event, and of a future that waits for it",
+        "event",
+        EVENTS,
+        BARGING_EVENTS
+    ),
+    bytes!(
+        "sync_bytes_queue",
+        "memory of a sender of a queue, and of a future that waits to put into it",
+        "queue",
+        WAITING_BOUNDED,
+        BARGING_WAITING_BOUNDED
+    ),
 ];
 
 /// A process with the counting allocator.
 fn counted(kind: &str, peer: PeerId) -> io::Result<Vec<f64>> {
     let output = check::counted(&["waiting", kind, peer.name()])?;
     let figures = output.split_whitespace().map(str::parse);
-    figures.map(|figure| figure.map_err(io::Error::other)).collect()
+    figures
+        .map(|figure| figure.map_err(io::Error::other))
+        .collect()
 }
