@@ -35,10 +35,15 @@ pub struct Countdown {
 impl Countdown {
     /// A countdown from `n`.
     pub fn new(n: u64) -> Arc<Self> {
-        Arc::new(Self {
+        Arc::new(Self::from(n))
+    }
+
+    /// A countdown from `n` that is shared as part of something else.
+    const fn from(n: u64) -> Self {
+        Self {
             left: AtomicU64::new(n),
             waiter: Mutex::new(None),
-        })
+        }
     }
 
     /// One is done.

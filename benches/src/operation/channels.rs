@@ -145,7 +145,7 @@ pub async fn broadcast<P: Peer, B: Broadcast>(n: u64) {
     let sender = B::new(16);
     let rounds = n.div_ceil(LISTENERS);
     // One countdown a round: each listener ticks those that it has seen.
-    let seen: Arc<Vec<_>> = Arc::new((0..rounds).map(|_| Countdown::new(LISTENERS)).collect());
+    let seen: Arc<[_]> = (0..rounds).map(|_| Countdown::from(LISTENERS)).collect();
     for _ in 0..LISTENERS {
         let (seen, mut receiver) = (Arc::clone(&seen), B::subscribe(&sender));
         P::spawn_detached(async move {
