@@ -219,6 +219,7 @@ impl Semaphore {
             };
             if overtakes {
                 if !current::spend() {
+                    drop(line); // before the waker is dropped
                     return Look::ComeBack;
                 }
                 return self.overtake(line, waiter, count, identity, new);
