@@ -9,12 +9,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind, panic_any};
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, RawWaker, RawWakerVTable, Waker};
 
 use futures_core::Stream;
-use support::{poll, poll_with, slot, survive, waker_on};
+use support::{Count, poll, poll_with, ready, slot, survive, waker_on};
 use tenter_sync::broadcast::Receiver;
-use tenter_sync::{CapacityLimiter, Semaphore, Shared, broadcast, current, watch};
+use tenter_sync::current::TaskSlot;
+use tenter_sync::{Acquire, CapacityLimiter, Semaphore, Shared, broadcast, current, watch};
 
 /// Whether somebody holds the lock of this primitive now, as its `Debug` tells.
 fn is_locked(primitive: &dyn Debug) -> bool {
@@ -45,6 +46,51 @@ fn a_semaphore_drops_no_waker_under_its_lock() {
     });
     assert_eq!(locked.load(Ordering::Relaxed), 0);
     assert!(current::with_task(&me, 1, || poll(polled.as_mut())).is_ready());
+}
+
+/// Goal: a wait that has stepped back with a foreign waker of its task does not keep the task asleep.
+/// Method: two waits of one task have foreign wakers, and the second takes the turn of the first one,
+/// which nobody polls any more; a third has the task's own waker.
+#[test]
+fn a_wait_that_stepped_back_with_a_foreign_waker_takes_its_task_along() {
+    #[repr(C)]
+    struct Task {
+        head: [usize; current::HEAD_TO_SLOT / size_of::<usize>()],
+        slot: TaskSlot,
+    }
+    static COUNTS: RawWakerVTable =
+        RawWakerVTable::new(|data| RawWaker::new(data, &COUNTS), count, count, |_| {});
+    static WAKES: AtomicUsize = AtomicUsize::new(0);
+    fn count(_: *const ()) {
+        WAKES.fetch_add(1, Ordering::Relaxed);
+    }
+    let me = Task {
+        head: Default::default(),
+        slot: slot(1),
+    };
+    // SAFETY: no function of the table looks at the data.
+    let own = unsafe { Waker::new(me.head.as_ptr().cast(), &COUNTS) };
+    let semaphore = Semaphore::new(1);
+    let permit = semaphore.try_acquire().unwrap();
+    let (mut forsaken, mut taker) = (pin!(semaphore.acquire()), pin!(semaphore.acquire()));
+    let mut last = pin!(semaphore.acquire());
+    let in_task = |future: Pin<&mut Acquire<'_>>, waker: &Waker| {
+        current::with_task(&me.slot, 128, || poll_with(future, waker)).is_pending()
+    };
+    let (foreign, _) = Count::new();
+    let (another, _) = Count::new();
+    assert!(in_task(forsaken.as_mut(), &foreign));
+    drop(permit);
+    let taken = current::with_task(&me.slot, 128, || poll_with(taker.as_mut(), &another));
+    let taken = ready(taken).expect("the turn of the first");
+    assert!(in_task(last.as_mut(), &own));
+    drop(taken);
+    assert_eq!(
+        WAKES.load(Ordering::Relaxed),
+        1,
+        "the one that is polled is woken"
+    );
+    assert!(!in_task(last.as_mut(), &own));
 }
 
 /// Goal: of two panics of a shared future the first one goes on, whatever the second one carries.
