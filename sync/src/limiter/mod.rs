@@ -73,7 +73,8 @@ use book::{Ask, Book};
 /// gives it back, whoever drops it.
 ///
 /// On an executor other than tenter a task is known by its waker, taken at the first poll: two that wake
-/// the same are one borrower. Where that does not tell tasks apart, use `acquire_for`.
+/// the same are one borrower, and while a token outlives its task a later task, whose waker is where the
+/// first one's was, may be taken for it. Where that does not tell tasks apart, use `acquire_for`.
 ///
 /// # Fairness
 ///
