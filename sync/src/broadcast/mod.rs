@@ -235,11 +235,13 @@ impl BroadcastStats {
 
 impl<T> Ring<T> {
     fn describe(&self, out: &mut fmt::DebugStruct<'_, '_>) -> fmt::Result {
-        match self.try_line() {
-            Some(line) => {
-                line.name.describe(out);
-                out.field("receivers", &line.receivers)
-                    .field("waiting", &line.waiters.len())
+        // Writing is user code, so the line is let go of before.
+        let line = self.try_line();
+        match line.map(|line| (line.name.clone(), line.receivers, line.waiters.len())) {
+            Some((name, receivers, waiting)) => {
+                name.describe(out);
+                out.field("receivers", &receivers)
+                    .field("waiting", &waiting)
             }
             None => out.field("line", &format_args!("<locked>")),
         };

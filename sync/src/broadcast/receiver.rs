@@ -52,7 +52,7 @@ impl<T> Receiver<T> {
     ///
     /// # Panics
     ///
-    /// If there are more than 16 777 214 receivers.
+    /// If there are 16 777 215 receivers already.
     #[track_caller]
     pub fn resubscribe(&self) -> Self {
         let next = self.ring.subscribe();
@@ -223,13 +223,20 @@ impl<T> Drop for Receiver<T> {
                 }
             }
         }
+        /// Gives values up also when the drop of a waker panics.
+        struct GiveUp<'a, T>(&'a Ring<T>, u64, u64);
+        impl<T> Drop for GiveUp<'_, T> {
+            fn drop(&mut self) {
+                if !crate::planted!("broadcast.leaver_skips_nothing") {
+                    self.0.skip(self.1, self.2);
+                }
+            }
+        }
         let (end, is_vacant) = self.ring.unsubscribe();
         let _tell = Tell(&self.ring, is_vacant);
+        let _give_up = GiveUp(&self.ring, self.next, end);
         if let Some(waiter) = &mut self.waiter {
             self.ring.abandon_stream(waiter.as_mut());
-        }
-        if !crate::planted!("broadcast.leaver_skips_nothing") {
-            self.ring.skip(self.next, end);
         }
     }
 }

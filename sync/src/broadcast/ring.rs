@@ -83,14 +83,16 @@ impl<T> Ring<T> {
         let cells: Box<[Cell<T>]> = (0..capacity.next_power_of_two())
             .map(|_| Cell::new())
             .collect();
-        let cells: &[Cell<T>] = Box::leak(cells);
+        let count = cells.len();
+        // All pointers come from the exclusive borrow: through a shared one nothing may be freed.
+        let cells = NonNull::from(Box::leak(cells));
+        let first = cells.as_ptr().cast::<Cell<T>>();
         Self {
-            places: cells
-                .iter()
-                .map(|cell| AtomicPtr::new(core::ptr::from_ref(cell).cast_mut()))
+            places: (0..count)
+                .map(|place| AtomicPtr::new(first.wrapping_add(place)))
                 .collect(),
             capacity,
-            cells: NonNull::from(cells),
+            cells,
             tail: CachePadded::new(AtomicU64::new(0)),
             senders: CachePadded::new(AtomicUsize::new(1)),
             line: CachePadded::new(Mutex::new(Line {

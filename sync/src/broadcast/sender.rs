@@ -68,7 +68,7 @@ impl<T> Sender<T> {
     ///
     /// # Panics
     ///
-    /// If there are more than 16 777 214 receivers.
+    /// If there are 16 777 215 receivers already.
     #[track_caller]
     pub fn subscribe(&self) -> Receiver<T> {
         let next = self.ring.subscribe();

@@ -30,7 +30,6 @@ pub(super) struct Book {
     roll: Vec<(Borrower, Standing)>,
     line: VecDeque<(usize, Borrower)>,
     last_ticket: usize,
-    last_nameless: u64,
     borrowed_max: usize,
     waiting_max: usize,
 }
@@ -55,7 +54,6 @@ impl Book {
             roll: Vec::new(),
             line: VecDeque::new(),
             last_ticket: 0,
-            last_nameless: 0,
             borrowed_max: 0,
             waiting_max: 0,
         }
@@ -120,11 +118,6 @@ impl Book {
 
     pub(super) fn set_total(&mut self, total: usize) {
         self.total = total;
-    }
-
-    pub(super) fn next_nameless(&mut self) -> Borrower {
-        self.last_nameless += 1;
-        Borrower::nameless(self.last_nameless)
     }
 
     pub(super) fn total(&self) -> usize {
@@ -247,7 +240,7 @@ mod tests {
     #[test]
     fn nameless_borrowers_are_all_different() {
         let mut book = Book::new(usize::MAX);
-        let (one, another) = (book.next_nameless(), book.next_nameless());
+        let (one, another) = (Borrower::nameless(), Borrower::nameless());
         assert_ne!(one, another);
         book.lend(one);
         book.lend(another);

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::current;
+use crate::shim::diagnostic::{AtomicU64, Ordering};
 
 /// One who borrows from a [`CapacityLimiter`](super::CapacityLimiter): a task, or what
 /// [`acquire_for`](super::CapacityLimiter::acquire_for) was given.
@@ -99,9 +100,11 @@ impl Borrower {
         current::task_id().map(|id| Self(Who::Task(id)))
     }
 
-    /// One that is equal to no other.
-    pub(super) fn nameless(number: u64) -> Self {
-        Self(Who::Nameless(number))
+    /// One that is equal to no other, of whatever limiter.
+    pub(super) fn nameless() -> Self {
+        static LAST: AtomicU64 = AtomicU64::new(0);
+        // ORDERING: Relaxed. The number says nothing about anything else.
+        Self(Who::Nameless(LAST.fetch_add(1, Ordering::Relaxed)))
     }
 }
 

@@ -73,7 +73,8 @@ use book::{Ask, Book};
 /// gives it back, whoever drops it.
 ///
 /// On an executor other than tenter a task is known by its waker, taken at the first poll: two that wake
-/// the same are one borrower. Where that does not tell tasks apart, use `acquire_for`.
+/// the same are one borrower, and while a token outlives its task a later task, whose waker is where the
+/// first one's was, may be taken for it. Where that does not tell tasks apart, use `acquire_for`.
 ///
 /// # Fairness
 ///
@@ -359,7 +360,7 @@ impl CapacityLimiter {
     /// Borrows without waiting; for a borrower without a name if there is none.
     fn borrow_now(&self, borrower: Option<Borrower>) -> Result<Borrower, TryBorrowError> {
         let mut desk = self.desk.lock();
-        let borrower = borrower.unwrap_or_else(|| desk.book.next_nameless());
+        let borrower = borrower.unwrap_or_else(Borrower::nameless);
         match desk.book.ask(&borrower) {
             Ask::Lend => desk.book.lend(borrower.clone()),
             Ask::Queue => return Err(TryBorrowError::NoneAvailable),
@@ -406,11 +407,14 @@ impl fmt::Debug for CapacityLimiter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut out = f.debug_struct("CapacityLimiter");
         self.name.describe(&mut out);
-        match self.desk.try_lock() {
-            Some(desk) => out
-                .field("total", &desk.book.total())
-                .field("borrowed", &desk.book.borrowed())
-                .field("waiting", &desk.line.len()),
+        // Writing is user code, so the desk is let go of before.
+        let desk = self.desk.try_lock();
+        let counts = desk.map(|desk| (desk.book.total(), desk.book.borrowed(), desk.line.len()));
+        match counts {
+            Some((total, borrowed, waiting)) => out
+                .field("total", &total)
+                .field("borrowed", &borrowed)
+                .field("waiting", &waiting),
             None => out.field("total", &format_args!("<locked>")),
         };
         out.finish()

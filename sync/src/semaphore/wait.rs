@@ -219,6 +219,7 @@ impl Semaphore {
             };
             if overtakes {
                 if !current::spend() {
+                    drop(line); // before the waker is dropped
                     return Look::ComeBack;
                 }
                 return self.overtake(line, waiter, count, identity, new);
@@ -244,13 +245,14 @@ impl Semaphore {
     #[cold]
     fn overtake(
         &self,
-        line: MutexGuard<'_, Line>,
+        mut line: MutexGuard<'_, Line>,
         mut waiter: Pin<&mut Waiter>,
         count: usize,
         identity: Identity,
         waker: Waker,
     ) -> Look {
         let is_in_line = waiter.state() == WaitState::Waiting;
+        line.heed(&waker); // the one that steps back waits on with it
         let (mut line, mut waker, mut old) = (Some(line), Some(waker), None);
         wake_in_batches(|batch| {
             let Some(mut line) = line.take() else {

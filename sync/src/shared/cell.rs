@@ -12,6 +12,7 @@ use super::bell::Bell;
 use super::state::{DONE, PANICKED};
 use crate::once_cell::reentry;
 use crate::shim::UnsafeCell;
+use crate::wake_batch::discard;
 
 /// What all handles share. Made in an `Arc`, and never taken out of it: the future is pinned here.
 pub(super) struct Cell<F: Future> {
@@ -92,11 +93,11 @@ impl<F: Future> Cell<F> {
         // SAFETY: the caller's.
         let dropped = unsafe { self.conclude(slot) };
         let told = catch_unwind(AssertUnwindSafe(|| self.bell.finish(end)));
-        // The first panic goes on. Later ones are leaked: their drop is user code that may panic too.
-        for outcome in [panic.map_or(Ok(()), Err), dropped, told] {
-            if let Err(panic) = outcome {
-                resume_unwind(panic);
-            }
+        // The first panic goes on, and no other is left for unwinding to drop: that may panic too.
+        let mut panics = [panic, dropped.err(), told.err()].into_iter().flatten();
+        if let Some(first) = panics.next() {
+            panics.for_each(discard);
+            resume_unwind(first);
         }
         Poll::Ready(())
     }

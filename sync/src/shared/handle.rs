@@ -194,9 +194,11 @@ impl<F: Future> fmt::Debug for Shared<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut out = f.debug_struct("Shared");
         let bell = &self.cell.bell;
+        // Writing is user code, so the line is let go of before.
         let line = bell.line.try_lock();
-        if let Some(line) = &line {
-            line.name.describe(&mut out);
+        let line = line.map(|line| (line.name.clone(), line.waiting().0));
+        if let Some((name, _)) = &line {
+            name.describe(&mut out);
         }
         let word = bell.word();
         let state = match word & (OVER | POLLED) {
@@ -208,7 +210,7 @@ impl<F: Future> fmt::Debug for Shared<F> {
         out.field("state", &state)
             .field("handles", &self.strong_count());
         match &line {
-            Some(line) => out.field("waiting", &line.waiting().0),
+            Some((_, waiting)) => out.field("waiting", waiting),
             None => out.field("waiting", &format_args!("<locked>")),
         };
         out.finish()

@@ -154,26 +154,21 @@ impl<T> Channel<T> {
         held::end_read(self.address(), node.addr().get());
         // SAFETY: (a) of `node.rs`; the caller is a reader.
         if unsafe { node.as_ref() }.leave() == Leave::LastOfInterest {
-            self.last_reader_left();
+            self.last_reader_left(node);
         }
     }
 
-    /// Sees to what waited for a node's readers: values that nobody can read any more go, and a sender
-    /// goes on.
+    /// Sees to what waited for a node's readers: the value that nobody can read any more goes, and a
+    /// sender goes on.
     #[cold]
-    fn last_reader_left(&self) {
-        loop {
-            let mut line = self.line.lock();
-            let value = line.reap();
-            if line.wanted > 0 {
-                self.turn.notify_all();
-            }
-            drop(line);
-            match value {
-                Some(value) => drop(value), // user code, outside the lock
-                None => return,
-            }
+    fn last_reader_left(&self, node: NonNull<Node<T>>) {
+        let mut line = self.line.lock();
+        let value = line.reap(node);
+        if line.wanted > 0 {
+            self.turn.notify_all();
         }
+        drop(line);
+        drop(value); // user code, outside the lock
     }
 
     /// Sends a value: never waits for readers, only for a change that is under way.
@@ -379,12 +374,16 @@ impl<T> Line<T> {
         None
     }
 
-    /// Takes the value out of a retired node that nobody reads any more, if there is one.
-    fn reap(&mut self) -> Option<T> {
+    /// Takes the value out of a node whose last reader has left, if it is retired. It may have been taken
+    /// out, freed and used again meanwhile: so `node` itself is not followed.
+    fn reap(&mut self, node: NonNull<Node<T>>) -> Option<T> {
+        let place = self.retired.iter().position(|other| *other == node)?;
+        let node = self.retired[place]; // by the pointer that is known to be alive
         // SAFETY: (a) of `node.rs`.
-        let is_idle = |node: &NonNull<Node<T>>| !unsafe { node.as_ref() }.is_read();
-        let place = self.retired.iter().position(is_idle)?;
-        let node = self.retired.swap_remove(place);
+        if unsafe { node.as_ref() }.is_read() {
+            return None; // others joined before it was retired: their last one comes here
+        }
+        self.retired.swap_remove(place);
         // SAFETY: (a) of `node.rs`; nobody reads it, and nobody joins a retired node (I3, I4).
         let value = unsafe {
             node.as_ref().unmark();

@@ -213,13 +213,18 @@ pub(super) fn describe<T>(
     channel: &Channel<T>,
 ) -> fmt::Result {
     let mut out = f.debug_struct(end);
-    match channel.line.try_lock() {
-        Some(line) => {
-            line.name.describe(&mut out);
-            out.field("senders", &line.senders)
-                .field("receivers", &line.receivers)
-                .field("waiting", &line.waiting().0)
-                .field("is_being_changed", &line.is_being_changed());
+    // Writing is user code, so the line is let go of before.
+    let line = channel.line.try_lock().map(|line| {
+        let counts = (line.senders, line.receivers, line.waiting().0);
+        (line.name.clone(), counts, line.is_being_changed())
+    });
+    match line {
+        Some((name, (senders, receivers, waiting), is_being_changed)) => {
+            name.describe(&mut out);
+            out.field("senders", &senders)
+                .field("receivers", &receivers)
+                .field("waiting", &waiting)
+                .field("is_being_changed", &is_being_changed);
         }
         None => {
             out.field("waiting", &format_args!("<locked>"));
