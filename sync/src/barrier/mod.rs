@@ -99,6 +99,7 @@ struct Line {
 }
 
 /// One task's part in a round: see [`Barrier::wait`].
+#[doc(alias = "BarrierWaitResult")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Turn {
     /// How many of the round have gone on before: from 0 to [`Barrier::parties`] − 1, each once.
@@ -222,6 +223,23 @@ impl Barrier {
     /// # Panics
     ///
     /// If a waker panics, after all others have been woken.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use std::{future::Future, pin::pin, task::{Context, Poll, Waker}};
+    /// use tenter_sync::{Barrier, Broken};
+    ///
+    /// let barrier = Barrier::new(2);
+    /// let mut wait = pin!(barrier.wait());
+    /// # let cx = &mut Context::from_waker(Waker::noop());
+    /// assert!(wait.as_mut().poll(cx).is_pending());
+    /// barrier.abort();
+    /// assert_eq!(wait.as_mut().poll(cx), Poll::Ready(Err(Broken)));
+    /// assert!(barrier.is_broken());
+    /// barrier.reset();
+    /// assert!(!barrier.is_broken());
+    /// ```
     pub fn abort(&self) {
         self.line.lock().round.abort();
         self.let_go();

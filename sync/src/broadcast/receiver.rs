@@ -29,6 +29,7 @@ use crate::wait_list::Waiter;
 /// A value stays in the channel until a poll returns it: dropping a [`Recv`], or leaving the
 /// stream, loses nothing. A receiver that is leaked keeps the values that it has not had until they
 /// are overwritten.
+#[doc(alias = "BroadcastStream")]
 #[must_use = "a receiver that is dropped receives nothing"]
 pub struct Receiver<T> {
     pub(super) ring: Arc<Ring<T>>,

@@ -169,6 +169,28 @@ impl Condition {
     /// # Panics
     ///
     /// When polled, if others wait with another lock.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use std::{future::Future, pin::pin, task::{Context, Poll, Waker}};
+    /// # use tenter_sync::{Condition, Lock};
+    /// async fn empty(jobs: &Lock<Vec<u32>>, taken: &Condition) {
+    ///     let mut guard = jobs.lock().await;
+    ///     while !guard.is_empty() {
+    ///         guard = taken.wait(guard).await;
+    ///     }
+    /// }
+    /// # let (jobs, taken) = (Lock::new(vec![1]), Condition::new());
+    /// # let mut empty = pin!(empty(&jobs, &taken));
+    /// # let cx = &mut Context::from_waker(Waker::noop());
+    /// # assert!(empty.as_mut().poll(cx).is_pending());
+    /// # let mut guard = jobs.try_lock().unwrap();
+    /// # guard.clear();
+    /// # taken.notify_all(&guard);
+    /// # drop(guard);
+    /// # assert!(empty.as_mut().poll(cx).is_ready());
+    /// ```
     #[doc(alias = "notified")]
     #[track_caller]
     #[inline]

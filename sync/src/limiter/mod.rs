@@ -249,6 +249,10 @@ impl CapacityLimiter {
     /// # Errors
     ///
     /// As of [`acquire`](Self::acquire).
+    ///
+    /// # Cancel safety
+    ///
+    /// As of [`acquire`](Self::acquire).
     pub fn acquire_owned(self: Arc<Self>) -> BorrowingOwned {
         BorrowingOwned::new(self, None)
     }
@@ -259,6 +263,10 @@ impl CapacityLimiter {
     /// # Errors
     ///
     /// As of [`acquire_for`](Self::acquire_for).
+    ///
+    /// # Cancel safety
+    ///
+    /// As of [`acquire`](Self::acquire).
     pub fn acquire_for_owned(self: Arc<Self>, key: impl Into<Borrower>) -> BorrowingOwned {
         BorrowingOwned::new(self, Some(key.into()))
     }
@@ -297,6 +305,16 @@ impl CapacityLimiter {
     /// # Panics
     ///
     /// Inside a task of tenter, which it would stop together with all other tasks of the thread.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let limiter = tenter_sync::CapacityLimiter::new(1);
+    /// let token = limiter.blocking_acquire_for("resize")?;
+    /// assert_eq!(limiter.stats().borrowers, ["resize".into()]);
+    /// # drop(token);
+    /// # Ok::<(), tenter_sync::AlreadyBorrowing>(())
+    /// ```
     #[track_caller]
     pub fn blocking_acquire_for(
         &self,
@@ -309,6 +327,20 @@ impl CapacityLimiter {
     ///
     /// Tokens that are new go to those who wait. If more are borrowed than that, nobody loses his, and
     /// nobody gets one until enough have come back.
+    ///
+    /// # Panics
+    ///
+    /// If a waker panics, after all others have been woken. The total is changed then.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let limiter = tenter_sync::CapacityLimiter::new(1);
+    /// let _one = limiter.try_acquire_for("one").unwrap();
+    /// assert!(limiter.try_acquire_for("two").is_err());
+    /// limiter.set_total(2);
+    /// assert!(limiter.try_acquire_for("two").is_ok());
+    /// ```
     #[doc(alias = "total_tokens")]
     pub fn set_total(&self, total: usize) {
         let mut change = Some(total);

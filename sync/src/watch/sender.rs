@@ -60,6 +60,15 @@ impl<T> Sender<T> {
     ///
     /// Inside the closure of [`send_modify`](Self::send_modify) and those like it, on the same channel.
     /// If a waker panics, after all others have been woken; the value is sent then.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let (sender, receiver) = tenter_sync::watch(1);
+    /// let seen = receiver.borrow();
+    /// sender.send(2).unwrap(); // the borrowed value stays as it is
+    /// assert_eq!((*seen, *receiver.borrow()), (1, 2));
+    /// ```
     #[track_caller]
     pub fn send(&self, value: T) -> Result<(), SendError<T>> {
         self.channel.send(value)
