@@ -79,8 +79,16 @@ fn sizes_and_permits() {
         Some(TryAcquireError::NoPermits)
     );
     let other = Semaphore::new(1);
-    let merge = || two.try_acquire().unwrap().merge(other.try_acquire().unwrap());
-    check("merge", merge, &["two different semaphores", "keep them apart"]);
+    let merge = || {
+        two.try_acquire()
+            .unwrap()
+            .merge(other.try_acquire().unwrap())
+    };
+    check(
+        "merge",
+        merge,
+        &["two different semaphores", "keep them apart"],
+    );
     assert_eq!((two.available(), other.available()), (2, 1));
     check(
         "Barrier::new",
@@ -95,27 +103,36 @@ fn sizes_and_permits() {
 }
 
 fn waits() {
-    let cell = OnceCell::<u8>::new();
-    let inside = async || *cell.get_or_init(async || 1).await;
-    check(
-        "OnceCell",
-        || poll(cell.get_or_init(inside)),
-        &["its own cell", "messages.rs", "somewhere else"],
-    );
     let (sender, receiver) = watch(1);
     let seen = receiver.borrow();
     let change = || sender.send_modify(|value| *value += 1);
-    check("send_modify", change, &["a `Ref` of it", "drop the `Ref` first"]);
+    check(
+        "send_modify",
+        change,
+        &["a `Ref` of it", "drop the `Ref` first"],
+    );
     drop(seen);
 
     // Found out in a poll, which has no caller: the words name the places.
+    let cell = OnceCell::<u8>::new();
+    let inside = async || *cell.get_or_init(async || 1).await;
+    let (words, _) = misuse(|| poll(cell.get_or_init(inside)));
+    for part in ["its own cell", "messages.rs", "somewhere else"] {
+        assert!(
+            words.contains(part),
+            "OnceCell: {part:?} is not in {words:?}"
+        );
+    }
     let (one, other) = (Lock::new(1), Lock::new(2));
     let condition = Condition::new().named("ready");
     let mut wait = Box::pin(condition.wait(one.try_lock().unwrap()));
     poll(wait.as_mut());
     let (words, _) = misuse(|| condition.notify(&other.try_lock().unwrap(), 1));
     for part in ["(ready)", "two locks", "messages.rs", "for each lock"] {
-        assert!(words.contains(part), "Condition: {part:?} is not in {words:?}");
+        assert!(
+            words.contains(part),
+            "Condition: {part:?} is not in {words:?}"
+        );
     }
 }
 
@@ -128,5 +145,8 @@ fn an_error_says_what_and_what_to_do() {
     let limiter = CapacityLimiter::new(2);
     let _token = limiter.try_acquire_for("resize").unwrap();
     let twice = limiter.try_acquire_for("resize").unwrap_err().to_string();
-    assert!(twice.contains("\"resize\"") && twice.contains("`acquire_for`"), "{twice}");
+    assert!(
+        twice.contains("\"resize\"") && twice.contains("`acquire_for`"),
+        "{twice}"
+    );
 }
