@@ -91,8 +91,8 @@
 //! | `Condition.wait` and `notify` without the lock are errors | they do not compile: they take a guard | |
 //! | `wait_for` returns what the predicate did | the guard too | `c06` |
 //! | a waiter that was woken may find that another took the item | the item is its own; if it is dropped, the item goes on, or back to where it was | `q06` |
-//! | cancelling a `put` loses its item | so it does here; [`Queue::reserve`] gets the place first | `a_slot` |
-//! | `shutdown` fails a `put` that waits, and its item is gone | the error gives it back | `q18` |
+//! | a `put` that is cancelled has put nothing | so here, but the item is dropped with it; [`Queue::reserve`] gets the place first | `a_slot` |
+//! | `shutdown` fails a `put` that waits | the error gives its item back | `q18` |
 //! | `maxsize=0` is without limit | [`Queue::unbounded`]; `bounded(0)` panics, and `channel::rendezvous` is the channel without room | |
 //! | items that cannot be compared corrupt the count of a `PriorityQueue` | they do not compile; an [`Ord`] that panics costs at most the item that is being put | `a_comparison` |
 //! | equal priorities come out in any order | in the order in which they were put | `the_heap` |
@@ -111,7 +111,7 @@
 //! | a cancelled `send` drops its value, and `reserve` is the way round it | so with [`Queue::put`] and [`Queue::reserve`] | `a_slot` |
 //! | `Semaphore::add_permits` knows no bound | that of one made by [`Semaphore::bounded`] does | `s06` |
 //! | a `watch::Ref` keeps `send` waiting | [`send`](watch::Sender::send) does not wait for it; only changes in place do | `a_ref` |
-//! | a receiver of `broadcast` clones under a lock that `send` waits for | [`send`](broadcast::Sender::send) never waits | `a_clone` |
+//! | a receiver of `broadcast` clones under a lock that `send` waits for | [`send`](broadcast::Sender::send) never waits | `a_clone_that_blocks` |
 //! | no condition variable, no queue with `join`, no priorities, no barrier that can be reset, no limiter with names | [`Condition`], [`Queue`], [`PriorityQueue`], [`Barrier::reset`], [`CapacityLimiter`] | |
 #![deny(unsafe_code)]
 

@@ -82,7 +82,7 @@ fn sizes_and_permits() {
     let merge = || {
         two.try_acquire()
             .unwrap()
-            .merge(other.try_acquire().unwrap())
+            .merge(other.try_acquire().unwrap());
     };
     check(
         "merge",

@@ -196,6 +196,26 @@ impl Barrier {
     ///
     /// A future that is kept, neither polled nor dropped, keeps its place: a round ends when all of its
     /// futures have returned or are gone, and later comers wait for that (or for a [`reset`](Self::reset)).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use std::{future::Future, pin::pin, task::{Context, Poll, Waker}};
+    /// use tenter_sync::{Barrier, Broken};
+    ///
+    /// async fn part(both: &Barrier) -> Result<(), Broken> {
+    ///     let turn = both.wait().await?;
+    ///     if turn.is_leader {
+    ///         // … what one of the two does for both …
+    ///     }
+    ///     Ok(())
+    /// }
+    /// # let (both, cx) = (Barrier::new(2), &mut Context::from_waker(Waker::noop()));
+    /// # let (mut one, mut other) = (pin!(part(&both)), pin!(part(&both)));
+    /// # assert!(one.as_mut().poll(cx).is_pending());
+    /// # assert_eq!(other.as_mut().poll(cx), Poll::Ready(Ok(())));
+    /// # assert_eq!(one.as_mut().poll(cx), Poll::Ready(Ok(())));
+    /// ```
     #[inline]
     pub fn wait(&self) -> BarrierWait<'_> {
         BarrierWait::new(self)

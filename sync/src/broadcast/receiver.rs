@@ -166,6 +166,19 @@ impl<T: Clone> Receiver<T> {
     /// # Panics
     ///
     /// As [`recv`](Self::recv).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tenter_sync::broadcast::TryRecvError;
+    ///
+    /// let (sender, mut receiver) = tenter_sync::broadcast(4);
+    /// assert_eq!(receiver.try_recv(), Err(TryRecvError::Empty));
+    /// sender.send(1).unwrap();
+    /// assert_eq!(receiver.try_recv(), Ok(1));
+    /// drop(sender);
+    /// assert_eq!(receiver.try_recv(), Err(TryRecvError::Closed));
+    /// ```
     #[doc(alias = "recv_nowait")]
     #[inline]
     pub fn try_recv(&mut self) -> Result<T, TryRecvError> {

@@ -233,6 +233,19 @@ impl Condition {
     /// # Panics
     ///
     /// If tasks wait with another lock than that of `guard`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tenter_sync::{Condition, Lock};
+    ///
+    /// static JOBS: Lock<Vec<u32>> = Lock::new(Vec::new());
+    /// static ADDED: Condition = Condition::new();
+    ///
+    /// let mut jobs = JOBS.blocking_lock();
+    /// jobs.extend([1, 2]);
+    /// ADDED.notify(&jobs, 2); // they get the lock when it is freed
+    /// ```
     #[doc(alias = "notify_one")]
     #[track_caller]
     pub fn notify<T: ?Sized>(&self, guard: &LockGuard<'_, T>, count: usize) {

@@ -156,6 +156,15 @@ impl Event {
     /// # Panics
     ///
     /// If a waker panics, after all others have been woken.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// static STOP: tenter_sync::Event = tenter_sync::Event::new();
+    ///
+    /// std::thread::spawn(|| STOP.set()).join().unwrap();
+    /// assert!(STOP.is_set());
+    /// ```
     #[inline]
     pub fn set(&self) {
         let mut seen = self.word.guess();

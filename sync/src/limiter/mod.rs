@@ -238,6 +238,17 @@ impl CapacityLimiter {
     ///
     /// [`TryBorrowError`] if there is none, others wait, or there is a token or a waiting request for an
     /// equal key.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tenter_sync::{CapacityLimiter, TryBorrowError};
+    ///
+    /// let limiter = CapacityLimiter::new(1);
+    /// let _token = limiter.try_acquire_for("resize").unwrap();
+    /// let refused = limiter.try_acquire_for("rotate").err();
+    /// assert_eq!(refused, Some(TryBorrowError::NoneAvailable));
+    /// ```
     #[doc(alias = "acquire_on_behalf_of_nowait")]
     pub fn try_acquire_for(&self, key: impl Into<Borrower>) -> Result<Token<'_>, TryBorrowError> {
         let borrower = self.borrow_now(Some(key.into()))?;

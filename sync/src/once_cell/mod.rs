@@ -232,6 +232,19 @@ impl<T> OnceCell<T> {
     /// Dropping the future drops the initialiser, if it is this one's turn, and the next one tries. A
     /// future that is kept with its initialiser begun, neither polled nor dropped, keeps the others
     /// waiting.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use std::{future::Future, pin::pin, task::{Context, Poll, Waker}};
+    /// let cell = tenter_sync::OnceCell::new();
+    /// # let mut get = pin!(cell.get_or_init(async || 1));
+    /// # assert!(get.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready());
+    /// # async {
+    /// assert_eq!(*cell.get_or_init(async || 1).await, 1);
+    /// # };
+    /// assert_eq!(cell.get(), Some(&1));
+    /// ```
     #[track_caller]
     #[inline]
     pub fn get_or_init<F, Fut>(&self, init: F) -> GetOrInit<'_, T, F, Fut>

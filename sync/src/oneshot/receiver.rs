@@ -134,6 +134,16 @@ impl<T> Receiver<T> {
     /// # Panics
     ///
     /// Inside a task of tenter, which it would stop together with all other tasks of the thread.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tenter_sync::oneshot::RecvError;
+    ///
+    /// let (sender, receiver) = tenter_sync::oneshot::<u8>();
+    /// std::thread::spawn(move || drop(sender));
+    /// assert_eq!(receiver.blocking_recv(), Err(RecvError));
+    /// ```
     #[track_caller]
     pub fn blocking_recv(self) -> Result<T, RecvError> {
         block_on(self)

@@ -273,6 +273,18 @@ impl<T: ?Sized> RwLock<T> {
     /// # Panics
     ///
     /// If [`MAX_READERS`](Self::MAX_READERS) have the lock.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tenter_sync::{RwLock, TryLockError};
+    ///
+    /// let lock = RwLock::new(1);
+    /// let reader = lock.try_read().unwrap();
+    /// assert!(lock.try_read().is_ok());
+    /// assert_eq!(lock.try_write().err(), Some(TryLockError));
+    /// # drop(reader);
+    /// ```
     #[track_caller]
     #[inline]
     pub fn try_read(&self) -> Result<RwLockReadGuard<'_, T>, TryLockError> {

@@ -289,6 +289,17 @@ impl Semaphore {
     /// # Errors
     ///
     /// [`TryAcquireError`] if not, or if the semaphore is closed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tenter_sync::{Semaphore, TryAcquireError};
+    ///
+    /// let semaphore = Semaphore::new(1);
+    /// let permit = semaphore.try_acquire().unwrap();
+    /// assert_eq!(semaphore.try_acquire().err(), Some(TryAcquireError::NoPermits));
+    /// # drop(permit);
+    /// ```
     #[doc(alias = "acquire_nowait")]
     #[inline]
     pub fn try_acquire(&self) -> Result<Permit<'_>, TryAcquireError> {

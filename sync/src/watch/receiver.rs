@@ -58,6 +58,17 @@ impl<T> Receiver<T> {
     /// # Panics
     ///
     /// As [`borrow`](Self::borrow).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let (sender, mut receiver) = tenter_sync::watch(1);
+    /// sender.send(2).unwrap();
+    /// assert_eq!(*receiver.borrow(), 2);
+    /// assert_eq!(receiver.has_changed(), Ok(true));
+    /// assert_eq!(*receiver.borrow_and_update(), 2);
+    /// assert_eq!(receiver.has_changed(), Ok(false));
+    /// ```
     #[track_caller]
     #[inline]
     pub fn borrow_and_update(&mut self) -> Ref<'_, T> {

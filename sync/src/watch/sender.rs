@@ -103,6 +103,15 @@ impl<T> Sender<T> {
     /// # Panics
     ///
     /// As [`send_modify`](Self::send_modify).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let (sender, receiver) = tenter_sync::watch(3);
+    /// let raise = |value: &mut u8, to| if to > *value { *value = to; true } else { false };
+    /// assert!(!sender.send_if_modified(|value| raise(value, 2)));
+    /// assert_eq!(receiver.has_changed(), Ok(false));
+    /// ```
     #[track_caller]
     pub fn send_if_modified(&self, change: impl FnOnce(&mut T) -> bool) -> bool {
         self.channel.change(change, |is_modified| *is_modified)
