@@ -99,6 +99,7 @@ struct Line {
 }
 
 /// One task's part in a round: see [`Barrier::wait`].
+#[doc(alias = "BarrierWaitResult")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Turn {
     /// How many of the round have gone on before: from 0 to [`Barrier::parties`] − 1, each once.
@@ -195,6 +196,26 @@ impl Barrier {
     ///
     /// A future that is kept, neither polled nor dropped, keeps its place: a round ends when all of its
     /// futures have returned or are gone, and later comers wait for that (or for a [`reset`](Self::reset)).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use std::{future::Future, pin::pin, task::{Context, Poll, Waker}};
+    /// use tenter_sync::{Barrier, Broken};
+    ///
+    /// async fn part(both: &Barrier) -> Result<(), Broken> {
+    ///     let turn = both.wait().await?;
+    ///     if turn.is_leader {
+    ///         // … what one of the two does for both …
+    ///     }
+    ///     Ok(())
+    /// }
+    /// # let (both, cx) = (Barrier::new(2), &mut Context::from_waker(Waker::noop()));
+    /// # let (mut one, mut other) = (pin!(part(&both)), pin!(part(&both)));
+    /// # assert!(one.as_mut().poll(cx).is_pending());
+    /// # assert_eq!(other.as_mut().poll(cx), Poll::Ready(Ok(())));
+    /// # assert_eq!(one.as_mut().poll(cx), Poll::Ready(Ok(())));
+    /// ```
     #[inline]
     pub fn wait(&self) -> BarrierWait<'_> {
         BarrierWait::new(self)
@@ -222,6 +243,23 @@ impl Barrier {
     /// # Panics
     ///
     /// If a waker panics, after all others have been woken.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use std::{future::Future, pin::pin, task::{Context, Poll, Waker}};
+    /// use tenter_sync::{Barrier, Broken};
+    ///
+    /// let barrier = Barrier::new(2);
+    /// let mut wait = pin!(barrier.wait());
+    /// # let cx = &mut Context::from_waker(Waker::noop());
+    /// assert!(wait.as_mut().poll(cx).is_pending());
+    /// barrier.abort();
+    /// assert_eq!(wait.as_mut().poll(cx), Poll::Ready(Err(Broken)));
+    /// assert!(barrier.is_broken());
+    /// barrier.reset();
+    /// assert!(!barrier.is_broken());
+    /// ```
     pub fn abort(&self) {
         self.line.lock().round.abort();
         self.let_go();

@@ -180,6 +180,7 @@ impl fmt::Display for TryRecvError {
 impl Error for TryRecvError {}
 
 /// The receiver fell behind, and so many values were lost: the error item of its stream.
+#[doc(alias = "BroadcastStreamRecvError")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Lagged(pub u64);
 

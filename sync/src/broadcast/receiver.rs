@@ -29,6 +29,7 @@ use crate::wait_list::Waiter;
 /// A value stays in the channel until a poll returns it: dropping a [`Recv`], or leaving the
 /// stream, loses nothing. A receiver that is leaked keeps the values that it has not had until they
 /// are overwritten.
+#[doc(alias = "BroadcastStream")]
 #[must_use = "a receiver that is dropped receives nothing"]
 pub struct Receiver<T> {
     pub(super) ring: Arc<Ring<T>>,
@@ -165,6 +166,19 @@ impl<T: Clone> Receiver<T> {
     /// # Panics
     ///
     /// As [`recv`](Self::recv).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tenter_sync::broadcast::TryRecvError;
+    ///
+    /// let (sender, mut receiver) = tenter_sync::broadcast(4);
+    /// assert_eq!(receiver.try_recv(), Err(TryRecvError::Empty));
+    /// sender.send(1).unwrap();
+    /// assert_eq!(receiver.try_recv(), Ok(1));
+    /// drop(sender);
+    /// assert_eq!(receiver.try_recv(), Err(TryRecvError::Closed));
+    /// ```
     #[doc(alias = "recv_nowait")]
     #[inline]
     pub fn try_recv(&mut self) -> Result<T, TryRecvError> {

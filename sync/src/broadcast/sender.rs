@@ -59,6 +59,17 @@ impl<T> Sender<T> {
     ///
     /// If a waker panics, or the drop of the value that this one replaces; the value has been sent,
     /// and all have been woken.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let (sender, mut early) = tenter_sync::broadcast(4);
+    /// assert_eq!(sender.send(1), Ok(1));
+    /// let mut late = sender.subscribe();
+    /// assert_eq!(sender.send(2), Ok(2));
+    /// assert_eq!((early.try_recv(), early.try_recv()), (Ok(1), Ok(2)));
+    /// assert_eq!(late.try_recv(), Ok(2)); // what was sent after it came
+    /// ```
     pub fn send(&self, value: T) -> Result<usize, SendError<T>> {
         self.ring.send(value).map_err(SendError)
     }

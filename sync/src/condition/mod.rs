@@ -169,6 +169,28 @@ impl Condition {
     /// # Panics
     ///
     /// When polled, if others wait with another lock.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use std::{future::Future, pin::pin, task::{Context, Poll, Waker}};
+    /// # use tenter_sync::{Condition, Lock};
+    /// async fn empty(jobs: &Lock<Vec<u32>>, taken: &Condition) {
+    ///     let mut guard = jobs.lock().await;
+    ///     while !guard.is_empty() {
+    ///         guard = taken.wait(guard).await;
+    ///     }
+    /// }
+    /// # let (jobs, taken) = (Lock::new(vec![1]), Condition::new());
+    /// # let mut empty = pin!(empty(&jobs, &taken));
+    /// # let cx = &mut Context::from_waker(Waker::noop());
+    /// # assert!(empty.as_mut().poll(cx).is_pending());
+    /// # let mut guard = jobs.try_lock().unwrap();
+    /// # guard.clear();
+    /// # taken.notify_all(&guard);
+    /// # drop(guard);
+    /// # assert!(empty.as_mut().poll(cx).is_ready());
+    /// ```
     #[doc(alias = "notified")]
     #[track_caller]
     #[inline]
@@ -211,6 +233,19 @@ impl Condition {
     /// # Panics
     ///
     /// If tasks wait with another lock than that of `guard`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tenter_sync::{Condition, Lock};
+    ///
+    /// static JOBS: Lock<Vec<u32>> = Lock::new(Vec::new());
+    /// static ADDED: Condition = Condition::new();
+    ///
+    /// let mut jobs = JOBS.blocking_lock();
+    /// jobs.extend([1, 2]);
+    /// ADDED.notify(&jobs, 2); // they get the lock when it is freed
+    /// ```
     #[doc(alias = "notify_one")]
     #[track_caller]
     pub fn notify<T: ?Sized>(&self, guard: &LockGuard<'_, T>, count: usize) {

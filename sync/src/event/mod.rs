@@ -156,6 +156,15 @@ impl Event {
     /// # Panics
     ///
     /// If a waker panics, after all others have been woken.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// static STOP: tenter_sync::Event = tenter_sync::Event::new();
+    ///
+    /// std::thread::spawn(|| STOP.set()).join().unwrap();
+    /// assert!(STOP.is_set());
+    /// ```
     #[inline]
     pub fn set(&self) {
         let mut seen = self.word.guess();
@@ -221,6 +230,19 @@ impl Event {
     /// # Cancel safety
     ///
     /// Dropping the future leaves the line; nothing else happens.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use std::{future::Future, pin::pin, task::{Context, Waker}};
+    /// let event = tenter_sync::Event::new();
+    /// let mut wait = pin!(event.wait());
+    /// # let cx = &mut Context::from_waker(Waker::noop());
+    /// assert!(wait.as_mut().poll(cx).is_pending());
+    /// event.set();
+    /// event.clear();
+    /// assert!(wait.as_mut().poll(cx).is_ready()); // it was waiting when the event was set
+    /// ```
     #[inline]
     pub fn wait(&self) -> EventWait<'_> {
         EventWait::new(self)

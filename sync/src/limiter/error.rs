@@ -36,6 +36,7 @@ impl fmt::Display for AlreadyBorrowing {
 impl Error for AlreadyBorrowing {}
 
 /// Nothing was lent without waiting.
+#[doc(alias = "WouldBlock")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TryBorrowError {
     /// All tokens are borrowed, or others wait for them.
@@ -47,7 +48,9 @@ pub enum TryBorrowError {
 impl fmt::Display for TryBorrowError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            TryBorrowError::NoneAvailable => f.write_str("no tokens available"),
+            TryBorrowError::NoneAvailable => {
+                f.write_str("all tokens are borrowed, or others wait for them")
+            }
             TryBorrowError::AlreadyBorrowing(error) => error.fmt(f),
         }
     }

@@ -239,6 +239,17 @@ impl CapacityLimiter {
     ///
     /// [`TryBorrowError`] if there is none, others wait, or there is a token or a waiting request for an
     /// equal key.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tenter_sync::{CapacityLimiter, TryBorrowError};
+    ///
+    /// let limiter = CapacityLimiter::new(1);
+    /// let _token = limiter.try_acquire_for("resize").unwrap();
+    /// let refused = limiter.try_acquire_for("rotate").err();
+    /// assert_eq!(refused, Some(TryBorrowError::NoneAvailable));
+    /// ```
     #[doc(alias = "acquire_on_behalf_of_nowait")]
     pub fn try_acquire_for(&self, key: impl Into<Borrower>) -> Result<Token<'_>, TryBorrowError> {
         let borrower = self.borrow_now(Some(key.into()))?;
@@ -248,6 +259,10 @@ impl CapacityLimiter {
     /// Borrows a token that keeps the limiter alive. See [`acquire`](Self::acquire).
     ///
     /// # Errors
+    ///
+    /// As of [`acquire`](Self::acquire).
+    ///
+    /// # Cancel safety
     ///
     /// As of [`acquire`](Self::acquire).
     pub fn acquire_owned(self: Arc<Self>) -> BorrowingOwned {
@@ -260,6 +275,10 @@ impl CapacityLimiter {
     /// # Errors
     ///
     /// As of [`acquire_for`](Self::acquire_for).
+    ///
+    /// # Cancel safety
+    ///
+    /// As of [`acquire`](Self::acquire).
     pub fn acquire_for_owned(self: Arc<Self>, key: impl Into<Borrower>) -> BorrowingOwned {
         BorrowingOwned::new(self, Some(key.into()))
     }
@@ -298,6 +317,16 @@ impl CapacityLimiter {
     /// # Panics
     ///
     /// Inside a task of tenter, which it would stop together with all other tasks of the thread.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let limiter = tenter_sync::CapacityLimiter::new(1);
+    /// let token = limiter.blocking_acquire_for("resize")?;
+    /// assert_eq!(limiter.stats().borrowers, ["resize".into()]);
+    /// # drop(token);
+    /// # Ok::<(), tenter_sync::AlreadyBorrowing>(())
+    /// ```
     #[track_caller]
     pub fn blocking_acquire_for(
         &self,
@@ -310,6 +339,20 @@ impl CapacityLimiter {
     ///
     /// Tokens that are new go to those who wait. If more are borrowed than that, nobody loses his, and
     /// nobody gets one until enough have come back.
+    ///
+    /// # Panics
+    ///
+    /// If a waker panics, after all others have been woken. The total is changed then.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let limiter = tenter_sync::CapacityLimiter::new(1);
+    /// let _one = limiter.try_acquire_for("one").unwrap();
+    /// assert!(limiter.try_acquire_for("two").is_err());
+    /// limiter.set_total(2);
+    /// assert!(limiter.try_acquire_for("two").is_ok());
+    /// ```
     #[doc(alias = "total_tokens")]
     pub fn set_total(&self, total: usize) {
         let mut change = Some(total);

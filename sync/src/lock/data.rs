@@ -114,6 +114,7 @@ impl<T: ?Sized> DerefMut for OwnedLockGuard<T> {
 ///
 /// Made by [`LockGuard::map`]. A [`Condition`](crate::Condition) cannot wait with it: while it waited
 /// the part could go away.
+#[doc(alias = "MappedMutexGuard")]
 #[must_use = "the lock is free again at once unless this is kept"]
 #[clippy::has_significant_drop]
 pub struct MappedLockGuard<'a, U: ?Sized> {

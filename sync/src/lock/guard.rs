@@ -18,6 +18,7 @@ use super::data::{Data, MappedLockGuard};
 /// fn assert_sync<T: Sync>() {}
 /// assert_sync::<tenter_sync::LockGuard<'static, std::cell::Cell<u8>>>();
 /// ```
+#[doc(alias = "release")]
 #[doc(alias = "MutexGuard")]
 #[must_use = "the lock is free again at once unless this is kept"]
 #[clippy::has_significant_drop]

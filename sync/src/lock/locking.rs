@@ -145,7 +145,7 @@ impl<T: ?Sized> fmt::Debug for LockingOwned<T> {
 
 #[cold]
 fn completed() -> ! {
-    panic!("a lock future was polled again after it had completed: await it once");
+    panic!("a future that waits for a Lock was polled again after it had completed: await it once");
 }
 
 impl Core {

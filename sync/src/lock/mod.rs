@@ -147,6 +147,15 @@ impl<T> Lock<T> {
         /// was woken and came too late gets it the next time.
         ///
         /// It is for short turns that many tasks contend for, where the order does not matter.
+        ///
+        /// # Examples
+        ///
+        /// ```
+        /// static HITS: tenter_sync::Lock<u64> = tenter_sync::Lock::unfair(0);
+        ///
+        /// *HITS.blocking_lock() += 1;
+        /// assert!(HITS.stats().is_unfair);
+        /// ```
         pub const fn unfair(value: T) -> Self {
             Self { core: Core::new(state::BARGING), data: Data::new(value) }
         }
@@ -215,6 +224,19 @@ impl<T: ?Sized> Lock<T> {
     /// # Cancel safety
     ///
     /// As of [`lock`](Self::lock).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use std::{future::Future, pin::pin, task::{Context, Poll, Waker}};
+    /// use std::sync::Arc;
+    ///
+    /// let lock = Arc::new(tenter_sync::Lock::new(1));
+    /// let owned = Arc::clone(&lock).lock_owned(); // `'static`, so it can be spawned
+    /// # let Poll::Ready(mut owned) = pin!(owned).poll(&mut Context::from_waker(Waker::noop())) else { panic!() };
+    /// *owned += 1;
+    /// assert!(lock.is_locked());
+    /// ```
     #[inline]
     pub fn lock_owned(self: Arc<Self>) -> LockingOwned<T> {
         LockingOwned::new(self)
@@ -225,6 +247,19 @@ impl<T: ?Sized> Lock<T> {
     /// # Errors
     ///
     /// [`TryLockError`] if not.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tenter_sync::{Lock, TryLockError};
+    ///
+    /// let lock = Lock::new(1);
+    /// let guard = lock.try_lock().unwrap();
+    /// assert_eq!(lock.try_lock().err(), Some(TryLockError));
+    /// drop(guard);
+    /// assert!(lock.try_lock().is_ok());
+    /// ```
+    #[doc(alias = "acquire_nowait")]
     #[inline]
     pub fn try_lock(&self) -> Result<LockGuard<'_, T>, TryLockError> {
         if self.core.take() {
@@ -254,6 +289,18 @@ impl<T: ?Sized> Lock<T> {
     /// # Panics
     ///
     /// Inside a task of tenter: it would stop every task of its thread.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tenter_sync::Lock;
+    ///
+    /// static SUM: Lock<u32> = Lock::new(0);
+    ///
+    /// let threads = [1, 2, 3].map(|n| std::thread::spawn(move || *SUM.blocking_lock() += n));
+    /// threads.map(|thread| thread.join().unwrap());
+    /// assert_eq!(*SUM.blocking_lock(), 6);
+    /// ```
     #[track_caller]
     pub fn blocking_lock(&self) -> LockGuard<'_, T> {
         block_on(self.lock())

@@ -175,6 +175,32 @@ impl Notify {
     ///
     /// Dropping the future leaves the line. A notification of `notify_one` that it had been given
     /// goes to the next one.
+    ///
+    /// # Examples
+    ///
+    /// To look, and wait only if there is nothing, without missing what comes in between:
+    ///
+    /// ```
+    /// # use std::{future::Future, pin::pin, sync::Mutex, task::{Context, Poll, Waker}};
+    /// # use tenter_sync::Notify;
+    /// async fn next(jobs: &Mutex<Vec<u32>>, added: &Notify) -> u32 {
+    ///     loop {
+    ///         let notified = added.notified();
+    ///         if let Some(job) = jobs.lock().unwrap().pop() {
+    ///             return job;
+    ///         }
+    ///         notified.await;
+    ///     }
+    /// }
+    /// # let (jobs, added) = (Mutex::new(vec![]), Notify::new());
+    /// # let mut next = pin!(next(&jobs, &added));
+    /// # let cx = &mut Context::from_waker(Waker::noop());
+    /// # assert!(next.as_mut().poll(cx).is_pending());
+    /// # jobs.lock().unwrap().push(7);
+    /// # added.notify_one();
+    /// # assert_eq!(next.as_mut().poll(cx), Poll::Ready(7));
+    /// ```
+    #[doc(alias = "wait")]
     #[inline]
     pub fn notified(&self) -> Notified<'_> {
         // ORDERING: Relaxed. A `notify_waiters` that follows this call changes the word after this
@@ -185,6 +211,22 @@ impl Notify {
     /// Lets one task go on: the one that has waited longest, or the next to come.
     ///
     /// At most one notification is kept. What was done before is visible to that task.
+    ///
+    /// # Panics
+    ///
+    /// If the waker of that task panics. It has the notification then.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use std::{future::Future, pin::pin, task::{Context, Waker}};
+    /// let notify = tenter_sync::Notify::new();
+    /// notify.notify_one();
+    /// notify.notify_one(); // one is kept already
+    /// # let cx = &mut Context::from_waker(Waker::noop());
+    /// assert!(pin!(notify.notified()).poll(cx).is_ready());
+    /// assert!(pin!(notify.notified()).poll(cx).is_pending());
+    /// ```
     #[doc(alias = "set")]
     #[inline]
     pub fn notify_one(&self) {

@@ -34,6 +34,7 @@ pub struct Notified<'a> {
 }
 
 /// Waits for a notification of a shared [`Notify`]. See [`Notify::notified_owned`].
+#[doc(alias = "OwnedNotified")]
 #[must_use = "futures do nothing unless they are awaited or polled"]
 pub struct NotifiedOwned {
     notify: Arc<Notify>,

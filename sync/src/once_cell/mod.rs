@@ -158,6 +158,7 @@ impl<T> OnceCell<T> {
     }
 
     /// The value, if it is there. One load.
+    #[doc(alias = "initialized")]
     #[inline]
     pub fn get(&self) -> Option<&T> {
         // ORDERING: Acquire pairs with the Release of `publish`.
@@ -193,6 +194,17 @@ impl<T> OnceCell<T> {
     /// # Panics
     ///
     /// If a waker panics, after all others have been woken. The value is set then.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tenter_sync::{OnceCell, SetError};
+    ///
+    /// let cell = OnceCell::new();
+    /// assert_eq!(cell.set(1), Ok(()));
+    /// assert_eq!(cell.set(2), Err(SetError::AlreadySet(2)));
+    /// assert_eq!(cell.get(), Some(&1));
+    /// ```
     pub fn set(&self, value: T) -> Result<(), SetError<T>> {
         match self.claim() {
             Claim::Yours(_) => {
@@ -220,6 +232,19 @@ impl<T> OnceCell<T> {
     /// Dropping the future drops the initialiser, if it is this one's turn, and the next one tries. A
     /// future that is kept with its initialiser begun, neither polled nor dropped, keeps the others
     /// waiting.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use std::{future::Future, pin::pin, task::{Context, Poll, Waker}};
+    /// let cell = tenter_sync::OnceCell::new();
+    /// # let mut get = pin!(cell.get_or_init(async || 1));
+    /// # assert!(get.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready());
+    /// # async {
+    /// assert_eq!(*cell.get_or_init(async || 1).await, 1);
+    /// # };
+    /// assert_eq!(cell.get(), Some(&1));
+    /// ```
     #[track_caller]
     #[inline]
     pub fn get_or_init<F, Fut>(&self, init: F) -> GetOrInit<'_, T, F, Fut>
@@ -245,6 +270,23 @@ impl<T> OnceCell<T> {
     /// # Cancel safety
     ///
     /// As [`get_or_init`](Self::get_or_init).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use std::{future::Future, pin::pin, task::{Context, Poll, Waker}};
+    /// # fn block_on<F: Future>(f: F) -> F::Output {
+    /// #     let mut f = pin!(f);
+    /// #     loop {
+    /// #         if let Poll::Ready(r) = f.as_mut().poll(&mut Context::from_waker(Waker::noop())) { return r; }
+    /// #     }
+    /// # }
+    /// # block_on(async {
+    /// let port = tenter_sync::OnceCell::<u16>::new();
+    /// assert!(port.get_or_try_init(async || "none".parse()).await.is_err());
+    /// assert_eq!(port.get_or_try_init(async || "80".parse()).await, Ok(&80)); // the next one tries
+    /// # });
+    /// ```
     #[track_caller]
     #[inline]
     pub fn get_or_try_init<E, F, Fut>(&self, init: F) -> GetOrTryInit<'_, T, F, Fut>

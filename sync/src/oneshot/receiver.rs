@@ -18,6 +18,30 @@ use crate::current::{self, WaitKind};
 ///
 /// It may be polled by reference, dropped from one branch of a `select!` and polled again. A value
 /// that has been sent stays in the channel until a poll returns it, and is dropped with the receiver.
+///
+/// # Examples
+///
+/// ```
+/// # use std::{future::Future, pin::pin, task::{Context, Poll, Waker}};
+/// # fn block_on<F: Future>(f: F) -> F::Output {
+/// #     let mut f = pin!(f);
+/// #     loop {
+/// #         if let Poll::Ready(r) = f.as_mut().poll(&mut Context::from_waker(Waker::noop())) { return r; }
+/// #     }
+/// # }
+/// use tenter_sync::oneshot::RecvError;
+///
+/// # block_on(async {
+/// let (sender, receiver) = tenter_sync::oneshot();
+/// sender.send(1).unwrap();
+/// assert_eq!(receiver.await, Ok(1));
+///
+/// let (sender, receiver) = tenter_sync::oneshot::<u8>();
+/// drop(sender);
+/// assert_eq!(receiver.await, Err(RecvError));
+/// # });
+/// ```
+#[doc(alias = "Future")]
 #[must_use = "futures do nothing unless they are awaited or polled"]
 pub struct Receiver<T> {
     /// `None` when the outcome has been returned.
@@ -42,6 +66,18 @@ impl<T> Receiver<T> {
     ///
     /// [`TryRecvError::Empty`] if it may still come, [`TryRecvError::Closed`] if it cannot, or has
     /// been taken.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tenter_sync::oneshot::TryRecvError;
+    ///
+    /// let (sender, mut receiver) = tenter_sync::oneshot();
+    /// assert_eq!(receiver.try_recv(), Err(TryRecvError::Empty));
+    /// sender.send(1).unwrap();
+    /// assert_eq!(receiver.try_recv(), Ok(1));
+    /// assert_eq!(receiver.try_recv(), Err(TryRecvError::Closed)); // it has been taken
+    /// ```
     pub fn try_recv(&mut self) -> Result<T, TryRecvError> {
         let Some(handle) = &self.handle else {
             return Err(TryRecvError::Closed);
@@ -98,6 +134,16 @@ impl<T> Receiver<T> {
     /// # Panics
     ///
     /// Inside a task of tenter, which it would stop together with all other tasks of the thread.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tenter_sync::oneshot::RecvError;
+    ///
+    /// let (sender, receiver) = tenter_sync::oneshot::<u8>();
+    /// std::thread::spawn(move || drop(sender));
+    /// assert_eq!(receiver.blocking_recv(), Err(RecvError));
+    /// ```
     #[track_caller]
     pub fn blocking_recv(self) -> Result<T, RecvError> {
         block_on(self)

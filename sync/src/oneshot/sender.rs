@@ -34,6 +34,19 @@ impl<T> Sender<T> {
     ///
     /// The value, if the receiver is gone or has closed the channel. `Ok` means that the receiver
     /// can get it, not that it will: it may be dropped first.
+    ///
+    /// # Panics
+    ///
+    /// If the waker of the receiver panics. The value is sent then.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let (sender, receiver) = tenter_sync::oneshot();
+    /// drop(receiver);
+    /// assert_eq!(sender.send("late"), Err("late"));
+    /// ```
+    #[doc(alias = "set_result")]
     #[inline]
     pub fn send(self, value: T) -> Result<(), T> {
         let this = ManuallyDrop::new(self);

@@ -214,18 +214,51 @@ impl<T: ?Sized> RwLock<T> {
     ///
     /// Dropping the future leaves the line, and lets the readers behind it in; a turn that had come
     /// goes to the next one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use std::{future::Future, pin::pin, task::{Context, Poll, Waker}};
+    /// # fn block_on<F: Future>(f: F) -> F::Output {
+    /// #     let mut f = pin!(f);
+    /// #     loop {
+    /// #         if let Poll::Ready(r) = f.as_mut().poll(&mut Context::from_waker(Waker::noop())) { return r; }
+    /// #     }
+    /// # }
+    /// # block_on(async {
+    /// let lock = tenter_sync::RwLock::new(vec![1]);
+    /// {
+    ///     let mut numbers = lock.write().await;
+    ///     numbers.push(2);
+    ///     assert!(lock.is_write_locked());
+    /// }
+    /// assert_eq!(*lock.read().await, [1, 2]);
+    /// # });
+    /// ```
     #[inline]
     pub fn write(&self) -> RwLockWrite<'_, T> {
         RwLockWrite::new(self)
     }
 
     /// Waits to read, with a guard that keeps the lock alive. See [`read`](Self::read).
+    ///
+    /// # Cancel safety
+    ///
+    /// As of [`read`](Self::read).
+    ///
+    /// # Panics
+    ///
+    /// As of [`read`](Self::read).
     #[inline]
     pub fn read_owned(self: Arc<Self>) -> RwLockReadOwned<T> {
         RwLockReadOwned::new(self)
     }
 
     /// Waits to write, with a guard that keeps the lock alive. See [`write`](Self::write).
+    ///
+    /// # Cancel safety
+    ///
+    /// As of [`write`](Self::write).
     #[inline]
     pub fn write_owned(self: Arc<Self>) -> RwLockWriteOwned<T> {
         RwLockWriteOwned::new(self)
@@ -240,6 +273,18 @@ impl<T: ?Sized> RwLock<T> {
     /// # Panics
     ///
     /// If [`MAX_READERS`](Self::MAX_READERS) have the lock.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tenter_sync::{RwLock, TryLockError};
+    ///
+    /// let lock = RwLock::new(1);
+    /// let reader = lock.try_read().unwrap();
+    /// assert!(lock.try_read().is_ok());
+    /// assert_eq!(lock.try_write().err(), Some(TryLockError));
+    /// # drop(reader);
+    /// ```
     #[track_caller]
     #[inline]
     pub fn try_read(&self) -> Result<RwLockReadGuard<'_, T>, TryLockError> {
@@ -299,6 +344,14 @@ impl<T: ?Sized> RwLock<T> {
     /// # Panics
     ///
     /// Inside a task of tenter, which it would stop together with all other tasks of the thread.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let lock = tenter_sync::RwLock::new(1);
+    /// *lock.blocking_write() += 1;
+    /// assert_eq!(*lock.blocking_read(), 2);
+    /// ```
     #[track_caller]
     pub fn blocking_write(&self) -> RwLockWriteGuard<'_, T> {
         block_on(self.write())

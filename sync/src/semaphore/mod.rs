@@ -149,7 +149,9 @@ impl Semaphore {
         ///
         /// # Panics
         ///
-        /// If there are more than [`MAX_PERMITS`](Self::MAX_PERMITS).
+        /// If there are more than [`MAX_PERMITS`](Self::MAX_PERMITS). In a `static` it is an error of the
+        /// compiler.
+        #[track_caller]
         pub const fn new(permits: usize) -> Self {
             Self::with_bound(permits, None)
         }
@@ -161,16 +163,23 @@ impl Semaphore {
         ///
         /// # Panics
         ///
-        /// If there are more than [`MAX_PERMITS`](Self::MAX_PERMITS).
+        /// If there are more than [`MAX_PERMITS`](Self::MAX_PERMITS). In a `static` it is an error of the
+        /// compiler.
         #[doc(alias = "BoundedSemaphore")]
+        #[track_caller]
         pub const fn bounded(permits: usize) -> Self {
             Self::with_bound(permits, Some(permits))
         }
     }
 
     crate::const_fn! {
+        #[track_caller]
         const fn with_bound(permits: usize, bound: Option<usize>) -> Self {
-            assert!(permits <= MAX_PERMITS, "a semaphore holds at most usize::MAX / 8 permits");
+            assert!(
+                permits <= MAX_PERMITS,
+                "a Semaphore has at most usize::MAX / 8 permits: give it a smaller number, or \
+                 Semaphore::MAX_PERMITS, which is as good as no limit"
+            );
             Self {
                 word: AtomicUsize::new(permits * state::ONE),
                 bound,
@@ -280,6 +289,18 @@ impl Semaphore {
     /// # Errors
     ///
     /// [`TryAcquireError`] if not, or if the semaphore is closed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tenter_sync::{Semaphore, TryAcquireError};
+    ///
+    /// let semaphore = Semaphore::new(1);
+    /// let permit = semaphore.try_acquire().unwrap();
+    /// assert_eq!(semaphore.try_acquire().err(), Some(TryAcquireError::NoPermits));
+    /// # drop(permit);
+    /// ```
+    #[doc(alias = "acquire_nowait")]
     #[inline]
     pub fn try_acquire(&self) -> Result<Permit<'_>, TryAcquireError> {
         self.try_acquire_many(1)
@@ -289,7 +310,8 @@ impl Semaphore {
     ///
     /// # Errors
     ///
-    /// [`TryAcquireError`] if not, or if the semaphore is closed.
+    /// [`TryAcquireError`] if not, or if the semaphore is closed. So also, and each time, if it could
+    /// never have that many: nobody waits for ever here, so that is no reason to panic.
     #[inline]
     pub fn try_acquire_many(&self, count: usize) -> Result<Permit<'_>, TryAcquireError> {
         self.take(count)?;
@@ -303,6 +325,10 @@ impl Semaphore {
     /// [`OverRelease`] if a bounded semaphore would then have more than its bound, counting those
     /// that are taken, or if more than [`MAX_PERMITS`](Self::MAX_PERMITS) would be free. Nothing is
     /// added then.
+    ///
+    /// # Panics
+    ///
+    /// If a waker panics, after all others have been woken. The permits are added then.
     ///
     /// # Examples
     ///
@@ -360,6 +386,10 @@ impl Semaphore {
     ///
     /// Closing again does nothing. A closed semaphore cannot be opened.
     ///
+    /// # Panics
+    ///
+    /// If a waker panics, after all others have been woken. The semaphore is closed then.
+    ///
     /// # Examples
     ///
     /// ```
@@ -386,6 +416,7 @@ impl Semaphore {
 
     /// Free permits, at this moment. While somebody waits they are kept for the front of the line,
     /// so `try_acquire` can fail although some are free.
+    #[doc(alias = "value")]
     #[doc(alias = "available_permits")]
     pub fn available(&self) -> usize {
         // ORDERING: Relaxed. A number that is out of date when it arrives.
@@ -422,7 +453,9 @@ impl Semaphore {
         let most = self.bound.unwrap_or(MAX_PERMITS);
         assert!(
             count <= most,
-            "a request for {count} permits would wait for ever: this semaphore can have {most}"
+            "a request for {count} permits would wait for ever: the semaphore ({}) can have {most}; \
+             ask for fewer, or make it with more",
+            self.name.get().unwrap_or("without a name")
         );
     }
 }

@@ -89,6 +89,16 @@ impl Semaphore {
     /// # Panics
     ///
     /// Inside a task of tenter, which it would stop together with all other tasks of the thread.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let semaphore = tenter_sync::Semaphore::new(1);
+    /// let permit = semaphore.blocking_acquire()?;
+    /// assert_eq!(semaphore.available(), 0);
+    /// # drop(permit);
+    /// # Ok::<(), tenter_sync::Closed>(())
+    /// ```
     #[track_caller]
     pub fn blocking_acquire(&self) -> Result<Permit<'_>, Closed> {
         block_on(self.acquire())

@@ -20,6 +20,7 @@ use super::Semaphore;
 /// permit.forget(); // all three are gone for good
 /// assert_eq!(semaphore.available(), 0);
 /// ```
+#[doc(alias = "release")]
 #[doc(alias = "SemaphorePermit")]
 #[must_use = "the permits are put back at once unless this is kept"]
 #[clippy::has_significant_drop]
@@ -167,6 +168,6 @@ fn describe(
 fn assert_same(one: &Semaphore, another: &Semaphore) {
     assert!(
         core::ptr::eq(one, another),
-        "permits of two different semaphores cannot be merged: {one:?}, {another:?}"
+        "permits of two different semaphores cannot be merged, keep them apart: {one:?}, {another:?}"
     );
 }

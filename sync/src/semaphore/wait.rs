@@ -37,7 +37,7 @@ use crate::wake_batch::{Progress, wake_in_batches};
 
 #[cold]
 pub(super) fn completed() -> ! {
-    panic!("a semaphore future was polled again after it had completed: await it once");
+    panic!("a future of a Semaphore was polled again after it had completed: await it once");
 }
 
 /// What a look at the line came to.

@@ -120,6 +120,13 @@ impl<F: Future> Shared<F> {
     }
 
     /// The output, if it is there. One load.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let shared = tenter_sync::Shared::new(async { 1 });
+    /// assert_eq!(shared.peek(), None); // nobody has polled it
+    /// ```
     #[doc(alias = "result")]
     #[inline]
     pub fn peek(&self) -> Option<&F::Output> {

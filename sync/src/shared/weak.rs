@@ -9,6 +9,16 @@ use super::cell::Cell;
 
 /// A handle to the future of a [`Shared`] that does not keep it alive: when the last [`Shared`] goes, so
 /// does the future, or its output.
+///
+/// # Examples
+///
+/// ```
+/// let shared = tenter_sync::Shared::new(async { 1 });
+/// let weak = shared.downgrade();
+/// assert!(weak.upgrade().is_some());
+/// drop(shared);
+/// assert!(weak.upgrade().is_none());
+/// ```
 pub struct WeakShared<F: Future> {
     cell: Weak<Cell<F>>,
 }

@@ -68,6 +68,7 @@ pub mod diagnostic {
 
 /// Declares a thread-local: `local! { static NAME: T = const { value }; }`.
 #[cfg(not(tenter_loom))]
+#[doc(hidden)]
 #[macro_export]
 macro_rules! local {
     ($(#[$meta:meta])* $vis:vis static $name:ident: $type:ty = const { $value:expr };) => {
@@ -80,6 +81,7 @@ macro_rules! local {
 
 /// Declares a thread-local: `local! { static NAME: T = const { value }; }`.
 #[cfg(tenter_loom)]
+#[doc(hidden)]
 #[macro_export]
 macro_rules! local {
     ($(#[$meta:meta])* $vis:vis static $name:ident: $type:ty = const { $value:expr };) => {
@@ -93,6 +95,7 @@ macro_rules! local {
 /// Declares a static: `global! { static NAME: T = value; }`. The model makes it anew for each
 /// schedule, since what loom watches does not outlive one.
 #[cfg(not(tenter_loom))]
+#[doc(hidden)]
 #[macro_export]
 macro_rules! global {
     ($(#[$meta:meta])* static $name:ident: $type:ty = $value:expr;) => {
@@ -103,6 +106,7 @@ macro_rules! global {
 /// Declares a static: `global! { static NAME: T = value; }`. The model makes it anew for each
 /// schedule, since what loom watches does not outlive one.
 #[cfg(tenter_loom)]
+#[doc(hidden)]
 #[macro_export]
 macro_rules! global {
     ($(#[$meta:meta])* static $name:ident: $type:ty = $value:expr;) => {
@@ -112,6 +116,7 @@ macro_rules! global {
 
 /// A function that is `const` in production; loom's constructors are not.
 #[cfg(not(tenter_loom))]
+#[doc(hidden)]
 #[macro_export]
 macro_rules! const_fn {
     ($(#[$meta:meta])* $vis:vis const fn $($rest:tt)*) => {
@@ -121,6 +126,7 @@ macro_rules! const_fn {
 
 /// A function that is `const` in production; loom's constructors are not.
 #[cfg(tenter_loom)]
+#[doc(hidden)]
 #[macro_export]
 macro_rules! const_fn {
     ($(#[$meta:meta])* $vis:vis const fn $($rest:tt)*) => {
@@ -134,6 +140,7 @@ macro_rules! const_fn {
 /// the macro is the literal `false`. Under the model checker the step is left out when the
 /// environment variable `TENTER_PLANT` holds the name. `loom-tests/planted/` lists every name
 /// with the model that catches it.
+#[doc(hidden)]
 #[macro_export]
 macro_rules! planted {
     ($name:literal) => {

@@ -58,6 +58,17 @@ impl<T> Receiver<T> {
     /// # Panics
     ///
     /// As [`borrow`](Self::borrow).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let (sender, mut receiver) = tenter_sync::watch(1);
+    /// sender.send(2).unwrap();
+    /// assert_eq!(*receiver.borrow(), 2);
+    /// assert_eq!(receiver.has_changed(), Ok(true));
+    /// assert_eq!(*receiver.borrow_and_update(), 2);
+    /// assert_eq!(receiver.has_changed(), Ok(false));
+    /// ```
     #[track_caller]
     #[inline]
     pub fn borrow_and_update(&mut self) -> Ref<'_, T> {
@@ -77,6 +88,25 @@ impl<T> Receiver<T> {
     /// # Cancel safety
     ///
     /// Dropping the future leaves the line; a value that it was woken for stays unseen.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use std::{future::Future, pin::pin, task::{Context, Poll, Waker}};
+    /// # fn block_on<F: Future>(f: F) -> F::Output {
+    /// #     let mut f = pin!(f);
+    /// #     loop {
+    /// #         if let Poll::Ready(r) = f.as_mut().poll(&mut Context::from_waker(Waker::noop())) { return r; }
+    /// #     }
+    /// # }
+    /// let (sender, mut receiver) = tenter_sync::watch(1);
+    /// std::thread::spawn(move || sender.send(2));
+    /// # block_on(async {
+    /// while receiver.changed().await.is_ok() {
+    ///     assert_eq!(*receiver.borrow(), 2);
+    /// } // until the sender has gone
+    /// # });
+    /// ```
     #[inline]
     pub fn changed(&mut self) -> Changed<'_, T> {
         Changed::new(self)

@@ -60,6 +60,15 @@ impl<T> Sender<T> {
     ///
     /// Inside the closure of [`send_modify`](Self::send_modify) and those like it, on the same channel.
     /// If a waker panics, after all others have been woken; the value is sent then.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let (sender, receiver) = tenter_sync::watch(1);
+    /// let seen = receiver.borrow();
+    /// sender.send(2).unwrap(); // the borrowed value stays as it is
+    /// assert_eq!((*seen, *receiver.borrow()), (1, 2));
+    /// ```
     #[track_caller]
     pub fn send(&self, value: T) -> Result<(), SendError<T>> {
         self.channel.send(value)
@@ -94,6 +103,15 @@ impl<T> Sender<T> {
     /// # Panics
     ///
     /// As [`send_modify`](Self::send_modify).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let (sender, receiver) = tenter_sync::watch(3);
+    /// let raise = |value: &mut u8, to| if to > *value { *value = to; true } else { false };
+    /// assert!(!sender.send_if_modified(|value| raise(value, 2)));
+    /// assert_eq!(receiver.has_changed(), Ok(false));
+    /// ```
     #[track_caller]
     pub fn send_if_modified(&self, change: impl FnOnce(&mut T) -> bool) -> bool {
         self.channel.change(change, |is_modified| *is_modified)
