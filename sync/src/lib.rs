@@ -29,6 +29,7 @@ pub use crate::semaphore::{Acquire, AcquireOwned, OwnedPermit, Permit, Semaphore
 mod barrier;
 mod block_on;
 pub mod budget;
+pub mod channel;
 mod condition;
 #[expect(
     unsafe_code,

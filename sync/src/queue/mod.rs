@@ -86,7 +86,7 @@ mod job;
 mod join;
 mod kinds;
 #[expect(unsafe_code, reason = "a place that the waiter's state guards")]
-mod node;
+pub(crate) mod node;
 #[expect(
     unsafe_code,
     reason = "pins the node inside the futures, and enlists it"
