@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
 use futures_core::Stream;
-use support::{Count, Hooks, Log, Tasks, hostile, leak, poll, poll_with};
+use support::{Count, Hooks, Tasks, hostile, leak, poll, poll_with};
 use tenter_sync::channel::{
     self, Receiver, RecvError, SendError, Sender, TryRecvError, TryReserveError, TrySendError,
 };
@@ -87,7 +87,7 @@ fn m02_one_of_two_senders_goes_and_the_other_delivers() {
     let (first, receiver) = channel::rendezvous();
     let second = first.clone();
     let mut tasks = Tasks::new();
-    let gone = tasks.spawn(async move { drop(first.send(1).await) });
+    let gone = tasks.spawn(async move { first.send(1).await.unwrap() });
     let stays = tasks.spawn(async move { second.send(2).await.unwrap() });
     tasks.run();
     assert_eq!((receiver.sender_count(), receiver.stats().sending), (2, 2));
@@ -150,7 +150,8 @@ fn m04_without_room_two_have_to_meet() {
 
 #[test]
 fn m05_ten_producers_and_the_end() {
-    let (sender, mut receiver) = channel::bounded(0x3);
+    let (sender, mut receiver) = channel::bounded(3);
+    let got = Mutex::new(Vec::new());
     let mut tasks = Tasks::new();
     for producer in 0..10 {
         let sender = sender.clone();
@@ -161,7 +162,6 @@ fn m05_ten_producers_and_the_end() {
         });
     }
     drop(sender);
-    let got = Mutex::new(Vec::new());
     tasks.spawn(async {
         while let Some(item) =
             std::future::poll_fn(|cx| Pin::new(&mut receiver).poll_next(cx)).await
@@ -280,9 +280,9 @@ fn what_is_left_is_dropped_with_the_last_receiver() {
     let (sender, receiver) = channel::unbounded();
     for _ in 0..3 {
         // In the drop everything can be used, so no lock is held.
-        let sender = sender.downgrade();
+        let weak = sender.downgrade();
         let body = Box::new(move || {
-            let sender = sender.upgrade().expect("the test has one");
+            let sender = weak.upgrade().expect("the test has one");
             assert!(sender.is_closed());
             assert_eq!((sender.len(), sender.stats().receivers), (0, 0));
         });
@@ -514,23 +514,24 @@ fn a_stream_steps_back_for_the_calls_of_its_receiver() {
 
 #[test]
 fn served_in_the_order_of_their_waits() {
-    let log = Log::default();
-    let (sender, receiver) = channel::bounded(1);
-    let mut tasks = Tasks::new();
-    for name in ["a", "b", "c"] {
-        let (receiver, log) = (receiver.clone(), log.clone());
-        tasks.spawn(async move {
-            while let Ok(value) = receiver.recv().await {
-                log.add(format!("{name}{value}"));
-            }
-        });
+    let (sender, receiver) = channel::bounded(2);
+    let second = receiver.clone();
+    let mut waits = [&receiver, &second, &receiver].map(|receiver| Box::pin(receiver.recv()));
+    for wait in &mut waits {
+        assert!(poll(wait.as_mut()).is_pending());
     }
-    tasks.run();
-    tasks.spawn(async move {
-        sender.send_many(0..6).await.unwrap();
-    });
-    tasks.run();
-    assert_eq!(log.take(), "a0 b1 c2 a3 b4 c5");
+    // More than there is room for: three are handed over, two go in, one waits.
+    let mut many = pin!(sender.send_many(0..6));
+    assert!(poll(many.as_mut()).is_pending());
+    for (value, wait) in waits.iter_mut().enumerate().rev() {
+        assert_eq!(
+            poll(wait.as_mut()),
+            Poll::Ready(Ok(value)),
+            "whoever is polled first"
+        );
+    }
+    assert_eq!([(); 3].map(|()| receiver.try_recv()), [Ok(3), Ok(4), Ok(5)]);
+    assert_eq!(poll(many), Poll::Ready(Ok(())));
 }
 
 #[test]
