@@ -12,9 +12,12 @@ use std::task::Poll;
 use support::{Count, poll, poll_with};
 use tenter_sync::{PriorityQueue, TryPutError};
 
+/// Something that happens in a comparison.
+type Hook = fn(&Item, &Item);
+
 thread_local! {
     /// What `cmp` does besides comparing.
-    static HOOK: Cell<Option<fn(&Item, &Item)>> = const { Cell::new(None) };
+    static HOOK: Cell<Option<Hook>> = const { Cell::new(None) };
 }
 
 struct Item {

@@ -54,7 +54,7 @@ impl<T> Slot<T> {
             // SAFETY: the slot is the caller's until FULL.
             unsafe { &mut *cell }.write(item);
         });
-        let order = if planted!("queue_store.relaxed_full") {
+        let order = if planted!("queue_store.blocks_relaxed_full") {
             Ordering::Relaxed
         } else {
             Ordering::Release
@@ -73,14 +73,14 @@ impl<T> Slot<T> {
     pub(super) unsafe fn empty(slot: *const Self) -> T {
         // SAFETY: the block lives until the store at the end (I6).
         let (value, state) = unsafe { (&(*slot).value, &(*slot).state) };
-        if look(state) != FULL && !planted!("queue_store.no_wait_for_push") {
+        if look(state) != FULL && !planted!("queue_store.blocks_no_wait_for_push") {
             until(|| look(state) == FULL);
         }
         let item = value.with_mut(|cell| {
             // SAFETY: the slot is FULL, and the caller's.
             unsafe { (*cell).assume_init_read() }
         });
-        let order = if planted!("queue_store.relaxed_empty") {
+        let order = if planted!("queue_store.blocks_relaxed_empty") {
             Ordering::Relaxed
         } else {
             Ordering::Release
@@ -166,7 +166,7 @@ impl<T> Block<T> {
     /// Whether nobody will look into it any more, given that both ends have left it.
     fn is_read(&self) -> bool {
         self.slots.iter().all(|slot| look(&slot.state) == READ)
-            || planted!("queue_store.reuse_before_read")
+            || planted!("queue_store.blocks_reuse_before_read")
     }
 
     /// # Safety

@@ -1,6 +1,6 @@
 //! An unbounded FIFO without a lock: slots in linked blocks, and a spare block.
 //!
-//! A position counts [`LAP`] per block; the last of each lap has no slot and is the *transit* to the next
+//! A position counts `LAP` per block; the last of each lap has no slot and is the *transit* to the next
 //! block:
 //!
 //! ```text
@@ -59,14 +59,12 @@ use std::collections::VecDeque;
 
 pub use super::block::CELLS;
 use super::block::{Block, LAP, Limbo, Slot};
+use super::end::{End, STEP, count, offset};
 use super::store::{Full, HELD, Returned, Store, until};
 use crate::planted;
-use crate::shim::atomic::{AtomicPtr, AtomicU64, Ordering};
+use crate::shim::CachePadded;
+use crate::shim::atomic::Ordering;
 use crate::shim::diagnostic::AtomicUsize;
-use crate::shim::{CachePadded, MODELLED};
-
-/// One position, in a word.
-const STEP: u64 = 2;
 
 /// An unbounded FIFO store.
 pub struct Blocks<T> {
@@ -77,15 +75,6 @@ pub struct Blocks<T> {
     peak: AtomicUsize,
     /// How many came back; for [`Store::len`].
     returned: AtomicUsize,
-}
-
-/// One end of the queue.
-struct End<T> {
-    word: AtomicU64,
-    block: AtomicPtr<Block<T>>,
-    /// Up to here the other end need not be looked at. At the head: a tail that was seen. At the tail:
-    /// a head that was seen, and the peak further.
-    limit: AtomicU64,
 }
 
 // SAFETY: items enter in one thread and leave in another, which needs `T: Send`; a slot is used by one
@@ -106,99 +95,6 @@ struct Claim<T> {
 enum Mode {
     Fast,
     Held,
-}
-
-/// The slot of a word's position; [`CELLS`] in transit.
-#[inline(always)]
-const fn offset(word: u64) -> u64 {
-    (word / STEP) % LAP
-}
-
-/// How many items there are before this position.
-#[inline(always)]
-const fn count(word: u64) -> u64 {
-    word / STEP / LAP * CELLS + offset(word)
-}
-
-impl<T> End<T> {
-    crate::const_fn! {
-        const fn new() -> Self {
-            Self {
-                word: AtomicU64::new(0),
-                block: AtomicPtr::new(ptr::null_mut()),
-                limit: AtomicU64::new(0),
-            }
-        }
-    }
-
-    #[inline(always)]
-    fn word(&self) -> u64 {
-        if MODELLED {
-            // As `Guess`, but Acquire.
-            // ORDERING: Acquire, as below.
-            let newest = self.word.compare_exchange(
-                u64::MAX,
-                u64::MAX,
-                Ordering::Acquire,
-                Ordering::Acquire,
-            );
-            return newest.unwrap_or_else(|word| word);
-        }
-        // ORDERING: Acquire pairs with the Release in `install`: the block of this word is visible.
-        self.word.load(Ordering::Acquire)
-    }
-
-    #[inline(always)]
-    fn block(&self) -> *mut Block<T> {
-        // ORDERING: Acquire pairs with the Release in `install` and `first_block`: the block's slots are
-        // visible, and if it is later than the word, so is the newer word, and the claim fails.
-        self.block.load(Ordering::Acquire)
-    }
-
-    #[inline(always)]
-    fn claim(&self, seen: u64, count: u64) -> Result<u64, u64> {
-        // ORDERING: Relaxed. What the claim gives is visible by `word` and `block` before it, and by
-        // FULL and READ after it. Failure is Acquire, as in `word`, because the result is looked at
-        // again.
-        self.word.compare_exchange_weak(
-            seen,
-            seen + count * STEP,
-            Ordering::Relaxed,
-            Ordering::Acquire,
-        )
-    }
-
-    /// Ends the transit, by the one who claimed the last slot.
-    #[inline]
-    fn install(&self, next: *mut Block<T>) {
-        // ORDERING: Release pairs with the Acquire in `block`.
-        self.block.store(next, Ordering::Release);
-        if planted!("queue_store.transit_by_store") {
-            let word = self.word.load(Ordering::Relaxed) & !HELD;
-            self.word.store(word + STEP, Ordering::Release);
-            return;
-        }
-        // ORDERING: Release pairs with the Acquire in `word`.
-        self.word.fetch_add(STEP, Ordering::Release);
-    }
-
-    /// The word when it is not in transit.
-    #[cold]
-    fn after_transit(&self) -> u64 {
-        until(|| offset(self.word()) != CELLS);
-        self.word()
-    }
-
-    fn is_held(&self) -> bool {
-        // ORDERING: Relaxed. The flag changes under the line's lock (I1), which the caller has.
-        self.word.load(Ordering::Relaxed) & HELD != 0
-    }
-
-    fn count(&self) -> u64 {
-        // ORDERING: Relaxed. Exact for the holder, whose exchange in `hold` was the last claim; a
-        // snapshot for others.
-        count(self.word.load(Ordering::Relaxed))
-    }
 }
 
 impl<T> Blocks<T> {
@@ -380,8 +276,12 @@ impl<T> Blocks<T> {
     fn note_new_peak(&self, end: u64) {
         let head = self.head.count();
         let len = count(end).saturating_sub(head).max(1) as usize;
-        // ORDERING: Relaxed. A number for people.
-        let peak = len.max(self.peak.fetch_max(len, Ordering::Relaxed));
+        // ORDERING: Relaxed, both. A number for people; mostly it stays as it is.
+        let mut peak = self.peak.load(Ordering::Relaxed);
+        if len > peak {
+            // ORDERING: Relaxed, as above.
+            peak = len.max(self.peak.fetch_max(len, Ordering::Relaxed));
+        }
         let limit = head + peak as u64;
         let limit = (limit / CELLS * LAP + limit % CELLS) * STEP;
         // ORDERING: Relaxed. Any limit ever computed is true for ever: the head only grows.
@@ -486,7 +386,7 @@ impl<T> Store<T> for Blocks<T> {
         }
         // ORDERING: Relaxed. What a word holds is in the word; the proof is in `store.rs`.
         self.tail.word.fetch_or(HELD, Ordering::Relaxed);
-        if !planted!("queue_store.hold_tail_only") {
+        if !planted!("queue_store.blocks_hold_tail_only") {
             // ORDERING: Relaxed, as above.
             self.head.word.fetch_or(HELD, Ordering::Relaxed);
         }
@@ -578,7 +478,7 @@ impl<T> Drop for Blocks<T> {
             fn drop(&mut self) {
                 self.0.drop_items();
                 let last = self.0.head.block();
-                if !last.is_null() && !planted!("queue_store.forget_the_last_block") {
+                if !last.is_null() && !planted!("queue_store.blocks_forget_the_last_block") {
                     // SAFETY: nobody else is here, and no item is left; so this is the only block in
                     // use.
                     unsafe { Block::free(last) };

@@ -3,11 +3,11 @@
 //! The picture, the invariants (Q1 to Q7) and the proofs are in the module above. This file has the
 //! line and the one way to act on it; the futures are in `get.rs`, `put.rs`, `reserve.rs` and `join.rs`.
 
-use core::fmt;
 use core::pin::Pin;
 use core::task::Waker;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use super::compare::{SendOn, SettleAgain};
+use super::line::Line;
 use super::node::Node;
 use super::reentry;
 use super::store::Store;
@@ -15,7 +15,7 @@ use crate::name::Name;
 use crate::planted;
 use crate::shim::atomic::AtomicU64;
 use crate::shim::diagnostic::AtomicUsize;
-use crate::shim::{Mutex, MutexGuard, thread};
+use crate::shim::{Mutex, MutexGuard};
 use crate::wait_list::{Identity, WaitList, WaitState, Waiter};
 use crate::wake_batch::{Progress, WakeBatch, wake_in_batches};
 
@@ -26,27 +26,8 @@ pub struct Core<T, S: Store<T>> {
     pub(super) done: AtomicU64,
     line: Mutex<Line<S::Inner>>,
     /// The thread that has the line, while a store that compares is at work. See `reentry.rs`.
-    owner: AtomicUsize,
+    pub(super) owner: AtomicUsize,
     pub(crate) name: Name,
-}
-
-/// What the line's lock guards.
-pub struct Line<I> {
-    pub(super) inner: I,
-    /// Payload: the address of the place for the item.
-    pub(super) getters: WaitList,
-    /// Payload: the address of the place with the value; 0 for one who wants a slot.
-    pub(super) putters: WaitList,
-    /// Payload: how many had been pushed when it lined up.
-    pub(super) joiners: WaitList,
-    /// Places that slots stand for.
-    pub(super) reserved: usize,
-    pub(super) is_shut: bool,
-    /// Whether the store is held (Q1).
-    is_held: bool,
-    /// The most that ever waited at once.
-    pub(super) getters_peak: usize,
-    pub(super) putters_peak: usize,
 }
 
 /// The line's lock, held.
@@ -74,17 +55,7 @@ impl<T, S: Store<T>> Core<T, S> {
             Self {
                 store,
                 done: AtomicU64::new(0),
-                line: Mutex::new(Line {
-                    inner,
-                    getters: WaitList::new(),
-                    putters: WaitList::new(),
-                    joiners: WaitList::new(),
-                    reserved: 0,
-                    is_shut: false,
-                    is_held: false,
-                    getters_peak: 0,
-                    putters_peak: 0,
-                }),
+                line: Mutex::new(Line::new(inner)),
                 owner: AtomicUsize::new(0),
                 name: Name::None,
             }
@@ -122,29 +93,45 @@ impl<T, S: Store<T>> Core<T, S> {
     #[cold]
     pub(super) fn act<R>(&self, first: impl FnOnce(&mut Line<S::Inner>, &mut WakeBatch) -> R) -> R {
         let _again = S::COMPARES.then(|| SettleAgain(self));
-        let (mut first, mut answer) = (Some(first), None);
-        wake_in_batches(|batch| {
+        let mut batch = WakeBatch::new();
+        let (answer, progress) = {
             let mut line = self.lock();
             self.hold(&mut line);
-            if let Some(first) = first.take() {
-                answer = Some(first(&mut line, batch));
+            let answer = first(&mut line, &mut batch);
+            (answer, self.settle(&mut line, &mut batch))
+        };
+        match progress {
+            Progress::Finished => batch.wake_all(),
+            Progress::More => self.go_on(batch),
+        }
+        answer
+    }
+
+    /// Wakes a full batch, and then those who did not fit into it, also if a waker panics.
+    #[cold]
+    fn go_on(&self, full: WakeBatch) {
+        let mut full = Some(full);
+        wake_in_batches(|batch| {
+            if let Some(full) = full.take() {
+                *batch = full;
+                return Progress::More;
             }
+            let mut line = self.lock();
+            self.hold(&mut line);
             self.settle(&mut line, batch)
         });
-        match answer {
-            Some(answer) => answer,
-            None => unreachable!("`first` runs in the first batch"),
-        }
     }
 
     /// Gives everybody what they are due. The store is held (Q1).
-    fn settle(&self, line: &mut Line<S::Inner>, batch: &mut WakeBatch) -> Progress {
+    #[inline]
+    pub(super) fn settle(&self, line: &mut Line<S::Inner>, batch: &mut WakeBatch) -> Progress {
         loop {
             if batch.is_full() {
                 return Progress::More; // still held, so nobody gets in between but by the lock
             }
             let served = self.serve_getter(line, batch)
-                || !line.is_shut
+                || !line.putters.is_empty()
+                    && !line.is_shut
                     && self.has_room(line)
                     && !planted!("queue.get_admits_nobody")
                     && self.admit_putter(line, batch);
@@ -286,7 +273,7 @@ impl<T, S: Store<T>> Core<T, S> {
         self.act(|line, _| self.store.put_back(&mut line.inner, item.0, item.1));
     }
 
-    fn hold(&self, line: &mut Line<S::Inner>) {
+    pub(super) fn hold(&self, line: &mut Line<S::Inner>) {
         if !line.is_held && !planted!("queue.act_without_hold") {
             self.store.hold();
         }
@@ -359,59 +346,8 @@ impl<T, S: Store<T>> Core<T, S> {
     }
 }
 
-impl<I> Line<I> {
-    /// Puts a getter at the end of the line.
-    ///
-    /// # Safety
-    ///
-    /// (a), (b) and (c) of the wait list's contract; the getter is given back to this line.
-    pub(super) unsafe fn enlist_getter<T>(
-        &mut self,
-        node: Pin<&mut Node<(u64, T)>>,
-        waker: (Identity, Waker),
-    ) {
-        let address = node.as_ref().address();
-        // SAFETY: by the contract of this function.
-        unsafe {
-            self.getters
-                .enlist(node.waiter(), address, waker.0, Some(waker.1));
-        };
-        self.getters_peak = self.getters_peak.max(self.getters.len());
-    }
-
-    /// Puts a putter with its value at the end of the line.
-    ///
-    /// # Safety
-    ///
-    /// As of [`enlist_getter`](Self::enlist_getter).
-    pub(super) unsafe fn enlist_putter<T>(
-        &mut self,
-        node: Pin<&mut Node<T>>,
-        waker: (Identity, Waker),
-    ) {
-        let address = node.as_ref().address();
-        // SAFETY: by the contract of this function.
-        unsafe { self.enlist_for_room(node.waiter(), address, waker) };
-    }
-
-    /// Puts one who waits for room at the end of the line, with a value at `address` or with none.
-    ///
-    /// # Safety
-    ///
-    /// As of [`enlist_getter`](Self::enlist_getter).
-    pub(super) unsafe fn enlist_for_room(
-        &mut self,
-        waiter: Pin<&mut Waiter>,
-        address: usize,
-        waker: (Identity, Waker),
-    ) {
-        // SAFETY: by the contract of this function.
-        unsafe { self.putters.enlist(waiter, address, waker.0, Some(waker.1)) };
-        self.putters_peak = self.putters_peak.max(self.putters.len());
-    }
-}
-
-fn push(batch: &mut WakeBatch, granted: Option<Option<Waker>>) {
+/// Collects the waker of one who was taken out of a list.
+pub(super) fn push(batch: &mut WakeBatch, granted: Option<Option<Waker>>) {
     granted
         .flatten()
         .into_iter()
@@ -437,80 +373,5 @@ impl<T, S: Store<T>> Drop for Locked<'_, T, S> {
         if S::COMPARES {
             reentry::leave(&self.core.owner);
         }
-    }
-}
-
-/// A comparison that panics while the front of a list is served is that one's own affair: it is let go,
-/// and looks again by itself (Q7).
-struct SendOn<'a, S: Store<T>, T> {
-    list: &'a mut WaitList,
-    batch: &'a mut WakeBatch,
-    _store: core::marker::PhantomData<fn() -> (S, T)>,
-}
-
-impl<'a, S: Store<T>, T> SendOn<'a, S, T> {
-    #[inline]
-    fn new(list: &'a mut WaitList, batch: &'a mut WakeBatch) -> Self {
-        Self {
-            list,
-            batch,
-            _store: core::marker::PhantomData,
-        }
-    }
-
-    #[inline]
-    fn forget(self) {
-        core::mem::forget(self);
-    }
-}
-
-impl<S: Store<T>, T> Drop for SendOn<'_, S, T> {
-    #[cold]
-    fn drop(&mut self) {
-        push(self.batch, self.list.dismiss_front());
-    }
-}
-
-/// After a comparison has panicked, those behind get what they are due all the same (Q7).
-struct SettleAgain<'a, T, S: Store<T>>(&'a Core<T, S>);
-
-impl<T, S: Store<T>> Drop for SettleAgain<'_, T, S> {
-    fn drop(&mut self) {
-        if thread::panicking() && !reentry::is_inside(&self.0.owner) {
-            // A second panic stays here: the first one is on its way.
-            let again = || {
-                wake_in_batches(|batch| {
-                    let mut line = self.0.lock();
-                    self.0.hold(&mut line);
-                    self.0.settle(&mut line, batch)
-                });
-            };
-            let second = catch_unwind(AssertUnwindSafe(again));
-            drop(second);
-        }
-    }
-}
-
-impl<T, S: Store<T>> fmt::Debug for Core<T, S> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.describe("Core", f)
-    }
-}
-
-impl<T, S: Store<T>> Core<T, S> {
-    pub(crate) fn describe(&self, what: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut out = f.debug_struct(what);
-        self.name.describe(&mut out);
-        out.field("len", &self.store.len());
-        out.field("capacity", &self.store.capacity());
-        out.field("unfinished", &self.unfinished());
-        match self.try_lock() {
-            Some(line) => out
-                .field("getters", &line.getters.len())
-                .field("putters", &line.putters.len())
-                .field("is_shut_down", &line.is_shut),
-            None => out.field("line", &format_args!("<locked>")),
-        };
-        out.finish()
     }
 }

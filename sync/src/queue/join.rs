@@ -37,6 +37,7 @@ use core::task::{Context, Poll, Waker};
 
 use super::core::Core;
 use super::error::TooMany;
+use super::line::Line;
 use super::store::Store;
 use super::{AnyQueue, Queue};
 use crate::budget;
@@ -215,7 +216,7 @@ impl<T, S: Store<T>> Core<T, S> {
     }
 
     /// Clears the flag if nobody is left, with the lock in hand.
-    fn clear_joiners<I>(&self, line: &super::core::Line<I>) {
+    fn clear_joiners<I>(&self, line: &Line<I>) {
         if line.joiners.is_empty() {
             // ORDERING: AcqRel keeps the chain from one `task_done` to the next whole.
             self.done.fetch_and(!JOINERS, Ordering::AcqRel);

@@ -13,10 +13,10 @@
 //! | file | what |
 //! |---|---|
 //! | `store.rs` | the port to the items, and the proof of the two modes; `ring`, `blocks`, `stack`, `heap`, `rendezvous` behind it, `fifo` over three of them |
-//! | `core.rs` | the line: who is due what (`settle`), and the one way to act on it (`act`) |
+//! | `core.rs`, `line.rs` | the line: who is due what (`settle`), and the one way to act on it (`act`) |
 //! | `node.rs` | the place in a waiting future through which an item goes |
 //! | `get.rs`, `put.rs`, `reserve.rs`, `join.rs`, `job.rs`, `stream.rs` | the futures |
-//! | `kinds.rs` | the three public types |
+//! | `kinds.rs`, `methods.rs`, `stats.rs` | the three public types, and what they can do |
 //!
 //! # Invariants
 //!
@@ -25,8 +25,8 @@
 //!   shut, or the store says that it must be.
 //! - Q2: a getter waits only if there is no item.
 //! - Q3: a putter waits only if there is no room.
-//! - Q4: room is what the capacity leaves beside the items and the slots. Without any capacity, room is
-//!   a getter that waits.
+//! - Q4: room is what the capacity leaves beside the items and the slots. With a capacity of zero, room
+//!   is a getter that waits and that no slot is promised to.
 //!
 //! Always:
 //! - Q5: nobody is passed by: who does not wait gets nothing while others wait for the same.
@@ -67,8 +67,10 @@
 mod block;
 #[expect(unsafe_code, reason = "blocks that live as long as a slot is claimed")]
 pub mod blocks;
+mod compare;
 #[expect(unsafe_code, reason = "hands values over in the nodes of a list")]
 pub(crate) mod core;
+mod end;
 mod error;
 pub(crate) mod fifo;
 #[expect(
@@ -85,6 +87,9 @@ mod job;
 )]
 mod join;
 mod kinds;
+#[expect(unsafe_code, reason = "enlists by the contract of its callers")]
+mod line;
+mod methods;
 #[expect(unsafe_code, reason = "a place that the waiter's state guards")]
 pub(crate) mod node;
 #[expect(
@@ -101,7 +106,10 @@ pub mod rendezvous;
 mod reserve;
 #[expect(unsafe_code, reason = "slots that their stamps guard")]
 pub mod ring;
+#[expect(unsafe_code, reason = "a value that its stamp guards")]
+mod slot;
 pub mod stack;
+mod stats;
 pub mod store;
 mod stream;
 mod tally;
@@ -110,9 +118,10 @@ pub use error::{ShutDown, TooMany, TryGetError, TryPutError, TryReserveError};
 pub use get::{Get, GetMany};
 pub use job::{Job, NextJob};
 pub use join::Join;
-pub use kinds::{LifoQueue, PriorityQueue, Queue, QueueStats};
+pub use kinds::{LifoQueue, PriorityQueue, Queue};
 pub use put::{Put, PutMany};
 pub use reserve::{Reserve, Slot};
+pub use stats::QueueStats;
 pub use stream::Items;
 
 use store::Store;

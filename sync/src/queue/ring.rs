@@ -37,19 +37,16 @@
 //! Tests: see `store.rs`.
 
 use core::fmt;
-use core::mem::MaybeUninit;
 use core::ptr::{self, NonNull};
 use std::collections::VecDeque;
 
+use super::slot::{FULL, Slot};
 use super::store::{Full, HELD, Returned, Store, until};
 use crate::planted;
 use crate::shim::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use crate::shim::atomic::{AtomicPtr, AtomicU64, Ordering};
 use crate::shim::diagnostic::{self, AtomicUsize};
-use crate::shim::{CachePadded, Guess, UnsafeCell};
-
-/// In a stamp: there is an item.
-const FULL: u64 = 1;
+use crate::shim::{CachePadded, Guess};
 
 /// One step of the index.
 const STEP: u64 = 2;
@@ -72,11 +69,6 @@ struct Tail {
     peak: AtomicUsize,
 }
 
-struct Slot<T> {
-    stamp: AtomicU64,
-    value: UnsafeCell<MaybeUninit<T>>,
-}
-
 /// A run of slots that are ready, from the position where it was looked for.
 struct Run {
     count: usize,
@@ -90,55 +82,6 @@ struct Run {
 unsafe impl<T: Send> Send for Ring<T> {}
 // SAFETY: as above.
 unsafe impl<T: Send> Sync for Ring<T> {}
-
-impl<T> Slot<T> {
-    /// Writes the item and stamps the slot.
-    ///
-    /// # Safety
-    ///
-    /// The caller has claimed the push of `position`, and the stamp was seen to be ready for it (I6).
-    #[inline(always)]
-    unsafe fn fill(&self, position: u64, value: T) {
-        self.value.with_mut(|cell| {
-            // SAFETY: the slot is the caller's; what was in it was moved out.
-            unsafe { &mut *cell }.write(value);
-        });
-        let order = if planted!("queue_store.relaxed_full") {
-            Ordering::Relaxed
-        } else {
-            Ordering::Release
-        };
-        // ORDERING: Release pairs with the Acquire of `stamp` in a pop: the item is visible.
-        self.stamp.store(position | FULL, order);
-    }
-
-    /// Moves the item out and stamps the slot `next`.
-    ///
-    /// # Safety
-    ///
-    /// The caller has claimed the pop of the position whose FULL stamp it has seen (I6).
-    #[inline(always)]
-    unsafe fn empty(&self, next: u64) -> T {
-        let value = self.value.with_mut(|cell| {
-            // SAFETY: the slot is the caller's, and FULL.
-            unsafe { (*cell).assume_init_read() }
-        });
-        let order = if planted!("queue_store.relaxed_empty") {
-            Ordering::Relaxed
-        } else {
-            Ordering::Release
-        };
-        // ORDERING: Release pairs with the Acquire of `stamp` in a push: the item was moved out.
-        self.stamp.store(next, order);
-        value
-    }
-
-    #[inline(always)]
-    fn stamp(&self) -> u64 {
-        // ORDERING: Acquire pairs with the Release in `fill` and `empty`.
-        self.stamp.load(Ordering::Acquire)
-    }
-}
 
 impl<T> Ring<T> {
     /// The greatest capacity.
@@ -213,10 +156,7 @@ impl<T> Ring<T> {
             handle_alloc_error(layout);
         };
         for index in 0..self.capacity {
-            let slot = Slot {
-                stamp: AtomicU64::new(index * STEP),
-                value: UnsafeCell::new(MaybeUninit::uninit()),
-            };
+            let slot = Slot::new(index * STEP);
             // SAFETY: fresh memory for so many slots.
             unsafe { slots.add(index as usize).write(slot) };
         }
@@ -275,7 +215,9 @@ impl<T> Ring<T> {
         let want = want.min(self.capacity as usize);
         while run.count < want {
             run.stop = self.slot(slots, run.end).stamp();
-            if run.stop != run.end | flag {
+            if run.stop != run.end | flag
+                && !(run.count > 0 && planted!("queue_store.ring_batch_of_one_look"))
+            {
                 break;
             }
             run.count += 1;
@@ -298,8 +240,12 @@ impl<T> Ring<T> {
         let head = self.position(&self.head);
         let len = self.count(end).saturating_sub(self.count(head)).max(1);
         let len = len.min(self.capacity) as usize;
-        // ORDERING: Relaxed. A number for people.
-        let peak = len.max(self.tail.peak.fetch_max(len, Ordering::Relaxed));
+        // ORDERING: Relaxed, both. A number for people; mostly it stays as it is.
+        let mut peak = self.tail.peak.load(Ordering::Relaxed);
+        if len > peak {
+            // ORDERING: Relaxed, as above.
+            peak = len.max(self.tail.peak.fetch_max(len, Ordering::Relaxed));
+        }
         let limit = if peak as u64 == self.capacity {
             u64::MAX
         } else {
@@ -461,7 +407,7 @@ impl<T> Store<T> for Ring<T> {
         }
         // ORDERING: Relaxed. What a word holds is in the word; the proof is in `store.rs`.
         self.tail.word.fetch_or(HELD, Ordering::Relaxed);
-        if !planted!("queue_store.hold_tail_only") {
+        if !planted!("queue_store.ring_hold_tail_only") {
             // ORDERING: Relaxed, as above.
             self.head.fetch_or(HELD, Ordering::Relaxed);
         }
@@ -486,7 +432,7 @@ impl<T> Store<T> for Ring<T> {
         let tail = self.position(&self.tail.word);
         let slots = self.slots_made();
         let slot = self.slot(slots, tail);
-        if slot.stamp() != tail && !planted!("queue_store.no_wait_for_pop") {
+        if slot.stamp() != tail && !planted!("queue_store.ring_no_wait_for_pop") {
             until(|| slot.stamp() == tail);
         }
         if let Some(value) = value.take() {
@@ -515,7 +461,7 @@ impl<T> Store<T> for Ring<T> {
         let slots = self.slots_made();
         let slot = self.slot(slots, head);
         if slot.stamp() != head | FULL {
-            if planted!("queue_store.no_wait_for_push") {
+            if planted!("queue_store.ring_no_wait_for_push") {
                 return None;
             }
             until(|| slot.stamp() == head | FULL);

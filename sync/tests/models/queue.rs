@@ -54,17 +54,25 @@ pub fn one_place_for_two() {
     assert_nobody_waits(&queue, 0);
 }
 
-/// Two put, two get, one place: everybody is served.
+/// Two put and one gets, one place: everybody is served, and the other item is still there.
 pub fn mpmc_1() {
     let (other, queue) = shared(Queue::bounded(1));
     let putter = thread::spawn(move || block_on(other.put(1)).expect("nobody shuts down"));
     let other = Arc::clone(&queue);
     let getter = thread::spawn(move || block_on(other.get()).expect("nobody shuts down"));
     block_on(queue.put(2)).expect("nobody shuts down");
-    let mine = block_on(queue.get()).expect("nobody shuts down");
     let theirs = getter.join().unwrap();
     putter.join().unwrap();
-    assert_eq!(mine + theirs, 3);
+    assert_eq!(theirs + queue.try_get().expect("one is left"), 3);
+    assert_nobody_waits(&queue, 0);
+}
+
+/// Without a bound: the item is seen, or handed over.
+pub fn unbounded_put_and_get() {
+    let (other, queue) = shared(Queue::unbounded());
+    let putter = thread::spawn(move || other.try_put(7).expect("there is room"));
+    assert_eq!(block_on(queue.get()), Ok(7));
+    putter.join().unwrap();
     assert_nobody_waits(&queue, 0);
 }
 
