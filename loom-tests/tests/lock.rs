@@ -67,3 +67,19 @@ fn a_forsaken_wait_among_bargers() {
         body::a_forsaken_wait_among_bargers,
     );
 }
+
+#[test]
+fn a_spent_budget_keeps_the_place() {
+    check(
+        "lock::a_spent_budget_keeps_the_place",
+        body::a_spent_budget_keeps_the_place,
+    );
+}
+
+#[test]
+fn a_spent_budget_among_bargers() {
+    check(
+        "lock::a_spent_budget_among_bargers",
+        body::a_spent_budget_among_bargers,
+    );
+}

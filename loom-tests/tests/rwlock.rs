@@ -70,3 +70,11 @@ fn a_spent_budget_keeps_the_place() {
         body::a_spent_budget_keeps_the_place,
     );
 }
+
+#[test]
+fn kin_that_was_woken_is_woken_again() {
+    check(
+        "rwlock::kin_that_was_woken_is_woken_again",
+        body::kin_that_was_woken_is_woken_again,
+    );
+}

@@ -43,3 +43,18 @@ fn many_and_singles() {
 fn close_and_release() {
     check("semaphore::close_and_release", body::close_and_release);
 }
+
+#[test]
+fn close_batch() {
+    check("semaphore::close_batch", body::close_batch);
+}
+
+#[test]
+fn a_forsaken_wait_is_overtaken() {
+    check("semaphore::a_forsaken_wait_is_overtaken", body::a_forsaken_wait_is_overtaken);
+}
+
+#[test]
+fn a_forsaken_large_request_is_overtaken() {
+    check("semaphore::a_forsaken_large_request_is_overtaken", body::a_forsaken_large_request_is_overtaken);
+}

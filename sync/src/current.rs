@@ -60,10 +60,14 @@ pub enum WaitKind {
     Signal = 15,
     /// The value of a cell, which another task makes.
     OnceCell = 16,
+    /// A value of a watch channel.
+    Watch = 17,
+    /// The output of a future that several wait for.
+    Shared = 18,
 }
 
 impl WaitKind {
-    const ALL: [WaitKind; 17] = [
+    const ALL: [WaitKind; 19] = [
         WaitKind::Unknown,
         WaitKind::Task,
         WaitKind::Sleep,
@@ -81,6 +85,8 @@ impl WaitKind {
         WaitKind::Blocking,
         WaitKind::Signal,
         WaitKind::OnceCell,
+        WaitKind::Watch,
+        WaitKind::Shared,
     ];
 
     /// In words, as it stands in a report: "waits for …".
@@ -103,6 +109,8 @@ impl WaitKind {
             WaitKind::Blocking => "a blocking job",
             WaitKind::Signal => "a signal",
             WaitKind::OnceCell => "the value of a OnceCell",
+            WaitKind::Watch => "a change of a watch channel",
+            WaitKind::Shared => "the output of a Shared",
         }
     }
 }
@@ -126,6 +134,11 @@ pub struct TaskSlot {
     /// | kind    | address |
     waiting_on: AtomicU64,
 }
+
+/// How far a task's slot is behind what the data pointer of the task's own waker points to: three words
+/// of a header come before it. (In the model checker a header is larger, and no waker is known as the
+/// task's own there.)
+pub const HEAD_TO_SLOT: usize = (3 * size_of::<usize>()).next_multiple_of(align_of::<TaskSlot>());
 
 impl TaskSlot {
     /// The slot of the task `id`.

@@ -6,9 +6,14 @@
 #![deny(unsafe_code)]
 
 pub use crate::barrier::{Barrier, BarrierStats, BarrierWait, Broken, Turn};
+pub use crate::broadcast::broadcast;
 pub use crate::condition::{Condition, ConditionStats, Wait, WaitFor};
 pub use crate::error::{Closed, OverRelease, TryAcquireError, TryLockError};
 pub use crate::event::{Event, EventStats, EventWait};
+pub use crate::limiter::{
+    AlreadyBorrowing, Borrower, Borrowing, BorrowingOwned, CapacityLimiter, LimiterStats,
+    OwnedToken, Token, TryBorrowError,
+};
 pub use crate::lock::{
     Lock, LockGuard, LockStats, Locking, LockingOwned, MappedLockGuard, OwnedLockGuard,
 };
@@ -25,9 +30,12 @@ pub use crate::rwlock::{
     RwLockWriteGuard, RwLockWriteOwned,
 };
 pub use crate::semaphore::{Acquire, AcquireOwned, OwnedPermit, Permit, Semaphore, SemaphoreStats};
+pub use crate::shared::{Shared, SharedStats, SharedWait, WeakShared};
+pub use crate::watch::watch;
 
 mod barrier;
 mod block_on;
+pub mod broadcast;
 pub mod budget;
 pub mod channel;
 mod condition;
@@ -39,6 +47,7 @@ mod condition;
 pub mod current;
 mod error;
 mod event;
+mod limiter;
 mod lock;
 mod name;
 mod notify;
@@ -51,6 +60,7 @@ pub mod parker;
 pub mod queue;
 mod rwlock;
 mod semaphore;
+mod shared;
 #[doc(hidden)]
 pub mod shim;
 #[expect(unsafe_code, reason = "intrusive list; contract in its head")]
@@ -62,3 +72,4 @@ pub mod wake_batch;
 #[expect(unsafe_code, reason = "a slot that its state word guards")]
 #[doc(hidden)]
 pub mod waker_cell;
+pub mod watch;

@@ -12,7 +12,10 @@ use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex};
 use std::task::{Poll, Waker};
 
-use support::{Count, Hooks, Log, Tasks, hostile, leak, poll, poll_with, yield_now};
+use support::generator::Random;
+use support::{
+    Count, Log, Tasks, leak, panics_once, poll, poll_with, survive, waker_on, yield_now,
+};
 use tenter_sync::current::{self, TaskSlot, WaitKind};
 use tenter_sync::{Barrier, BarrierWait, Broken, Turn, shim};
 
@@ -289,26 +292,6 @@ fn a_leaked_wait_keeps_its_place_until_a_reset() {
     drop(moved);
 }
 
-/// Arms one of the three occasions at which a waker runs code of its own.
-fn waker_on(occasion: usize, hook: impl Fn() + Send + Sync + 'static) -> Waker {
-    let mut hooks = Hooks::default();
-    *[&mut hooks.on_clone, &mut hooks.on_wake, &mut hooks.on_drop][occasion] = Some(Box::new(hook));
-    hostile(&Arc::new(hooks))
-}
-
-/// A waker that panics the first time.
-fn panics_once(occasion: usize) -> Waker {
-    let armed = Mutex::new(true);
-    waker_on(occasion, move || {
-        let armed = std::mem::replace(&mut *armed.lock().unwrap(), false);
-        assert!(!armed, "hostile waker");
-    })
-}
-
-fn survive(step: impl FnOnce()) {
-    let _ = catch_unwind(AssertUnwindSafe(step));
-}
-
 #[test]
 fn a_panicking_waker_leaves_the_barrier_whole() {
     for occasion in 0..3 {
@@ -357,18 +340,6 @@ fn a_waker_may_use_the_barrier_that_wakes_it_and_drop_the_last_reference() {
         let stats = barrier.stats();
         assert_eq!((stats.waiting, stats.going), (0, 0), "{occasion}");
         assert_eq!(Arc::strong_count(&barrier), 1);
-    }
-}
-
-/// A generator of numbers that a seed determines (splitmix).
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((mixed ^ (mixed >> 31)) % bound as u64) as usize
     }
 }
 
@@ -462,7 +433,7 @@ fn it_agrees_with_plain_lists() {
     }
     let mut large_rounds = 0;
     for seed in 0..300 {
-        let mut random = Random(seed);
+        let mut random = Random::new(seed);
         let parties = [1, 2, 3, 5, 40][random.below(5)];
         let barrier = Barrier::new(parties);
         let mut model = Model {

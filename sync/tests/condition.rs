@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Poll, Waker};
 
+use support::generator::Random;
 use support::{Count, Hooks, Log, Tasks, hostile, leak, poll, poll_with};
 use tenter_sync::current::{self, TaskSlot, WaitKind};
 use tenter_sync::{Condition, Lock, LockGuard, Wait};
@@ -449,20 +450,16 @@ fn hostile_wakers_leave_condition_and_lock_whole() {
 #[test]
 fn any_sequence_agrees_with_two_queues() {
     for seed in 1..=300_u64 {
-        trial(seed * 0x9E37_79B9);
+        trial(seed);
     }
 }
 
 /// A wait that was polled, with its waker.
 type Begun<'a> = (Pin<Box<Wait<'a, ()>>>, Waker);
 
-fn trial(mut random: u64) {
-    let mut pick = |below: usize| {
-        random ^= random << 13;
-        random ^= random >> 7;
-        random ^= random << 17;
-        (random % below as u64) as usize
-    };
+fn trial(seed: u64) {
+    let mut random = Random::new(seed);
+    let mut pick = |below| random.below(below);
     let (lock, condition) = (Lock::new(()), Condition::new());
     let mut waits: Vec<Option<Begun<'_>>> = Vec::new();
     let mut guard: Option<LockGuard<'_, ()>> = None;

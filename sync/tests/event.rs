@@ -6,12 +6,12 @@ mod models;
 mod support;
 
 use std::num::NonZeroU64;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex};
 use std::task::{Wake, Waker};
 
-use support::{Count, Hooks, Log, Tasks, hostile, leak, poll, poll_with};
+use support::generator::Random;
+use support::{Count, Log, Tasks, leak, panics_once, poll, poll_with, survive, waker_on};
 use tenter_sync::current::{self, TaskSlot, WaitKind};
 use tenter_sync::{Event, EventWait, shim};
 
@@ -192,26 +192,6 @@ fn a_leaked_wait_is_sound_also_when_the_event_moves() {
     drop(moved);
 }
 
-/// Arms one of the three occasions at which a waker runs code of its own.
-fn waker_on(occasion: usize, hook: impl Fn() + Send + Sync + 'static) -> Waker {
-    let mut hooks = Hooks::default();
-    *[&mut hooks.on_clone, &mut hooks.on_wake, &mut hooks.on_drop][occasion] = Some(Box::new(hook));
-    hostile(&Arc::new(hooks))
-}
-
-/// A waker that panics the first time.
-fn panics_once(occasion: usize) -> Waker {
-    let armed = Mutex::new(true);
-    waker_on(occasion, move || {
-        let armed = std::mem::replace(&mut *armed.lock().unwrap(), false);
-        assert!(!armed, "hostile waker");
-    })
-}
-
-fn survive(step: impl FnOnce()) {
-    let _ = catch_unwind(AssertUnwindSafe(step));
-}
-
 #[test]
 fn a_panicking_waker_leaves_the_event_whole() {
     for occasion in 0..3 {
@@ -267,18 +247,6 @@ fn a_waker_may_use_the_event_that_wakes_it_and_drop_the_last_reference() {
     }
 }
 
-/// A generator of numbers that a seed determines (splitmix).
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((mixed ^ (mixed >> 31)) % bound as u64) as usize
-    }
-}
-
 /// Goal: the event behaves as a flag and a set of those who wait.
 /// Method: random calls, polls and drops; after each step the flag, the number of those in line, and
 /// the wakes of every wait are those of the model.
@@ -299,7 +267,7 @@ fn it_agrees_with_a_flag_and_a_list() {
     }
     let mut largest = 0;
     for seed in 0..200 {
-        let mut random = Random(seed);
+        let mut random = Random::new(seed);
         let event = Event::new();
         let mut is_set = false;
         let mut waits: Vec<Wait<'_>> = Vec::new();

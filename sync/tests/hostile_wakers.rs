@@ -2,13 +2,12 @@
 
 mod support;
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::task::Waker;
 
-use support::{Count, Hook, Hooks, hostile, poll, poll_with};
+use support::{Count, Hook, Hooks, hostile, poll, poll_with, survive};
 use tenter_sync::waker_cell::WakerCell;
 use tenter_sync::{Notify, Semaphore, oneshot};
 
@@ -42,11 +41,6 @@ fn panics_on(occasion: Occasion) -> Waker {
         assert!(!armed, "hostile waker");
     });
     waker_with(occasion, hook).0
-}
-
-/// Runs a step in which a waker may panic.
-fn survive(step: impl FnOnce()) {
-    let _ = catch_unwind(AssertUnwindSafe(step));
 }
 
 /// tokio #3689, #5154, #7094: a waker that panics leaves the semaphore whole and the others served.

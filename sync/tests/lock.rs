@@ -4,13 +4,12 @@ mod models;
 mod support;
 
 use std::future::Future;
-use std::num::NonZeroU64;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Poll, Waker};
 
-use support::{Count, Log, Tasks, leak, poll, poll_with, yield_now};
+use support::{Count, Log, Tasks, leak, poll, poll_with, slot, yield_now};
 use tenter_sync::current::{self, TaskSlot, WaitKind};
 use tenter_sync::{Lock, LockGuard, MappedLockGuard, Notify, TryLockError};
 
@@ -29,11 +28,8 @@ mod stress {
         two_users, three_users, two_bargers, three_bargers, a_loser_gets_the_next_turn,
         a_cancelled_waiter_passes_it_on, a_cancelled_waiter_of_bargers,
         a_forsaken_wait_is_overtaken, a_forsaken_wait_among_bargers,
+        a_spent_budget_keeps_the_place, a_spent_budget_among_bargers,
     }
-}
-
-fn slot(id: u64) -> TaskSlot {
-    TaskSlot::new(NonZeroU64::new(id).expect("not zero"))
 }
 
 /// Polls as the task `slot` does.

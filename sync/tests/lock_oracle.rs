@@ -3,18 +3,14 @@
 mod support;
 
 use std::future::Future;
-use std::num::NonZeroU64;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Poll, Waker};
 
-use support::{Count, poll_with};
+use support::generator::Random;
+use support::{Count, poll_with, slot};
 use tenter_sync::current::{self, TaskSlot};
 use tenter_sync::{Lock, Locking};
-
-fn slot(id: u64) -> TaskSlot {
-    TaskSlot::new(NonZeroU64::new(id).expect("not zero"))
-}
 
 /// Polls as the task `slot` does.
 fn poll_in<F: Future + ?Sized>(
@@ -36,7 +32,7 @@ fn any_sequence_agrees_with_a_queue() {
 }
 
 struct Trial {
-    random: u64,
+    random: Random,
     unfair: bool,
     held: bool,
     /// The front was woken and has not looked.
@@ -58,7 +54,7 @@ struct Wait<'a> {
 impl Trial {
     fn new(seed: u64) -> Self {
         Self {
-            random: seed * 0x9E37_79B9,
+            random: Random::new(seed),
             unfair: seed % 2 == 0,
             held: false,
             woken: false,
@@ -68,10 +64,7 @@ impl Trial {
     }
 
     fn pick(&mut self, below: usize) -> usize {
-        self.random ^= self.random << 13;
-        self.random ^= self.random >> 7;
-        self.random ^= self.random << 17;
-        (self.random % below as u64) as usize
+        self.random.below(below)
     }
 
     /// Whether the lock is kept for the front.

@@ -2,27 +2,10 @@
 
 mod support;
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
-use std::task::Waker;
 
-use support::{Count, Hooks, hostile, poll, poll_with};
+use support::{Count, poll, poll_with, survive, waker_on};
 use tenter_sync::Lock;
-
-/// A waker that misbehaves on one occasion, 0 to 2: clone, wake, drop.
-fn waker_that(occasion: usize, misbehave: impl Fn() + Send + Sync + 'static) -> Waker {
-    let (mut hooks, hook) = (Hooks::default(), Box::new(misbehave));
-    match occasion {
-        0 => hooks.on_clone = Some(hook),
-        1 => hooks.on_wake = Some(hook),
-        _ => hooks.on_drop = Some(hook),
-    }
-    hostile(&Arc::new(hooks))
-}
-
-fn survive(step: impl FnOnce()) {
-    let _ = catch_unwind(AssertUnwindSafe(step));
-}
 
 #[test]
 fn a_panicking_waker_leaves_the_lock_whole() {
@@ -34,7 +17,7 @@ fn a_panicking_waker_leaves_the_lock_whole() {
                 Lock::new(())
             };
             let armed = Mutex::new(true);
-            let bad = waker_that(occasion, move || {
+            let bad = waker_on(occasion, move || {
                 let armed = std::mem::replace(&mut *armed.lock().unwrap(), false);
                 assert!(!armed, "hostile waker");
             });
@@ -65,7 +48,7 @@ fn a_waker_may_use_the_lock_that_wakes_it() {
                 Lock::new(())
             });
             let other = Arc::clone(&lock);
-            let waker = waker_that(occasion, move || {
+            let waker = waker_on(occasion, move || {
                 drop(other.try_lock());
                 let (mine, _) = Count::new();
                 drop(poll_with(Box::pin(other.lock()).as_mut(), &mine));
@@ -92,7 +75,7 @@ fn a_wake_may_drop_the_last_reference() {
     let lock = Arc::new(Lock::new(()));
     let place = Arc::new(Mutex::new(None));
     let owned = Arc::clone(&place);
-    let waker = waker_that(1, move || drop(owned.lock().unwrap().take()));
+    let waker = waker_on(1, move || drop(owned.lock().unwrap().take()));
     let guard = Arc::clone(&lock).try_lock_owned().unwrap();
     let mut future = Box::pin(Arc::clone(&lock).lock_owned());
     assert!(poll_with(future.as_mut(), &waker).is_pending());

@@ -11,9 +11,11 @@ use std::num::NonZeroU64;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex};
-use std::task::{Poll, Waker};
+use std::task::Poll;
 
-use support::{Count, Hooks, Log, Tasks, hostile, leak, poll, poll_with, yield_now};
+use support::{
+    Count, Log, Tasks, leak, panics_once, poll, poll_with, survive, waker_on, yield_now,
+};
 use tenter_sync::current::{self, TaskSlot, WaitKind};
 use tenter_sync::{Notify, OnceCell, SetError, shim};
 
@@ -368,26 +370,6 @@ fn leaked_futures_are_sound_also_when_the_cell_moves() {
     leak(leaked);
     assert_eq!(busy.set(1), Err(SetError::Initializing(1)), "for ever");
     assert_eq!(busy.into_inner(), None);
-}
-
-/// Arms one of the three occasions at which a waker runs code of its own.
-fn waker_on(occasion: usize, hook: impl Fn() + Send + Sync + 'static) -> Waker {
-    let mut hooks = Hooks::default();
-    *[&mut hooks.on_clone, &mut hooks.on_wake, &mut hooks.on_drop][occasion] = Some(Box::new(hook));
-    hostile(&Arc::new(hooks))
-}
-
-/// A waker that panics the first time.
-fn panics_once(occasion: usize) -> Waker {
-    let armed = Mutex::new(true);
-    waker_on(occasion, move || {
-        let armed = std::mem::replace(&mut *armed.lock().unwrap(), false);
-        assert!(!armed, "hostile waker");
-    })
-}
-
-fn survive(step: impl FnOnce()) {
-    let _ = catch_unwind(AssertUnwindSafe(step));
 }
 
 #[test]

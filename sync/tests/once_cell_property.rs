@@ -10,22 +10,11 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Poll, Waker};
 
+use support::generator::Random;
 use support::{Count, poll_with};
 use tenter_sync::{OnceCell, SetError};
 
 type Boxed<'a, R> = Pin<Box<dyn Future<Output = R> + 'a>>;
-
-/// A generator of numbers that a seed determines (splitmix).
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((mixed ^ (mixed >> 31)) % bound as u64) as usize
-    }
-}
 
 /// How an initialiser of the property test goes on when it is polled again.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -50,7 +39,7 @@ fn it_agrees_with_a_place_and_one_at_work() {
     }
     let mut outcomes = HashMap::new();
     for seed in 0..400 {
-        let mut random = Random(seed);
+        let mut random = Random::new(seed);
         let cell = OnceCell::new();
         let orders = Rc::new(RefCell::new(HashMap::<usize, Order>::new()));
         let mut at_work: Option<usize> = None;

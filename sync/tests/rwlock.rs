@@ -3,34 +3,17 @@
 mod support;
 
 use std::cell::Cell;
-use std::future::Future;
-use std::num::NonZeroU64;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::Poll;
 
-use support::{Count, Log, Tasks, leak, poll, poll_with, yield_now};
-use tenter_sync::current::{self, TaskSlot, WaitKind};
+use support::{Count, Log, Tasks, poll, poll_alone, poll_with, ready, slot, yield_now};
+use tenter_sync::current::{self, WaitKind};
 use tenter_sync::{
     OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock, RwLockReadGuard, RwLockWriteGuard,
     TryLockError,
 };
-
-/// A poll by a task of its own: nobody else has this waker, now or later.
-fn poll_alone<F: Future + ?Sized>(future: Pin<&mut F>) -> Poll<F::Output> {
-    let (waker, count) = Count::new();
-    leak(count);
-    poll_with(future, &waker)
-}
-
-fn ready<T>(poll: Poll<T>) -> T {
-    match poll {
-        Poll::Ready(value) => value,
-        Poll::Pending => panic!("not ready"),
-    }
-}
 
 fn assert_free<T: ?Sized>(lock: &RwLock<T>) {
     let stats = lock.stats();
@@ -39,10 +22,6 @@ fn assert_free<T: ?Sized>(lock: &RwLock<T>) {
         (0, false, 0)
     );
     assert!(!lock.is_locked());
-}
-
-fn slot(id: u64) -> TaskSlot {
-    TaskSlot::new(NonZeroU64::new(id).unwrap())
 }
 
 #[test]

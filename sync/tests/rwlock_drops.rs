@@ -3,29 +3,16 @@
 mod support;
 
 use std::future::Future;
-use std::num::NonZeroU64;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex};
-use std::task::{Poll, Waker};
+use std::task::Waker;
 
-use support::{Count, Hooks, Log, hostile, leak, poll, poll_with, yield_now};
+use support::{
+    Count, Hooks, Log, hostile, leak, poll, poll_alone, poll_with, ready, slot, yield_now,
+};
 use tenter_sync::RwLock;
-use tenter_sync::current::{self, TaskSlot};
-
-/// A poll by a task of its own: nobody else has this waker, now or later.
-fn poll_alone<F: Future + ?Sized>(future: Pin<&mut F>) -> Poll<F::Output> {
-    let (waker, count) = Count::new();
-    leak(count);
-    poll_with(future, &waker)
-}
-
-fn ready<T>(poll: Poll<T>) -> T {
-    match poll {
-        Poll::Ready(value) => value,
-        Poll::Pending => panic!("not ready"),
-    }
-}
+use tenter_sync::current::{self};
 
 fn assert_free<T: ?Sized>(lock: &RwLock<T>) {
     let stats = lock.stats();
@@ -34,10 +21,6 @@ fn assert_free<T: ?Sized>(lock: &RwLock<T>) {
         (0, false, 0)
     );
     assert!(!lock.is_locked());
-}
-
-fn slot(id: u64) -> TaskSlot {
-    TaskSlot::new(NonZeroU64::new(id).unwrap())
 }
 
 #[test]

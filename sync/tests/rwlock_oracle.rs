@@ -7,15 +7,9 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::Poll;
 
-use support::{Count, leak, poll_with};
+use support::generator::Random;
+use support::poll_alone;
 use tenter_sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
-
-/// A poll by a task of its own: nobody else has this waker, now or later.
-fn poll_alone<F: Future + ?Sized>(future: Pin<&mut F>) -> Poll<F::Output> {
-    let (waker, count) = Count::new();
-    leak(count);
-    poll_with(future, &waker)
-}
 
 fn assert_free<T: ?Sized>(lock: &RwLock<T>) {
     let stats = lock.stats();
@@ -43,7 +37,7 @@ struct Wish {
 
 /// The model: who has been called and has not come, and who waits behind.
 struct Trial {
-    random: u64,
+    random: Random,
     readers: usize,
     writer: bool,
     called: Vec<Wish>,
@@ -60,7 +54,7 @@ type Waiting<'a> = Pin<Box<dyn Future<Output = Held<'a>> + 'a>>;
 impl Trial {
     fn new(seed: u64) -> Self {
         Self {
-            random: seed.wrapping_mul(0x9E37_79B9_7F4A_7C15),
+            random: Random::new(seed),
             readers: 0,
             writer: false,
             called: Vec::new(),
@@ -69,10 +63,7 @@ impl Trial {
     }
 
     fn pick(&mut self, below: usize) -> usize {
-        self.random ^= self.random << 13;
-        self.random ^= self.random >> 7;
-        self.random ^= self.random << 17;
-        (self.random % below as u64) as usize
+        self.random.below(below)
     }
 
     /// Calls from the front: a writer when nobody is left, readers as long as no writer is.

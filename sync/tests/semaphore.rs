@@ -1,16 +1,15 @@
-//! `Semaphore`: the semantic cases S01 to S13, permits, bounds, budget, and an oracle.
+//! `Semaphore`: the semantic cases S01 to S13, permits, bounds, budget.
 
 mod support;
 
-use std::collections::VecDeque;
 use std::num::NonZeroU64;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Poll, Waker};
+use std::task::Poll;
 
 use support::{Count, Log, Tasks, poll, poll_with, yield_now};
 use tenter_sync::current::{self, TaskSlot, WaitKind};
-use tenter_sync::{Acquire, Closed, OverRelease, Permit, Semaphore, TryAcquireError};
+use tenter_sync::{Closed, OverRelease, Permit, Semaphore, TryAcquireError};
 
 #[test]
 fn s01_a_semaphore_of_zero_is_locked() {
@@ -408,126 +407,30 @@ fn debug_shows_the_name_and_never_blocks() {
     assert_eq!(named.stats().name.as_deref(), Some("shard 7"));
 }
 
-/// Goal: any sequence of operations does what a queue and a counter would do.
-/// Method: 300 random sequences, compared with that queue and counter after every operation.
 #[test]
-fn any_sequence_agrees_with_a_counter_and_a_queue() {
-    for seed in 1..=300 {
-        Trial::new(seed).run();
-    }
+fn free_permits_can_be_taken_out_of_circulation() {
+    let semaphore = Semaphore::bounded(4);
+    let permit = semaphore.try_acquire().unwrap();
+    assert_eq!((semaphore.forget_permits(1), semaphore.available()), (1, 2));
+    let mut large = pin!(semaphore.acquire_many(3));
+    assert!(poll(large.as_mut()).is_pending());
+    assert_eq!(
+        (semaphore.forget_permits(9), semaphore.available()),
+        (2, 0),
+        "those that wait for the front too"
+    );
+    drop(permit);
+    assert!(poll(large.as_mut()).is_pending());
+    assert_eq!(semaphore.add_permits(4), Err(OverRelease));
+    assert_eq!(semaphore.add_permits(3), Ok(()));
+    assert!(poll(large).is_ready());
 }
 
-struct Trial {
-    random: u64,
-    free: usize,
-    /// Number and wish of each who waits, in order.
-    line: VecDeque<(usize, usize)>,
-    granted: Vec<(usize, usize)>,
-}
-
-impl Trial {
-    fn new(seed: u64) -> Self {
-        Self {
-            random: seed,
-            free: 2,
-            line: VecDeque::new(),
-            granted: Vec::new(),
-        }
-    }
-
-    fn pick(&mut self, below: usize) -> usize {
-        self.random ^= self.random << 13;
-        self.random ^= self.random >> 7;
-        self.random ^= self.random << 17;
-        (self.random % below as u64) as usize
-    }
-
-    /// What the oracle does after each change: serves the front as long as it can.
-    fn serve(&mut self) {
-        while let Some(&(number, wish)) = self.line.front() {
-            if wish > self.free {
-                break;
-            }
-            self.free -= wish;
-            self.line.pop_front();
-            self.granted.push((number, wish));
-        }
-    }
-
-    fn run(mut self) {
-        let semaphore = Semaphore::new(self.free);
-        let mut futures: Vec<Option<Pin<Box<Acquire<'_>>>>> = Vec::new();
-        let mut permits: Vec<Permit<'_>> = Vec::new();
-        for _ in 0..60 {
-            match self.pick(5) {
-                0 => {
-                    let wish = self.pick(4);
-                    let mut future = Box::pin(semaphore.acquire_many(wish));
-                    let number = futures.len();
-                    self.line.push_back((number, wish));
-                    self.serve();
-                    let at_once = self.granted.iter().any(|granted| granted.0 == number);
-                    match poll(future.as_mut()) {
-                        Poll::Ready(permit) => {
-                            assert!(at_once);
-                            self.granted.retain(|granted| granted.0 != number);
-                            permits.push(permit.unwrap());
-                            futures.push(None);
-                        }
-                        Poll::Pending => {
-                            assert!(!at_once);
-                            futures.push(Some(future));
-                        }
-                    }
-                }
-                1 if !permits.is_empty() => {
-                    let index = self.pick(permits.len());
-                    let permit = permits.swap_remove(index);
-                    self.free += permit.count();
-                    drop(permit);
-                    self.serve();
-                }
-                2 if !futures.is_empty() => {
-                    let number = self.pick(futures.len());
-                    if futures[number].take().is_some() {
-                        if let Some(index) = self.granted.iter().position(|it| it.0 == number) {
-                            self.free += self.granted.swap_remove(index).1;
-                        }
-                        self.line.retain(|waiting| waiting.0 != number);
-                        self.serve();
-                    }
-                }
-                3 => {
-                    let more = self.pick(2);
-                    semaphore.add_permits(more).unwrap();
-                    self.free += more;
-                    self.serve();
-                }
-                _ => {
-                    // Everyone is polled again: exactly the granted ones are ready.
-                    for (number, place) in futures.iter_mut().enumerate() {
-                        let Some(future) = place else { continue };
-                        let granted = self.granted.iter().position(|it| it.0 == number);
-                        match poll_with(future.as_mut(), Waker::noop()) {
-                            Poll::Ready(permit) => {
-                                self.granted.swap_remove(granted.expect("the oracle too"));
-                                permits.push(permit.unwrap());
-                                *place = None;
-                            }
-                            Poll::Pending => assert!(granted.is_none()),
-                        }
-                    }
-                }
-            }
-            let stats = semaphore.stats();
-            assert_eq!(
-                (stats.available, stats.waiting),
-                (self.free, self.line.len())
-            );
-            assert_eq!(
-                semaphore.is_locked(),
-                self.free == 0 || !self.line.is_empty()
-            );
-        }
-    }
+#[test]
+fn a_thread_can_take_a_permit_that_keeps_the_semaphore_alive() {
+    let semaphore = Arc::new(Semaphore::new(1));
+    let permit = Arc::clone(&semaphore).blocking_acquire_owned().unwrap();
+    assert_eq!((permit.count(), Arc::strong_count(&semaphore)), (1, 2));
+    semaphore.close();
+    assert_eq!(semaphore.blocking_acquire_owned().err(), Some(Closed));
 }

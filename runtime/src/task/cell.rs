@@ -17,7 +17,7 @@ use core::ptr::NonNull;
 use core::task::Waker;
 use std::sync::Arc as StdArc;
 
-use tenter_sync::current::TaskSlot;
+use tenter_sync::current::{HEAD_TO_SLOT, TaskSlot};
 use tenter_sync::shim::atomic::{AtomicPtr, AtomicU32, Ordering};
 use tenter_sync::shim::{Live, Mutex, UnsafeCell, thread};
 
@@ -48,6 +48,11 @@ pub struct Header {
     /// Touched by every use, ended by the free.
     pub live: Live,
 }
+
+const _: () = assert!(
+    tenter_sync::shim::MODELLED || core::mem::offset_of!(Header, slot) == HEAD_TO_SLOT,
+    "a lock knows a task's own waker by the distance from the header to the slot"
+);
 
 /// A task's place in the list of all tasks of its scheduler.
 #[derive(Clone, Copy, Debug, Default)]

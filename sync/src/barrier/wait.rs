@@ -62,16 +62,9 @@ impl Future for BarrierWait<'_> {
         let (barrier, ticket, mut waiter) = self.project();
         loop {
             match waiter.state() {
-                WaitState::Idle => match barrier.arrive(waiter.as_mut(), cx.waker()) {
-                    Arrival::Waits(drawn) => {
-                        *ticket = drawn;
-                        return barrier.waiting_on();
-                    }
-                    Arrival::Completes(drawn) => {
-                        *ticket = drawn;
-                        waiter.as_mut().secure(); // before a waker can panic
-                        barrier.let_go();
-                    }
+                WaitState::Idle => match barrier.arrive(waiter.as_mut(), ticket, cx.waker()) {
+                    Arrival::Waits(_) => return barrier.waiting_on(),
+                    Arrival::Completes(_) => {} // Granted by now
                     Arrival::Refused => {
                         return budget::poll_spend(cx).map(|()| {
                             waiter.finish();
@@ -126,16 +119,33 @@ fn completed() -> ! {
 }
 
 impl Barrier {
-    /// Comes, and lines up unless it is the last one.
-    fn arrive(&self, waiter: Pin<&mut Waiter>, waker: &Waker) -> Arrival {
+    /// Comes, and lines up unless it is the last one, which lets the others go.
+    fn arrive(&self, waiter: Pin<&mut Waiter>, ticket: &mut usize, waker: &Waker) -> Arrival {
+        struct LetGo<'a>(&'a Barrier);
+        impl Drop for LetGo<'_> {
+            fn drop(&mut self) {
+                self.0.let_go();
+            }
+        }
+        // What is dropped when this returns goes backwards: the line's lock, a waker that was not needed,
+        // which may panic, and then the others go nevertheless.
+        let mut _also_if_the_waker_panics = None;
         let (waker, identity) = (waker.clone(), Identity::of(waker));
-        // The lock is let go before a waker that was not needed is dropped.
         let mut line = self.line.lock();
         let arrival = line.round.arrive(self.parties);
-        if let Arrival::Waits(ticket) = arrival {
-            // SAFETY: (a), (b) and (c) as the head of this file says.
-            unsafe { line.waiters.enlist(waiter, ticket, identity, Some(waker)) };
-            line.peak = line.peak.max(line.round.waiting());
+        match arrival {
+            Arrival::Waits(drawn) => {
+                *ticket = drawn;
+                // SAFETY: (a), (b) and (c) as the head of this file says.
+                unsafe { line.waiters.enlist(waiter, drawn, identity, Some(waker)) };
+                line.peak = line.peak.max(line.round.waiting());
+            }
+            Arrival::Completes(drawn) => {
+                *ticket = drawn;
+                waiter.secure();
+                _also_if_the_waker_panics = Some(LetGo(self));
+            }
+            Arrival::Refused => {}
         }
         arrival
     }

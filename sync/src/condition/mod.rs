@@ -294,8 +294,9 @@ impl fmt::Debug for Condition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut out = f.debug_struct("Condition");
         self.name.describe(&mut out);
-        match self.line.try_lock() {
-            Some(line) => out.field("waiting", &line.waiters.len()),
+        // Writing is user code, so the line is let go of before.
+        match self.line.try_lock().map(|line| line.waiters.len()) {
+            Some(waiting) => out.field("waiting", &waiting),
             None => out.field("waiting", &format_args!("<locked>")),
         };
         out.finish()

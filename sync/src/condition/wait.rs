@@ -227,16 +227,20 @@ impl Condition {
 
     /// Whether a waiter is still in the condition's line; then it waits with this waker.
     fn waits_on(&self, mut waiter: Pin<&mut Waiter>, cx: &mut Context<'_>) -> bool {
+        let identity = Identity::of(cx.waker());
         {
             let line = self.line.lock();
             if !line.waiters.holds(waiter.as_mut()) {
                 return false;
             }
-            if line.waiters.has_waker(waiter.as_mut(), cx.waker()) {
+            if line
+                .waiters
+                .has_waker(waiter.as_mut(), cx.waker(), &identity)
+            {
                 return true;
             }
         }
-        let (waker, identity) = (cx.waker().clone(), Identity::of(cx.waker()));
+        let waker = cx.waker().clone();
         let payload = payload(&waker);
         let mut line = self.line.lock();
         if !line.waiters.holds(waiter.as_mut()) {

@@ -283,8 +283,9 @@ impl fmt::Debug for Event {
         let mut out = f.debug_struct("Event");
         self.name.describe(&mut out);
         out.field("is_set", &self.is_set());
-        match self.line.try_lock() {
-            Some(line) => out.field("waiting", &line.waiters.len()),
+        // Writing is user code, so the line is let go of before.
+        match self.line.try_lock().map(|line| line.waiters.len()) {
+            Some(waiting) => out.field("waiting", &waiting),
             None => out.field("waiting", &format_args!("<locked>")),
         };
         out.finish()

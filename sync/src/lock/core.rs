@@ -18,13 +18,19 @@ use crate::wake_batch::WakeBatch;
 /// waking another wait of this task does not get this one polled.
 const FOREIGN: usize = 1;
 
-/// How far behind the waker's data the task's slot can be, in a waker that is the task's own.
-const HEAD_OF_A_TASK: usize = 128;
-
 pub(crate) struct Core {
     word: AtomicU8,
     line: Mutex<Line>,
     pub(super) name: Name,
+}
+
+/// The lock on its way to a waiter. It is freed if a waker panics meanwhile.
+struct Held<'a>(&'a Core);
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.0.release();
+    }
 }
 
 /// What the line's lock guards.
@@ -140,7 +146,13 @@ impl Core {
                 break;
             }
             match self.exchange(seen, next) {
-                Ok(()) if taken => return true, // the waker goes after the line's lock
+                Ok(()) if taken => {
+                    drop(line);
+                    let held = Held(self);
+                    drop(waker);
+                    core::mem::forget(held);
+                    return true;
+                }
                 Ok(()) => break,
                 Err(actual) => seen = actual,
             }
@@ -151,10 +163,45 @@ impl Core {
         false
     }
 
+    /// Gives back the lock that the caller has just taken, for a place in line: its budget is spent.
+    /// Kept, the lock would stop another future of this task for ever, if the task polls only that one
+    /// from now on.
+    ///
+    /// # Safety
+    ///
+    /// As of [`line_up`](Self::line_up).
+    #[cold]
+    pub(super) unsafe fn postpone(&self, waiter: Pin<&mut Waiter>, waker: &Waker) {
+        let held = Held(self); // a clone of the waker may panic
+        let (waker, identity) = (waker.clone(), Identity::of(waker));
+        let payload = payload(&waker);
+        let mut line = self.line.lock();
+        // SAFETY: (a), (b) and (c) by the contract of this function.
+        unsafe { line.waiters.enlist(waiter, payload, identity, Some(waker)) };
+        line.arrived(payload);
+        if !planted!("lock.postpone_without_saying") {
+            self.say_that_some_came();
+        }
+        drop(line);
+        drop(held); // wakes the front, which may be this one
+    }
+
+    /// Sets the flags of a line that is not empty, under its lock, while the lock is held.
+    fn say_that_some_came(&self) {
+        let mut seen = self.word.guess();
+        while let Err(actual) = self.exchange(seen, state::append(seen)) {
+            seen = actual;
+        }
+    }
+
     /// Looks whether it is the turn of a waiter in line. Ready: it is granted, and holds the lock.
+    ///
+    /// If it is its turn and the budget is spent, it stays in line and wakes itself: WOKEN is still set,
+    /// and it owes its look still.
     pub(crate) fn poll_turn(&self, mut waiter: Pin<&mut Waiter>, waker: &Waker) -> Poll<()> {
         let identity = Identity::of(waker);
         let mut spare: Option<Waker> = None;
+        let (mut is_paid, mut is_in_place) = (false, false);
         let mut line = self.line.lock();
         let mut seen = self.word.guess();
         loop {
@@ -164,19 +211,38 @@ impl Core {
                 line.place_of(&identity)
             };
             match state::look(seen, place, line.waiters.len() > 1) {
-                Look::Claim(next) => match self.exchange(seen, line.planted_claim(next)) {
-                    Ok(()) => {
-                        line.leaves(waiter.as_mut());
-                        let old = line.waiters.claim(waiter);
-                        drop(line);
-                        drop((old, spare)); // user code, outside the line's lock
-                        return Poll::Ready(());
+                Look::Claim(next) => {
+                    is_paid = is_paid || current::spend();
+                    let next = if is_paid {
+                        line.planted_claim(next)
+                    } else {
+                        state::put_off(seen)
+                    };
+                    match self.exchange(seen, next) {
+                        Ok(()) if !is_paid => {
+                            drop(line);
+                            drop(spare);
+                            if !planted!("lock.put_off_without_coming_back") {
+                                waker.wake_by_ref();
+                            }
+                            return Poll::Pending;
+                        }
+                        Ok(()) => {
+                            line.leaves(waiter.as_mut());
+                            let old = line.waiters.claim(waiter);
+                            drop(line);
+                            drop((old, spare)); // user code, outside the line's lock
+                            return Poll::Ready(());
+                        }
+                        Err(actual) => seen = actual,
                     }
-                    Err(actual) => seen = actual,
-                },
+                }
                 Look::Wait(next) => {
-                    // The waker is in place before the word says that nobody owes a look (I3).
-                    if !line.waiters.has_waker(waiter.as_mut(), waker) {
+                    // The waker is in place before the word says that nobody owes a look (I3). It may not
+                    // be known again there, if its clone is another waker.
+                    is_in_place =
+                        is_in_place || line.waiters.has_waker(waiter.as_mut(), waker, &identity);
+                    if !is_in_place {
                         let Some(new) = spare.take() else {
                             drop(line);
                             spare = Some(waker.clone());
@@ -185,6 +251,7 @@ impl Core {
                             continue;
                         };
                         spare = line.change_waker(waiter.as_mut(), identity, new);
+                        is_in_place = true;
                     }
                     let next = if planted!("lock.a_loser_keeps_the_wake") {
                         next | (seen & state::WOKEN)
@@ -252,10 +319,7 @@ impl Core {
             moved += 1;
         }
         if moved > 0 && !planted!("condition.move_without_saying") {
-            let mut seen = self.word.guess();
-            while let Err(actual) = self.exchange(seen, state::append(seen)) {
-                seen = actual;
-            }
+            self.say_that_some_came();
         }
         moved
     }
@@ -338,11 +402,11 @@ impl Line {
 
 /// What the line has to know of one who waits with this waker: [`FOREIGN`] or nothing.
 ///
-/// A task's own waker points to the head of the cell that the task's slot is in. A guess that says
-/// FOREIGN by mistake costs a walk along the line at each turn.
+/// A task's own waker points to the head of the cell that the task's slot is in. To say FOREIGN by
+/// mistake costs a walk along the line at each turn; not to say it leaves a task asleep.
 pub(crate) fn payload(waker: &Waker) -> usize {
     let slot = current::slot_address().addr();
-    let own = slot == 0 || slot.wrapping_sub(waker.data().addr()) < HEAD_OF_A_TASK;
+    let own = slot == 0 || slot.wrapping_sub(waker.data().addr()) == current::HEAD_TO_SLOT;
     if own { 0 } else { FOREIGN }
 }
 
@@ -357,8 +421,10 @@ mod tests {
     fn a_waker_is_foreign_if_it_does_not_point_to_the_head_of_the_task() {
         static NOTHING: RawWakerVTable =
             RawWakerVTable::new(|data| RawWaker::new(data, &NOTHING), |_| {}, |_| {}, |_| {});
-        let task = ([0_usize; 3], TaskSlot::new(NonZeroU64::MIN));
-        let head = core::ptr::from_ref(&task.1).wrapping_byte_sub(24).cast();
+        let task = ([0_usize; 4], TaskSlot::new(NonZeroU64::MIN));
+        let head = core::ptr::from_ref(&task.1)
+            .wrapping_byte_sub(current::HEAD_TO_SLOT)
+            .cast();
         // SAFETY: no function of the table looks at the data.
         let own = unsafe { Waker::new(head, &NOTHING) };
         with_task(&task.1, 1, || {

@@ -1,8 +1,9 @@
 //! The futures that wait for their turn.
 //!
 //! Both hold a waiter and share one way to poll and one way to end. The states are the waiter's: Idle
-//! tries the fast path and lines up, Waiting looks for its turn at each poll, Granted holds the lock and
-//! the drop frees it.
+//! tries the fast path and lines up, Waiting looks for its turn at each poll, Granted holds the lock, for
+//! as long as it takes to return it, and the drop frees it. One whose budget is spent does not hold it:
+//! it waits in line.
 //!
 //! Obligations of the wait list's contract: (a) `abandon` runs in the drop of both futures, before the
 //! waiter inside them is dropped; (b) the waiter is given to the line of its lock and nothing else;
@@ -18,7 +19,6 @@ use std::sync::Arc;
 use super::Lock;
 use super::core::Core;
 use super::guard::{LockGuard, OwnedLockGuard};
-use crate::budget;
 use crate::current::{self, WaitKind};
 use crate::wait_list::{WaitState, Waiter};
 
@@ -156,15 +156,20 @@ impl Core {
     /// (a), (b) and (c) of the wait list's contract; the list is that of this lock.
     #[inline]
     unsafe fn poll_lock(&self, mut waiter: Pin<&mut Waiter>, cx: &mut Context<'_>) -> Poll<()> {
-        if waiter.state() == WaitState::Idle {
-            // SAFETY: by the contract of this function.
-            if !self.take() && !unsafe { self.line_up(waiter.as_mut(), cx.waker()) } {
-                current::waiting_on(WaitKind::Lock, self);
-                return Poll::Pending;
-            }
-            waiter.as_mut().secure();
+        if waiter.state() != WaitState::Idle {
+            return self.poll_waiter(waiter, cx);
         }
-        self.poll_waiter(waiter, cx)
+        // SAFETY: by the contract of this function.
+        if self.take() || unsafe { self.line_up(waiter.as_mut(), cx.waker()) } {
+            if current::spend() {
+                waiter.finish();
+                return Poll::Ready(());
+            }
+            // SAFETY: by the contract of this function.
+            unsafe { self.postpone(waiter, cx.waker()) };
+        }
+        current::waiting_on(WaitKind::Lock, self);
+        Poll::Pending
     }
 
     /// Polls a wait that has begun.
@@ -180,12 +185,8 @@ impl Core {
                     return Poll::Pending;
                 }
             }
-            WaitState::Granted => {}
+            WaitState::Granted => {} // an old waker panicked when it was dropped
             WaitState::Idle | WaitState::Dismissed | WaitState::Done => completed(),
-        }
-        // The lock is secured by now: the waiter is Granted.
-        if budget::poll_spend(cx).is_pending() {
-            return Poll::Pending;
         }
         waiter.finish();
         Poll::Ready(())

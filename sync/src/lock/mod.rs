@@ -18,7 +18,8 @@
 //! (*futurelock*), because the task is known by its identity.
 //!
 //! Invariants, besides I1 to I3 of the word:
-//! - I4: who holds the lock is one guard, or one granted waiter whose budget was spent.
+//! - I4: who holds the lock is one guard. (Or one granted waiter, if an old waker panicked when it was
+//!   dropped, until it is polled or dropped.)
 //! - I5: a lock that is free while somebody is in line has WOKEN set, after each unlock of the line.
 //! - I6: the front has a waker in the list, or it was woken and has not looked since.
 //!
@@ -43,6 +44,7 @@
 //! task is known by its waker alone, so that two branches with different wakers are two tasks.
 //!
 //! Rejected: handing the lock to the front when it is freed. A future that nobody polls would hold it.
+//! Rejected: keeping the lock in a future whose budget is spent, for its next poll. The same.
 //! Rejected: looking for waits of the same task at each turn. It touches every waiter of the line, so it
 //! is done only while some wait with a waker that is not its task's (FOREIGN in `core.rs`).
 //!
@@ -317,8 +319,9 @@ impl<T: ?Sized + fmt::Debug> fmt::Debug for Lock<T> {
             Ok(guard) => out.field("data", &&*guard),
             Err(TryLockError) => out.field("data", &format_args!("<locked>")),
         };
-        match self.core.try_line() {
-            Some(line) => out.field("waiting", &line.waiters.len()),
+        // Writing is user code, so the line is let go of before.
+        match self.core.try_line().map(|line| line.waiters.len()) {
+            Some(waiting) => out.field("waiting", &waiting),
             None => out.field("waiting", &format_args!("<locked>")),
         };
         out.finish()

@@ -18,7 +18,7 @@
 //! - I1: WAITERS is set exactly while the line is not empty. WAITERS, RESERVED and WOKEN change under the
 //!   line's lock only.
 //! - I2: without BARGING, RESERVED goes with WAITERS. With it, RESERVED means that the front was woken
-//!   and found the lock taken: it loses once.
+//!   and found the lock taken, or its budget spent: it loses once.
 //! - I3: WOKEN means that the front owes the word a look, so that whoever unlocks owes it nothing. It is
 //!   clear whenever a wait of the front's task has looked and found the lock held.
 
@@ -127,6 +127,11 @@ pub(super) const fn look(word: u8, place: Place, others: bool) -> Look {
         Place::Front | Place::SameTask => Look::Wait(word & !WOKEN), // I3
         Place::Behind => Look::Wait(word),
     }
+}
+
+/// It is the turn of one in line that has to come back for it: nobody is faster then.
+pub(super) const fn put_off(word: u8) -> u8 {
+    word | RESERVED
 }
 
 /// The word without what was the front's, and with what the rest of the line is due.
@@ -306,6 +311,7 @@ mod tests {
                     }
                 }
             }
+            assert!(woken_or_held(put_off(word)), "putting off at {word:#b}");
             if word & L != 0 {
                 assert_eq!(append(word) & !(W | R), word & !(W | R));
             }

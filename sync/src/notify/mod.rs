@@ -275,8 +275,9 @@ impl fmt::Debug for Notify {
         let mut out = f.debug_struct("Notify");
         self.name.describe(&mut out);
         out.field("is_stored", &self.is_stored());
-        match self.line.try_lock() {
-            Some(line) => out.field("waiting", &line.waiters.len()),
+        // Writing is user code, so the line is let go of before.
+        match self.line.try_lock().map(|line| line.waiters.len()) {
+            Some(waiting) => out.field("waiting", &waiting),
             None => out.field("waiting", &format_args!("<locked>")),
         };
         out.finish()

@@ -64,11 +64,9 @@ impl<'a> Notified<'a> {
             let (notify, born) = (self.notify, self.born);
             let waiter = self.as_mut().waiter();
             match notify.line_up(waiter, born, Identity::of(Waker::noop()), None) {
-                Claim::Stored(_) => self.waiter().secure(),
-                Claim::Told => return true,
+                Claim::Stored(_) | Claim::Told => return true,
                 Claim::Nothing => return false,
             }
-            return true;
         }
         self.waiter.state() != WaitState::Waiting
     }
@@ -96,7 +94,7 @@ impl Future for Notified<'_> {
                         let (waker, identity) = (cx.waker().clone(), Identity::of(cx.waker()));
                         match notify.line_up(waiter.as_mut(), born, identity, Some(waker)) {
                             Claim::Told => break,
-                            Claim::Stored(_) => waiter.as_mut().secure(),
+                            Claim::Stored(_) => {} // Granted by now
                             Claim::Nothing => return notify.waiting(),
                         }
                     }
@@ -173,7 +171,7 @@ impl Notify {
         let _ = self.word.load(Ordering::Acquire);
     }
 
-    /// Finds a notification after all, or puts the waiter at the end of the line (`Nothing`).
+    /// Finds a notification for the waiter after all, or puts it at the end of the line (`Nothing`).
     fn line_up(
         &self,
         waiter: Pin<&mut Waiter>,
@@ -203,7 +201,11 @@ impl Notify {
                 .compare_exchange_weak(seen, next, Ordering::AcqRel, Ordering::Relaxed)
             {
                 Ok(_) => match settled {
-                    Some(claim) => return claim,
+                    Some(claim) => {
+                        drop(line);
+                        waiter.secure(); // before the waker goes, whose drop may panic
+                        return claim;
+                    }
                     None => break,
                 },
                 Err(actual) => seen = actual,

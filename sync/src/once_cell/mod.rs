@@ -41,7 +41,7 @@
 
 mod init;
 mod line;
-mod reentry;
+pub(crate) mod reentry;
 mod set_error;
 mod state;
 

@@ -29,10 +29,10 @@ local! {
 }
 
 /// The initialiser of the cell at this address runs until the guard is dropped.
-pub(super) struct Inside(());
+pub(crate) struct Inside(());
 
 /// Notes that the initialiser of the cell at this address is polled with `waker`.
-pub(super) fn enter(cell: usize, waker: &Waker) -> Inside {
+pub(crate) fn enter(cell: usize, waker: &Waker) -> Inside {
     let task = Identity::of(waker);
     // A thread whose locals are gone keeps no notes, and the last one to be dropped finds none.
     let _ = INITIALISING.try_with(|notes| notes.borrow_mut().push(Note { cell, task }));
@@ -46,7 +46,7 @@ impl Drop for Inside {
 }
 
 /// Whether a poll with `waker` comes from inside the initialiser of the cell at this address.
-pub(super) fn is_inside(cell: usize, waker: &Waker) -> bool {
+pub(crate) fn is_inside(cell: usize, waker: &Waker) -> bool {
     let task = Identity::of(waker);
     INITIALISING
         .try_with(|notes| {

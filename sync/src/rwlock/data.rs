@@ -214,8 +214,8 @@ impl<H: Home, U: ?Sized> Sole<H, U> {
     /// Lets other readers in. The caller has not mapped it: a part that was reached through `&mut`
     /// may be one that readers of the whole change through `&` (what is in a `Cell`, say).
     pub(super) fn downgrade(mut self) -> Shared<H, U> {
+        self.share.kind = Kind::Read; // first: a waker may panic, and then this is what goes back
         self.share.home.raw().downgrade();
-        self.share.kind = Kind::Read;
         Shared {
             data: self.data,
             share: self.share,

@@ -184,10 +184,14 @@ impl Raw {
             }
             let number = line.number_of_next_call(kind);
             if let Some(passed) = line.waiting.pass_front(&mut line.called, number) {
+                // Without a waker it was woken as the kin of another, and its branch may have polled
+                // one that waits here with the same waker: then that one is woken too.
+                let reached = passed.waker.is_some() || planted!("rwlock.woken_once_is_enough");
                 if let Some(waker) = passed.waker {
                     batch.push(waker);
                 }
-                line.waiting.wakers_of(&passed.identity, KIN_DEPTH, batch);
+                let identity = &passed.identity;
+                line.waiting.wakers_of(identity, reached, KIN_DEPTH, batch);
             }
         }
         if line.is_empty() && word & WAITERS != 0 && !planted!("rwlock.keep_waiters_bit") {

@@ -2,6 +2,8 @@
 //!
 //! The invariants (I1 to I5) and the proof that no permit is left lying are in the module above.
 
+use core::task::Waker;
+
 use super::Semaphore;
 use super::state::{self, Serve, Take};
 use crate::error::TryAcquireError;
@@ -9,11 +11,24 @@ use crate::planted;
 use crate::shim::Guess;
 use crate::shim::atomic::Ordering;
 use crate::wait_list::WaitList;
-use crate::wake_batch::{Progress, WakeBatch, wake_in_batches};
+use crate::wake_batch::{CAPACITY, Progress, WakeBatch, wake_in_batches};
+
+/// How far a waiter looks for others of its task.
+pub(super) const KIN_DEPTH: usize = 16;
+
+const _: () = assert!(
+    KIN_DEPTH < CAPACITY,
+    "a batch has room for one grant and its kin"
+);
 
 /// What the lock guards.
 pub(super) struct Line {
+    /// Those who wait for permits; a payload is the number wanted.
     pub(super) waiters: WaitList,
+    /// Those who have been called: their permits are out of the word, and theirs when they come.
+    pub(super) called: WaitList,
+    /// Somebody has lined up, since the line was empty, with a waker that is not its task's own.
+    pub(super) foreign: bool,
     /// The most that ever waited at once.
     pub(super) peak: usize,
     /// I5. Kept up for bounded semaphores only.
@@ -24,8 +39,38 @@ impl Line {
     crate::const_fn! {
         /// Nobody in line, and `permits` permits in the world.
         pub(super) const fn new(permits: usize) -> Self {
-            Self { waiters: WaitList::new(), peak: 0, total: permits }
+            Self {
+                waiters: WaitList::new(),
+                called: WaitList::new(),
+                foreign: false,
+                peak: 0,
+                total: permits,
+            }
         }
+    }
+}
+
+impl Line {
+    /// Tells the front that its permits are there. If that wake may not reach the wait that its task
+    /// polls, others of the task are woken along.
+    fn call_front(&mut self, wanted: usize, batch: &mut WakeBatch) {
+        let Some(passed) = self.waiters.pass_front(&mut self.called, wanted) else {
+            return;
+        };
+        // Without a waker it was woken before and has not looked since.
+        let unreached = self.foreign || passed.waker.is_none();
+        if let Some(waker) = passed.waker {
+            batch.push(waker);
+        }
+        if unreached && !planted!("semaphore.only_the_front_is_woken") {
+            self.waiters
+                .wakers_of_task(&passed.identity, KIN_DEPTH, batch);
+        }
+    }
+
+    /// Somebody lines up, or waits on, with this waker.
+    pub(super) fn heed(&mut self, waker: &Waker) {
+        self.foreign |= crate::lock::core::payload(waker) != 0;
     }
 }
 
@@ -104,7 +149,7 @@ impl Semaphore {
         });
     }
 
-    /// Serves the front of the line as often as permits and batch allow. `count` permits come home
+    /// Calls the front of the line as often as permits and batch allow. `count` permits come home
     /// first.
     pub(super) fn serve_some(
         &self,
@@ -117,30 +162,36 @@ impl Semaphore {
         let before = self.word.load(Ordering::Acquire);
         if before & state::WAITERS == 0 {
             // The line has gone since somebody saw it, and the fast paths are at work.
-            self.update(|word| Some(state::put(word, count)));
+            if count > 0 {
+                self.update(|word| Some(state::put(word, count)));
+            }
             return Progress::Finished;
         }
         let mut word = state::put(before, count);
         let mut progress = Progress::Finished;
         while let Some(wanted) = line.waiters.front_payload() {
-            if batch.is_full() {
+            if batch.len() + 1 + KIN_DEPTH > CAPACITY {
                 progress = Progress::More;
                 break;
             }
-            let waker = match state::serve(word, wanted) {
+            match state::serve(word, wanted) {
                 Serve::Wait => break,
-                Serve::Dismiss => line.waiters.dismiss_front(),
+                Serve::Dismiss => {
+                    if let Some(waker) = line.waiters.dismiss_front().flatten() {
+                        batch.push(waker);
+                    }
+                }
                 Serve::Grant(next) => {
                     word = next;
-                    line.waiters.grant_front()
+                    line.call_front(wanted, batch);
                 }
-            };
-            if let Some(waker) = waker.flatten() {
-                batch.push(waker);
             }
         }
-        if line.waiters.is_empty() && !planted!("semaphore.keep_waiters_bit") {
-            word &= !state::WAITERS; // I1
+        if line.waiters.is_empty() {
+            line.foreign = false;
+            if !planted!("semaphore.keep_waiters_bit") {
+                word &= !state::WAITERS; // I1
+            }
         }
         if word != before {
             // WAITERS was set, so permits were only added meanwhile, and CLOSED may be (I2): the

@@ -4,15 +4,18 @@
 //!   acquire ── take ──► Permit ── drop: put ──► the word
 //!      │ short                                    │ WAITERS
 //!      ▼                                          ▼
-//!   line up (lock) ──► WaitList, FIFO ◄── serve the front while it can be served (lock)
+//!   line up (lock) ──► waiting, FIFO ◄── call the front while it can be served (lock)
+//!                          │
+//!                          ▼
+//!                       called, with permits ── polled: claim (lock) ──► Permit
 //! ```
 //!
 //! The word and its steps are in `state.rs`, how permits go out and come home in `line.rs`, the waiting
-//! futures in `acquire.rs`.
+//! futures in `acquire.rs`, the owned and blocking forms in `owned.rs`.
 //!
 //! Invariants, besides I1 and I2 of the word:
-//! - I3: free permits, permits in `Permit`s and permits of granted waiters have a constant sum, but
-//!   for `add_permits`, `forget` and what is leaked.
+//! - I3: free permits, permits in `Permit`s and permits of called waiters have a constant sum, but
+//!   for `add_permits`, `forget`, `forget_permits` and what is leaked.
 //! - I4: after each unlock the front of the line cannot be served from the free permits, or whoever
 //!   unlocked is about to lock again.
 //! - I5: of a bounded semaphore, I3's sum is `total`, and `total <= bound`.
@@ -26,7 +29,25 @@
 //! `add_permits` and `close` change the word first; if they find WAITERS, they look at the line after.
 //!
 //! What was done under a permit is visible to the next one to get it: `put` releases and `take`
-//! acquires, or else the grant does (`Waiter::end` and `Waiter::state`).
+//! acquires, or else the line's lock does.
+//!
+//! # Futurelock
+//!
+//! A called waiter has its permits, but its task may have stopped polling it, and wait with another
+//! future instead. That one finds it among the called, by the identity of the task, and the two change
+//! places: the permits go to the future that is polled, what is too many goes to the line, and the called
+//! one waits where the other did, with its waker. So nobody else's place changes. The wake of a called one
+//! takes along those of its task that it might not reach: if somebody in line has a waker that is not its
+//! task's own, or if the called one was woken before and has not looked since.
+//!
+//! Limits: a request does not take the turn of a smaller one of its task; one that is more than
+//! `KIN_DEPTH` called ones, or places in line, away is not found; and on a foreign executor a task is
+//! known by its waker alone, so that two branches with different wakers are two tasks.
+//!
+//! Rejected: putting the permits of a called waiter into its node, for it to take without the lock. Nobody
+//! could take them back from a future that is not polled.
+//! Rejected: waking the front and letting it claim free permits, as `Lock` does. With several permits the
+//! ones behind it would have to wait for its poll.
 //!
 //! Rejected: `fetch_add` to put permits back. It cannot stop at the maximum.
 //! Rejected: handing the front waiter its permits one by one as they come. What it has hoarded would
@@ -34,7 +55,8 @@
 //! Rejected: counting a bounded semaphore's bound against the free permits alone. Adding three while
 //! three are out would be noticed only when they come back, in a `Drop`.
 //!
-//! Tests: `state.rs`, `sync/tests/semaphore.rs`, `sync/tests/cancel.rs`,
+//! Tests: `state.rs`, `sync/tests/semaphore.rs`, `sync/tests/semaphore_kin.rs`,
+//! `sync/tests/semaphore_oracle.rs`, `sync/tests/cancel.rs`,
 //! `sync/tests/hostile_wakers.rs`, `sync/tests/models/semaphore.rs` (stress: `sync/tests/stress.rs`,
 //! model: `loom-tests/tests/semaphore.rs`).
 
@@ -44,19 +66,19 @@
 )]
 mod acquire;
 mod line;
+mod owned;
 mod permit;
 mod state;
 
 use core::fmt;
 use std::panic::{RefUnwindSafe, UnwindSafe};
-use std::sync::Arc;
 
 pub use acquire::{Acquire, AcquireOwned};
 pub use permit::{OwnedPermit, Permit};
 
-use crate::block_on::block_on;
-use crate::error::{Closed, OverRelease, TryAcquireError};
+use crate::error::{OverRelease, TryAcquireError};
 use crate::name::Name;
+use crate::planted;
 use crate::shim::Mutex;
 use crate::shim::atomic::{AtomicUsize, Ordering};
 use line::Line;
@@ -73,6 +95,10 @@ use state::{MAX_PERMITS, Take};
 /// else gets one: not `try_acquire`, not a later and smaller request, and not the task that has just
 /// put one back. So a large request is served too, as soon as enough permits have come together. A
 /// permit handed to a waiting task is reserved for it until it runs.
+///
+/// Several waits of one task count as one: when permits are due to a wait that the task does not poll,
+/// another wait of the same task, for no more permits, takes them. So a task that polls only one of two
+/// such futures goes on. (On an executor other than tenter a task is known by its waker.)
 ///
 /// # Examples
 ///
@@ -181,7 +207,7 @@ impl Semaphore {
     ///
     /// # Errors
     ///
-    /// [`Closed`] if the semaphore is closed, before or while waiting.
+    /// [`Closed`](crate::Closed) if the semaphore is closed, before or while waiting.
     ///
     /// # Examples
     ///
@@ -211,11 +237,38 @@ impl Semaphore {
     /// Takes `count` permits at once, as [`acquire`](Self::acquire).
     ///
     /// The request waits as one: it gets nothing until it gets all, and smaller requests behind it
-    /// wait for it.
+    /// wait for it. A request for none waits for its turn too.
+    ///
+    /// # Cancel safety
+    ///
+    /// As of [`acquire`](Self::acquire). What was reserved for it goes on as a whole.
+    ///
+    /// # Errors
+    ///
+    /// [`Closed`](crate::Closed) if the semaphore is closed, before or while waiting.
     ///
     /// # Panics
     ///
-    /// If the semaphore could never have that many.
+    /// If the semaphore could never have that many: more than the bound of a
+    /// [`bounded`](Self::bounded) one, or than [`MAX_PERMITS`](Self::MAX_PERMITS).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use std::{future::Future, pin::pin, task::{Context, Poll, Waker}};
+    /// # fn block_on<F: Future>(f: F) -> F::Output {
+    /// #     let mut f = pin!(f);
+    /// #     loop {
+    /// #         if let Poll::Ready(r) = f.as_mut().poll(&mut Context::from_waker(Waker::noop())) { return r; }
+    /// #     }
+    /// # }
+    /// # block_on(async {
+    /// let memory = tenter_sync::Semaphore::new(1024);
+    /// let chunk = memory.acquire_many(256).await?;
+    /// assert_eq!((chunk.count(), memory.available()), (256, 768));
+    /// # Ok::<(), tenter_sync::Closed>(())
+    /// # }).unwrap();
+    /// ```
     #[track_caller]
     #[inline]
     pub fn acquire_many(&self, count: usize) -> Acquire<'_> {
@@ -242,76 +295,6 @@ impl Semaphore {
     pub fn try_acquire_many(&self, count: usize) -> Result<Permit<'_>, TryAcquireError> {
         self.take(count)?;
         Ok(Permit::new(self, count))
-    }
-
-    /// Takes one permit that keeps the semaphore alive. See [`acquire`](Self::acquire).
-    #[inline]
-    pub fn acquire_owned(self: Arc<Self>) -> AcquireOwned {
-        AcquireOwned::new(self, 1)
-    }
-
-    /// Takes `count` permits that keep the semaphore alive. See
-    /// [`acquire_many`](Self::acquire_many).
-    ///
-    /// # Panics
-    ///
-    /// If the semaphore could never have that many.
-    #[track_caller]
-    #[inline]
-    pub fn acquire_many_owned(self: Arc<Self>, count: usize) -> AcquireOwned {
-        self.assert_possible(count);
-        AcquireOwned::new(self, count)
-    }
-
-    /// Takes one permit that keeps the semaphore alive, if one is free and nobody waits.
-    ///
-    /// # Errors
-    ///
-    /// [`TryAcquireError`] if not, or if the semaphore is closed.
-    pub fn try_acquire_owned(self: Arc<Self>) -> Result<OwnedPermit, TryAcquireError> {
-        self.try_acquire_many_owned(1)
-    }
-
-    /// Takes `count` permits that keep the semaphore alive, if so many are free and nobody waits.
-    ///
-    /// # Errors
-    ///
-    /// [`TryAcquireError`] if not, or if the semaphore is closed.
-    pub fn try_acquire_many_owned(
-        self: Arc<Self>,
-        count: usize,
-    ) -> Result<OwnedPermit, TryAcquireError> {
-        self.take(count)?;
-        Ok(OwnedPermit::new(self, count))
-    }
-
-    /// Takes one permit, parking the calling thread until it gets one. It waits in the same line
-    /// as the tasks.
-    ///
-    /// # Errors
-    ///
-    /// [`Closed`] if the semaphore is closed, before or while waiting.
-    ///
-    /// # Panics
-    ///
-    /// Inside a task of tenter, which it would stop together with all other tasks of the thread.
-    #[track_caller]
-    pub fn blocking_acquire(&self) -> Result<Permit<'_>, Closed> {
-        block_on(self.acquire())
-    }
-
-    /// Takes `count` permits, parking the calling thread until it gets them.
-    ///
-    /// # Errors
-    ///
-    /// [`Closed`] if the semaphore is closed, before or while waiting.
-    ///
-    /// # Panics
-    ///
-    /// If the semaphore could never have that many; and inside a task of tenter.
-    #[track_caller]
-    pub fn blocking_acquire_many(&self, count: usize) -> Result<Permit<'_>, Closed> {
-        block_on(self.acquire_many(count))
     }
 
     /// Adds `count` new permits and hands them to those who wait.
@@ -348,13 +331,50 @@ impl Semaphore {
         Ok(())
     }
 
+    /// Takes up to `count` free permits out of circulation, and says how many those were. It never
+    /// waits; permits that are out stay good.
+    ///
+    /// Free permits that the front of the line is waiting to see completed are taken too. A bounded
+    /// semaphore may be given as many new ones.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let semaphore = tenter_sync::Semaphore::new(3);
+    /// let _permit = semaphore.try_acquire().unwrap();
+    /// assert_eq!(semaphore.forget_permits(5), 2);
+    /// assert_eq!(semaphore.available(), 0);
+    /// ```
+    #[doc(alias = "drain_permits")]
+    pub fn forget_permits(&self, count: usize) -> usize {
+        let mut line = self.line.lock(); // I2
+        let seen = self.update(|word| Some(state::forget(word, count)));
+        let forgotten = seen.map_or(0, |word| state::permits(word).min(count));
+        if self.bound.is_some() {
+            line.total -= forgotten; // I5
+        }
+        forgotten
+    }
+
     /// Closes the semaphore: nothing is handed out any more, and everyone who waits gets
-    /// [`Closed`]. Permits that are out, or reserved for a woken waiter, stay good.
+    /// [`Closed`](crate::Closed). Permits that are out, or reserved for a woken waiter, stay good.
     ///
     /// Closing again does nothing. A closed semaphore cannot be opened.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tenter_sync::{Semaphore, TryAcquireError};
+    ///
+    /// let semaphore = Semaphore::new(1);
+    /// semaphore.close();
+    /// assert_eq!(semaphore.try_acquire().err(), Some(TryAcquireError::Closed));
+    /// ```
     pub fn close(&self) {
         let seen = self.update(|word| Some(word | state::CLOSED));
-        if seen.is_some_and(|word| word & state::WAITERS != 0) {
+        if seen.is_some_and(|word| word & state::WAITERS != 0)
+            && !planted!("semaphore.close_without_serving")
+        {
             self.serve_line(0);
         }
     }
@@ -413,8 +433,9 @@ impl fmt::Debug for Semaphore {
         let mut out = f.debug_struct("Semaphore");
         self.name.describe(&mut out);
         out.field("available", &self.available());
-        match self.line.try_lock() {
-            Some(line) => out.field("waiting", &line.waiters.len()),
+        // Writing is user code, so the line is let go of before.
+        match self.line.try_lock().map(|line| line.waiters.len()) {
+            Some(waiting) => out.field("waiting", &waiting),
             None => out.field("waiting", &format_args!("<locked>")),
         };
         out.field("is_closed", &self.is_closed()).finish()

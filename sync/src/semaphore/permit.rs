@@ -7,6 +7,20 @@ use std::sync::Arc;
 use super::Semaphore;
 
 /// Permits of a [`Semaphore`], borrowed from it. Dropping it puts them back.
+///
+/// # Examples
+///
+/// ```
+/// let semaphore = tenter_sync::Semaphore::new(3);
+/// let mut permit = semaphore.try_acquire_many(3).unwrap();
+/// let one = permit.split(1).unwrap();
+/// drop(one);
+/// assert_eq!((permit.count(), semaphore.available()), (2, 1));
+/// permit.merge(semaphore.try_acquire().unwrap());
+/// permit.forget(); // all three are gone for good
+/// assert_eq!(semaphore.available(), 0);
+/// ```
+#[doc(alias = "SemaphorePermit")]
 #[must_use = "the permits are put back at once unless this is kept"]
 #[clippy::has_significant_drop]
 pub struct Permit<'a> {
@@ -15,6 +29,7 @@ pub struct Permit<'a> {
 }
 
 /// Permits of a [`Semaphore`] that they keep alive. Dropping it puts them back.
+#[doc(alias = "OwnedSemaphorePermit")]
 #[must_use = "the permits are put back at once unless this is kept"]
 #[clippy::has_significant_drop]
 pub struct OwnedPermit {

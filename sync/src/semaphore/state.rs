@@ -11,6 +11,7 @@
 //! | [`line_up`] | taken, or sets WAITERS | lines up                  | closed           |
 //! | [`put`]     | adds                   | adds, under the lock      | adds             |
 //! | [`add`]     | adds, or refused       | adds and owes, or refused | adds, or refused |
+//! | [`forget`]  | subtracts              | subtracts, under the lock | subtracts        |
 //!
 //! Invariants:
 //! - I1: WAITERS is set exactly while the line is not empty; it changes under the line's lock only.
@@ -104,6 +105,12 @@ pub(super) const fn add(word: usize, count: usize) -> Option<usize> {
     Some(word + count * ONE)
 }
 
+/// Takes up to `count` free permits away for good.
+pub(super) const fn forget(word: usize, count: usize) -> usize {
+    let free = permits(word);
+    word - if count < free { count } else { free } * ONE
+}
+
 /// What the front of the line is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
@@ -191,6 +198,15 @@ mod tests {
         assert_eq!(add(word(1, 0), MAX_PERMITS - 1), Some(word(MAX_PERMITS, 0)));
         assert_eq!(add(word(1, 0), MAX_PERMITS), None);
         assert_eq!(add(word(1, 0), usize::MAX), None);
+    }
+
+    #[test]
+    fn forgetting_stops_at_nothing() {
+        for flags in [0, WAITERS, CLOSED] {
+            for (count, left) in [(0, 3), (2, 1), (3, 0), (usize::MAX, 0)] {
+                assert_eq!(forget(word(3, flags), count), word(left, flags));
+            }
+        }
     }
 
     #[test]

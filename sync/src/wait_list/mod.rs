@@ -23,7 +23,8 @@
 //! *Dismissed* that its wait is over and nothing is reserved (closed, or told with all others).
 //!
 //! A list of the notify-and-claim kind wakes its front and leaves it Waiting; its owner claims the turn
-//! (Waiting to Granted) with the list in hand. `place.rs` has what that takes.
+//! (Waiting to Granted) with the list in hand. `place.rs` has what that takes, and `kin.rs` how one waiter
+//! takes the turn of another of its task.
 //!
 //! Invariants:
 //! - I1: a waiter is linked, in the list that it was enlisted in or moved to last, exactly while it is
@@ -56,6 +57,7 @@
 //! Tests: below, `sync/tests/models/wait_list.rs` (stress: `sync/tests/stress.rs`, model:
 //! `loom-tests/tests/wait_list.rs`).
 
+mod kin;
 mod place;
 mod waiter;
 
@@ -145,7 +147,7 @@ impl WaitList {
         let node = NonNull::from(waiter.as_ref().get_ref());
         waiter.as_ref().begin(
             self.address(),
-            identity,
+            identity.with(waker.as_ref()),
             Links {
                 prev: self.tail,
                 next: None,
@@ -252,12 +254,19 @@ impl WaitList {
         Some(waker)
     }
 
-    /// Takes the wakers of those among the first `depth` that wait for this task with another waker
-    /// than the one in `identity`. They stay in the list; wake what is pushed after unlocking.
-    pub fn wakers_of(&mut self, identity: &Identity, depth: usize, batch: &mut WakeBatch) {
+    /// Takes the wakers of those among the first `depth` that wait for this task; if the waker of
+    /// `identity` is `reached` otherwise, of those that wait with another one. They stay in the list;
+    /// wake what is pushed after unlocking.
+    pub fn wakers_of(
+        &mut self,
+        identity: &Identity,
+        reached: bool,
+        depth: usize,
+        batch: &mut WakeBatch,
+    ) {
         let others = self.iter().take(depth).filter(|waiter| {
             let other = waiter.identity();
-            other.same_task(identity) && !other.same_waker(identity)
+            other.same_task(identity) && !(reached && other.same_waker(identity))
         });
         for waker in others.filter_map(|waiter| waiter.with_links(|links| links.waker.take())) {
             batch.push(waker);
@@ -280,7 +289,7 @@ impl WaitList {
             return Some(waker);
         }
         waiter.assert_home(self.address());
-        waiter.as_ref().set_identity(identity);
+        waiter.as_ref().set_identity(identity.with(Some(&waker)));
         waiter.with_links(|links| links.waker.replace(waker))
     }
 
@@ -493,9 +502,9 @@ mod tests {
         let asks = of_task(&wakers[1]);
         assert_eq!(list.payload_of(&asks), Some(1));
         let mut batch = WakeBatch::new();
-        list.wakers_of(&asks, 3, &mut batch);
+        list.wakers_of(&asks, true, 3, &mut batch);
         assert_eq!(batch.len(), 1, "the third; the fourth is too far behind");
-        list.wakers_of(&asks, 4, &mut batch);
+        list.wakers_of(&asks, true, 4, &mut batch);
         assert_eq!(batch.len(), 2, "the third has been woken already");
         assert!(list.dismiss_of(&asks).flatten().is_some());
         assert_eq!(waiters[1].state(), WaitState::Dismissed);

@@ -8,7 +8,7 @@ use core::pin::Pin;
 use core::ptr::NonNull;
 use core::task::Waker;
 
-use super::{WaitList, WaitState, Waiter};
+use super::{Identity, WaitList, WaitState, Waiter};
 use crate::wake_batch::WakeBatch;
 
 impl WaitList {
@@ -37,14 +37,17 @@ impl WaitList {
         waiter.with_links(|links| links.payload = payload);
     }
 
-    /// Whether a waiter of this list has a waker here that wakes the same as `waker`.
+    /// Whether a waiter of this list has a waker here that wakes the same as `waker`, and waits for the
+    /// task of `identity`, which is that waker's now.
     ///
     /// # Panics
     ///
     /// If the waiter waits in another list.
-    pub fn has_waker(&self, waiter: Pin<&mut Waiter>, waker: &Waker) -> bool {
+    pub fn has_waker(&self, waiter: Pin<&mut Waiter>, waker: &Waker, identity: &Identity) -> bool {
         waiter.assert_home(self.address());
-        waiter.with_links(|links| links.waker.as_ref().is_some_and(|old| old.will_wake(waker)))
+        waiter.identity().has_task_of(identity)
+            && waiter
+                .with_links(|links| links.waker.as_ref().is_some_and(|old| old.will_wake(waker)))
     }
 
     /// Takes a waiter out that takes its turn: Waiting to Granted, by its owner. Drop the waker after
@@ -150,9 +153,9 @@ mod tests {
         enlist(&mut list, b.as_mut(), 2);
         let waker = Waker::from(Arc::new(Nothing));
         drop(list.set_waker(a.as_mut(), Identity::of(&waker), waker.clone()));
-        assert!(list.has_waker(a.as_mut(), &waker));
+        assert!(list.has_waker(a.as_mut(), &waker, &Identity::of(&waker)));
         assert!(list.take_front_waker().is_some() && list.take_front_waker().is_none());
-        assert!(!list.has_waker(a.as_mut(), &waker));
+        assert!(!list.has_waker(a.as_mut(), &waker, &Identity::of(&waker)));
         assert!(list.is_front(a.as_mut()) && !list.is_front(b.as_mut()));
         assert!(list.claim(a.as_mut()).is_none());
         assert_eq!((a.state(), list.len()), (WaitState::Granted, 1));

@@ -40,33 +40,53 @@ pub enum WaitState {
 #[derive(Clone, Copy, Debug)]
 pub struct Identity {
     task: Option<NonZeroU64>,
-    waker: (*const (), *const ()),
+    /// The waker of the last poll. It may be gone, and another one be where it was.
+    polled: Pointers,
+    /// The clone of it that the list keeps, which may be another waker; only of one that is kept is it
+    /// known that no other is where it is.
+    kept: Pointers,
 }
+
+type Pointers = (*const (), *const ());
 
 impl Identity {
     /// The task that is being polled, waiting with `waker`.
     pub fn of(waker: &Waker) -> Self {
         Self {
             task: current::task_id(),
-            waker: pointers(waker),
+            polled: pointers(waker),
+            kept: pointers(waker),
+        }
+    }
+
+    /// The same, with the clone that the list keeps.
+    pub(super) fn with(self, kept: Option<&Waker>) -> Self {
+        Self {
+            kept: kept.map_or(self.kept, pointers),
+            ..self
         }
     }
 
     /// Whether both belong to one task.
     pub fn same_task(&self, other: &Identity) -> bool {
         match (self.task, other.task) {
-            (None, None) => self.waker == other.waker,
+            (None, None) => self.polled == other.polled,
             (one, another) => one == another,
         }
     }
 
+    /// Whether both have one number of a task, or none.
+    pub(super) fn has_task_of(&self, other: &Identity) -> bool {
+        self.task == other.task
+    }
+
     /// Whether both wait with the same waker.
     pub fn same_waker(&self, other: &Identity) -> bool {
-        self.waker == other.waker
+        self.kept == other.kept
     }
 }
 
-fn pointers(waker: &Waker) -> (*const (), *const ()) {
+fn pointers(waker: &Waker) -> Pointers {
     (waker.data(), core::ptr::from_ref(waker.vtable()).cast())
 }
 
@@ -141,7 +161,7 @@ impl Waiter {
 
     /// Whether the waiter is in the list with this very waker, so that a poll has nothing to do.
     pub fn is_registered(self: Pin<&mut Self>, waker: &Waker) -> bool {
-        self.state() == WaitState::Waiting && self.identity().waker == pointers(waker)
+        self.state() == WaitState::Waiting && self.identity().kept == pointers(waker)
     }
 
     /// Idle to Granted: the owner has what it wants without waiting, but cannot return it yet.

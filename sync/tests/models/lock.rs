@@ -1,13 +1,15 @@
 //! Bodies for `lock`.
 
+use std::future::Future;
 use std::num::NonZeroU64;
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 
 use tenter_sync::Lock;
 use tenter_sync::current::{self, TaskSlot};
 use tenter_sync::shim::thread;
 
-use super::{block_on, block_on_pinned, poll_once};
+use super::{Signal, block_on, block_on_pinned, poll_once};
 
 fn add_one(lock: &Lock<usize>) {
     *block_on(lock.lock()) += 1;
@@ -123,4 +125,37 @@ pub fn a_forsaken_wait_is_overtaken() {
 /// The same where a stranger may be faster.
 pub fn a_forsaken_wait_among_bargers() {
     forsaken(Lock::unfair(0));
+}
+
+fn a_spent_budget(lock: Lock<usize>) {
+    let lock = Arc::new(lock);
+    let other = Arc::clone(&lock);
+    let user = thread::spawn(move || add_one(&other));
+    let signal = Signal::new();
+    let waker = Waker::from(Arc::clone(&signal));
+    let mut cx = Context::from_waker(&waker);
+    let task = TaskSlot::new(NonZeroU64::MIN);
+    let mut future = Box::pin(lock.lock());
+    for budget in [0, 0, 1, 1, 1] {
+        let polled = current::with_task(&task, budget, || future.as_mut().poll(&mut cx));
+        if let Poll::Ready(mut guard) = polled {
+            assert!(budget > 0);
+            *guard += 1;
+            break;
+        }
+        signal.wait();
+    }
+    drop(future);
+    user.join().unwrap();
+    assert_whole(&lock, 2);
+}
+
+/// A task that has done enough when it is its turn leaves the lock and comes back for it.
+pub fn a_spent_budget_keeps_the_place() {
+    a_spent_budget(Lock::new(0));
+}
+
+/// The same where others may be faster.
+pub fn a_spent_budget_among_bargers() {
+    a_spent_budget(Lock::unfair(0));
 }

@@ -5,8 +5,10 @@
 //! again on real threads. So the same lines prove the protocol and exercise the production back end.
 #![allow(dead_code, reason = "each of the two users takes what it needs")]
 
+pub mod broadcast;
 pub mod channel;
 pub mod condition;
+pub mod limiter;
 pub mod lock;
 pub mod notify;
 pub mod oneshot;

@@ -1,5 +1,6 @@
 //! Bodies for `rwlock`.
 
+use std::future::Future;
 use std::num::NonZeroU64;
 use std::pin::pin;
 use std::sync::Arc;
@@ -148,6 +149,42 @@ pub fn only_one_of_two_is_polled() {
     drop(guard);
     holder.join().unwrap();
     drop(forgotten);
+    assert_whole(&lock);
+}
+
+/// A task is woken for the turn of a future that it does not poll, though that one was woken before, as
+/// the kin of a third: two branches with wakers of their own, and two futures in the second.
+pub fn kin_that_was_woken_is_woken_again() {
+    let lock = lock();
+    let holder = lock.try_write().expect("nobody is here");
+    let branch = Signal::new();
+    let waker = Waker::from(Arc::clone(&branch));
+    let mut cx = Context::from_waker(&waker);
+    let task = TaskSlot::new(NonZeroU64::MIN);
+    let mut front = Box::pin(Arc::clone(&lock).write_owned());
+    let mut forsaken = Box::pin(lock.write());
+    let mut polled = Box::pin(lock.write());
+    current::with_task(&task, 128, || {
+        assert!(poll_once(front.as_mut()).is_pending());
+        assert!(forsaken.as_mut().poll(&mut cx).is_pending());
+        assert!(polled.as_mut().poll(&mut cx).is_pending());
+    });
+    drop(holder);
+    branch.wait(); // the kin of the front are woken with it
+    let Poll::Ready(guard) = current::with_task(&task, 128, || poll_once(front.as_mut())) else {
+        panic!("the front was called");
+    };
+    let holder = thread::spawn(move || drop(guard));
+    let guard = loop {
+        match current::with_task(&task, 128, || polled.as_mut().poll(&mut cx)) {
+            Poll::Ready(guard) => break guard,
+            Poll::Pending => branch.wait(),
+        }
+    };
+    guard.add_one();
+    drop(guard);
+    holder.join().unwrap();
+    drop(forsaken);
     assert_whole(&lock);
 }
 

@@ -1,9 +1,12 @@
 //! Bodies for `semaphore`.
 
+use std::num::NonZeroU64;
 use std::sync::Arc;
+use std::task::Poll;
 
-use tenter_sync::Semaphore;
+use tenter_sync::current::{self, TaskSlot};
 use tenter_sync::shim::thread;
+use tenter_sync::{Permit, Semaphore};
 
 use super::{Guarded, block_on, poll_once};
 
@@ -130,4 +133,62 @@ pub fn close_and_release() {
     releaser.join().unwrap();
     let stats = shared.semaphore.stats();
     assert_eq!((stats.available, stats.waiting), (usize::from(!granted), 0));
+}
+
+/// A request for several, one behind it, an addition that would serve the first, and `close`: each is
+/// answered as a whole, and when `close` returns nobody waits.
+pub fn close_batch() {
+    let shared = Shared::new(1);
+    let mut large = Box::pin(shared.semaphore.acquire_many(2));
+    assert!(poll_once(large.as_mut()).is_pending());
+    let other = Arc::clone(&shared);
+    let small = thread::spawn(move || {
+        block_on(other.semaphore.acquire())
+            .map(Permit::forget)
+            .is_ok()
+    });
+    let other = Arc::clone(&shared);
+    let adder = thread::spawn(move || other.semaphore.add_permits(1).expect("not too many"));
+    shared.semaphore.close();
+    let Poll::Ready(outcome) = poll_once(large.as_mut()) else {
+        panic!("it waits though the semaphore is closed")
+    };
+    let granted = outcome.map(Permit::forget).is_ok();
+    let small = small.join().unwrap();
+    adder.join().unwrap();
+    assert!(!small, "it was behind one that took all, or was closed");
+    let stats = shared.semaphore.stats();
+    assert_eq!(
+        (stats.available, stats.waiting),
+        (if granted { 0 } else { 2 }, 0)
+    );
+}
+
+/// A task that polls only the second of its two waits, with a waker of its own, gets the permit that
+/// the first one was called for.
+pub fn a_forsaken_wait_is_overtaken() {
+    forsaken(1);
+}
+
+/// The same where the first one wanted more: the rest is not lost.
+pub fn a_forsaken_large_request_is_overtaken() {
+    forsaken(2);
+}
+
+fn forsaken(count: usize) {
+    let shared = Shared::new(0);
+    let task = TaskSlot::new(NonZeroU64::MIN);
+    let mut forsaken = Box::pin(shared.semaphore.acquire_many(count));
+    current::with_task(&task, 128, || {
+        assert!(poll_once(forsaken.as_mut()).is_pending());
+    });
+    let other = Arc::clone(&shared);
+    let user = thread::spawn(move || other.use_it());
+    let other = Arc::clone(&shared);
+    let adder = thread::spawn(move || other.semaphore.add_permits(count).expect("not too many"));
+    current::with_task(&task, 128, || shared.use_it());
+    drop(forsaken);
+    user.join().unwrap();
+    adder.join().unwrap();
+    shared.assert_whole(count);
 }

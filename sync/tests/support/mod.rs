@@ -1,14 +1,21 @@
 //! An executor driven by hand, and wakers that misbehave on purpose.
 #![allow(dead_code, reason = "each test file takes what it needs")]
 
+pub mod drops;
+pub mod generator;
+
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::future::Future;
+use std::num::NonZeroU64;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, RawWaker, RawWakerVTable, Wake, Waker};
+
+use tenter_sync::current::TaskSlot;
 
 /// Polls once with a waker that does nothing.
 pub fn poll<F: Future + ?Sized>(future: Pin<&mut F>) -> Poll<F::Output> {
@@ -18,6 +25,26 @@ pub fn poll<F: Future + ?Sized>(future: Pin<&mut F>) -> Poll<F::Output> {
 /// Polls once with this waker.
 pub fn poll_with<F: Future + ?Sized>(future: Pin<&mut F>, waker: &Waker) -> Poll<F::Output> {
     future.poll(&mut Context::from_waker(waker))
+}
+
+/// A poll by a task of its own: nobody else has this waker, now or later.
+pub fn poll_alone<F: Future + ?Sized>(future: Pin<&mut F>) -> Poll<F::Output> {
+    let (waker, count) = Count::new();
+    leak(count);
+    poll_with(future, &waker)
+}
+
+/// What a poll returned that has to be ready.
+pub fn ready<T>(poll: Poll<T>) -> T {
+    match poll {
+        Poll::Ready(value) => value,
+        Poll::Pending => panic!("not ready"),
+    }
+}
+
+/// A task of tenter, as the primitives see it.
+pub fn slot(id: u64) -> TaskSlot {
+    TaskSlot::new(NonZeroU64::new(id).unwrap())
 }
 
 /// Leaks a value without its drop, as `mem::forget` does, but where a leak checker can see that it
@@ -188,4 +215,26 @@ pub fn hostile(hooks: &Arc<Hooks>) -> Waker {
     // SAFETY: the vtable keeps the contract: counts are taken and given up in pairs, and `Hooks`
     // is `Send + Sync`.
     unsafe { Waker::from_raw(RawWaker::new(data, &VTABLE)) }
+}
+
+/// Arms one of the three occasions at which a waker runs code of its own: 0 to 2 are clone, wake and
+/// drop.
+pub fn waker_on(occasion: usize, hook: impl Fn() + Send + Sync + 'static) -> Waker {
+    let mut hooks = Hooks::default();
+    *[&mut hooks.on_clone, &mut hooks.on_wake, &mut hooks.on_drop][occasion] = Some(Box::new(hook));
+    hostile(&Arc::new(hooks))
+}
+
+/// A waker that panics on this occasion, the first time.
+pub fn panics_once(occasion: usize) -> Waker {
+    let armed = Mutex::new(true);
+    waker_on(occasion, move || {
+        let armed = std::mem::replace(&mut *armed.lock().unwrap(), false);
+        assert!(!armed, "hostile waker");
+    })
+}
+
+/// Runs a step in which a waker may panic.
+pub fn survive(step: impl FnOnce()) {
+    let _ = catch_unwind(AssertUnwindSafe(step));
 }
