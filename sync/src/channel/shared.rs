@@ -34,7 +34,7 @@
 
 use core::marker::PhantomData;
 use core::ptr::NonNull;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::panic::{AssertUnwindSafe, RefUnwindSafe, UnwindSafe, catch_unwind, resume_unwind};
 use std::process::abort;
 
 use crate::event::Event;
@@ -339,6 +339,10 @@ impl<T> Shared<T> {
         &self.closed
     }
 }
+
+/// A panic with a value in hand leaves the channel whole.
+impl<T> UnwindSafe for Shared<T> {}
+impl<T> RefUnwindSafe for Shared<T> {}
 
 impl<T> sealed::Sealed for Shared<T> {}
 
