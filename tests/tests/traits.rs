@@ -255,7 +255,8 @@ table! {
     sync::channel::Receiver<Rc<u8>> => - - +, +;
     sync::channel::Sending<'static, Cell<u8>> => + + -, -;
     sync::channel::Sending<'static, Rc<u8>> => - - -, -;
-    sync::channel::SendMany<'static, Cell<u8>> => + + -, -;
+    sync::channel::SendMany<'static, u8> => + + -, -;
+    sync::channel::SendMany<'static, Cell<u8>> => + - -, -;
     sync::channel::SendMany<'static, Rc<u8>> => - - -, -;
     sync::channel::Reserve<'static, Cell<u8>> => + + -, -;
     sync::channel::Reserve<'static, Rc<u8>> => - - -, -;
@@ -263,7 +264,8 @@ table! {
     sync::channel::Slot<'static, Rc<u8>> => - - +, +;
     sync::channel::Recv<'static, Cell<u8>> => + + -, -;
     sync::channel::Recv<'static, Rc<u8>> => - - -, -;
-    sync::channel::RecvMany<'static, Cell<u8>> => + + -, -;
+    sync::channel::RecvMany<'static, u8> => + + -, -;
+    sync::channel::RecvMany<'static, Cell<u8>> => + - -, -;
     sync::channel::RecvMany<'static, Rc<u8>> => - - -, -;
     sync::channel::WaitClosed<'static> => + + -, -;
     sync::channel::Named => + + +, +;

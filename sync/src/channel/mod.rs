@@ -45,8 +45,8 @@
 //! gone.
 //! Rejected: closing per side, so that receivers can tell `close` from senders gone. They would do the same.
 //!
-//! Tests: `sync/tests/channel.rs`, `sync/tests/channel_oracle.rs`, `sync/tests/models/channel.rs` (stress:
-//! `sync/tests/channel.rs`, model: `loom-tests/tests/channel.rs`).
+//! Tests: `sync/tests/channel.rs`, `sync/tests/channel_oracle.rs`, `sync/tests/channel_alloc.rs`,
+//! `sync/tests/models/channel.rs` (stress: `sync/tests/channel.rs`, model: `loom-tests/tests/channel.rs`).
 
 mod error;
 #[expect(unsafe_code, reason = "pins the future inside the future")]
