@@ -150,6 +150,7 @@ mod block_on;
 /// The rest of this page is for those who change it.
 pub mod broadcast;
 pub mod budget;
+pub mod channel;
 mod condition;
 #[expect(
     unsafe_code,

@@ -255,6 +255,36 @@ table! {
     sync::NotifyStats => + + +, +;
     sync::Notified<'static> => + + -, -;
     sync::NotifiedOwned => + + -, -;
+    sync::channel::Sender<u8> => + + +, +;
+    sync::channel::Sender<Cell<u8>> => + + +, +;
+    sync::channel::Sender<Rc<u8>> => - - +, +;
+    sync::channel::WeakSender<Cell<u8>> => + + +, +;
+    sync::channel::WeakSender<Rc<u8>> => - - +, +;
+    sync::channel::Receiver<u8> => + + +, +;
+    sync::channel::Receiver<Cell<u8>> => + + +, +;
+    sync::channel::Receiver<Rc<u8>> => - - +, +;
+    sync::channel::Sending<'static, Cell<u8>> => + + -, -;
+    sync::channel::Sending<'static, Rc<u8>> => - - -, -;
+    sync::channel::SendMany<'static, u8> => + + -, -;
+    sync::channel::SendMany<'static, Cell<u8>> => + - -, -;
+    sync::channel::SendMany<'static, Rc<u8>> => - - -, -;
+    sync::channel::Reserve<'static, Cell<u8>> => + + -, -;
+    sync::channel::Reserve<'static, Rc<u8>> => - - -, -;
+    sync::channel::Slot<'static, Cell<u8>> => + + +, +;
+    sync::channel::Slot<'static, Rc<u8>> => - - +, +;
+    sync::channel::Recv<'static, Cell<u8>> => + + -, -;
+    sync::channel::Recv<'static, Rc<u8>> => - - -, -;
+    sync::channel::RecvMany<'static, u8> => + + -, -;
+    sync::channel::RecvMany<'static, Cell<u8>> => + - -, -;
+    sync::channel::RecvMany<'static, Rc<u8>> => - - -, -;
+    sync::channel::WaitClosed<'static> => + + -, -;
+    sync::channel::Named => + + +, +;
+    sync::channel::ChannelStats => + + +, +;
+    sync::channel::SendError<u8> => + + +, +;
+    sync::channel::TrySendError<u8> => + + +, +;
+    sync::channel::TryReserveError => + + +, +;
+    sync::channel::RecvError => + + +, +;
+    sync::channel::TryRecvError => + + +, +;
     sync::oneshot::Sender<u8> => + + +, +;
     sync::oneshot::Sender<Cell<u8>> => + + +, +;
     sync::oneshot::Sender<Rc<u8>> => - - +, +;
@@ -566,6 +596,7 @@ fn no_public_type_is_missing_from_the_table() {
         "runtime/src/serve/mod.rs",
         "runtime/src/stdio.rs",
         "sync/src/lib.rs",
+        "sync/src/channel/mod.rs",
         "sync/src/oneshot/mod.rs",
         "sync/src/watch/mod.rs",
         "sync/src/broadcast/mod.rs",

@@ -21,13 +21,13 @@ use crate::wake_batch::{Progress, WakeBatch, wake_in_batches};
 
 /// A store, and those who wait for it.
 pub struct Core<T, S: Store<T>> {
-    pub(super) store: S,
+    pub(crate) store: S,
     /// How many items are done with, above the flag `JOINERS` (`join.rs`).
     pub(super) done: AtomicU64,
     line: Mutex<Line<S::Inner>>,
     /// The thread that has the line, while a store that compares is at work. See `reentry.rs`.
     pub(super) owner: AtomicUsize,
-    pub(super) name: Name,
+    pub(crate) name: Name,
 }
 
 /// The line's lock, held.
@@ -72,6 +72,12 @@ impl<T, S: Store<T>> Core<T, S> {
             reentry::enter(&self.owner);
         }
         Locked { core: self, line }
+    }
+
+    /// How many wait for an item and for room, if that can be told without blocking.
+    pub(crate) fn try_waiting(&self) -> Option<(usize, usize)> {
+        let line = self.try_lock()?;
+        Some((line.getters.len(), line.putters.len()))
     }
 
     /// For a look that must not block.
@@ -201,6 +207,7 @@ impl<T, S: Store<T>> Core<T, S> {
     fn has_room(&self, line: &Line<S::Inner>) -> bool {
         match self.store.capacity() {
             None => true,
+            Some(0) if planted!("queue.room_without_a_getter") => true,
             Some(0) => line.getters.len() > self.store.len_held(&line.inner) + line.reserved,
             Some(capacity) => self.store.len_held(&line.inner) + line.reserved < capacity,
         }
@@ -218,8 +225,13 @@ impl<T, S: Store<T>> Core<T, S> {
         if let Some(item) = self.store.pop_held(&mut line.inner) {
             return Some(item);
         }
-        // Without a place of its own the queue is fed by the taker.
-        let feeds = self.store.capacity() == Some(0) && !line.is_shut;
+        // Without a place of its own the queue is fed by the taker: by one with a value, since who
+        // wants a slot has nothing to give yet, and waits for a getter that waits.
+        let has_value = line
+            .putters
+            .front_payload()
+            .is_some_and(|address| address != 0);
+        let feeds = has_value && self.store.capacity() == Some(0) && !line.is_shut;
         if feeds && self.admit_putter(line, batch) {
             return self.store.pop_held(&mut line.inner);
         }

@@ -252,7 +252,7 @@ impl<T, S: Store<T>> Core<T, S> {
 
     /// Polls for an item when the fast way has refused.
     #[cold]
-    pub(super) fn poll_get(
+    pub(crate) fn poll_get(
         &self,
         mut node: Pin<&mut Node<Numbered<T>>>,
         cx: &mut Context<'_>,
@@ -318,7 +318,13 @@ impl<T, S: Store<T>> Core<T, S> {
 
     /// Ends a wait that nobody wants any more.
     #[cold]
-    fn abandon_getter(&self, mut node: Pin<&mut Node<Numbered<T>>>) {
+    fn abandon_getter(&self, node: Pin<&mut Node<Numbered<T>>>) {
+        drop(self.withdraw_getter(node)); // a waker, outside the lock
+    }
+
+    /// Ends a wait, and gives back what was handed to it. Returns the waker if it still waited.
+    #[cold]
+    pub(crate) fn withdraw_getter(&self, mut node: Pin<&mut Node<Numbered<T>>>) -> Option<Waker> {
         let mut left = Left::Gone;
         self.act(|line, _| {
             left = line.getters.leave(node.as_mut().waiter());
@@ -328,9 +334,12 @@ impl<T, S: Store<T>> Core<T, S> {
                 }
             }
         });
-        drop(left); // a waker, outside the lock
         if node.state() != WaitState::Done {
             node.waiter().finish();
+        }
+        match left {
+            Left::Waiting(waker) => waker,
+            Left::Gone => None,
         }
     }
 }

@@ -91,7 +91,7 @@ mod kinds;
 mod line;
 mod methods;
 #[expect(unsafe_code, reason = "a place that the waiter's state guards")]
-mod node;
+pub(crate) mod node;
 #[expect(
     unsafe_code,
     reason = "pins the node inside the futures, and enlists it"

@@ -38,7 +38,7 @@ unsafe impl<V: Send> Sync for Node<V> {}
 impl<V> Node<V> {
     /// Has not begun to wait.
     #[inline]
-    pub(super) fn new(value: Option<V>) -> Self {
+    pub(crate) fn new(value: Option<V>) -> Self {
         Self {
             waiter: Waiter::new(),
             place: UnsafeCell::new(value),
@@ -46,7 +46,7 @@ impl<V> Node<V> {
     }
 
     #[inline]
-    pub(super) fn state(&self) -> WaitState {
+    pub(crate) fn state(&self) -> WaitState {
         self.waiter.state()
     }
 

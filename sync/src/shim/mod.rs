@@ -63,7 +63,7 @@ pub enum FutexWait {
 /// They are the standard library's in the model too, so that a statistic adds no branch to
 /// explore. A protocol that needs one of these to be right is wrong.
 pub mod diagnostic {
-    pub use core::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+    pub use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 }
 
 /// Declares a thread-local: `local! { static NAME: T = const { value }; }`.

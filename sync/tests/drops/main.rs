@@ -5,6 +5,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod channel;
 mod channels;
 mod harness;
 mod limiter;

@@ -6,6 +6,7 @@
 #![allow(dead_code, reason = "each of the two users takes what it needs")]
 
 pub mod broadcast;
+pub mod channel;
 pub mod condition;
 pub mod limiter;
 pub mod lock;
