@@ -83,6 +83,17 @@ impl WakeBatch {
     /// With the first panic of a wake, after the last wake; not if the thread is panicking already.
     #[inline]
     pub fn wake_all(mut self) {
+        self.wake();
+    }
+
+    /// Wakes all, and the batch is empty. The caller holds no lock. For a batch that would have to be
+    /// moved to be consumed: it is as large as it is.
+    ///
+    /// # Panics
+    ///
+    /// As [`wake_all`](Self::wake_all).
+    #[inline]
+    pub fn wake(&mut self) {
         if self.len > 0 {
             raise(self.drain());
         }

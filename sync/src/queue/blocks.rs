@@ -63,7 +63,7 @@ use super::end::{End, STEP, count, offset};
 use super::store::{Full, HELD, Returned, Store, until};
 use crate::planted;
 use crate::shim::CachePadded;
-use crate::shim::atomic::Ordering;
+use crate::shim::atomic::{AtomicU64, Ordering};
 use crate::shim::diagnostic::AtomicUsize;
 
 /// An unbounded FIFO store.
@@ -73,6 +73,8 @@ pub struct Blocks<T> {
     /// Blocks that are not in use.
     limbo: Limbo<T>,
     peak: AtomicUsize,
+    /// How many went past the store, from hand to hand: they have numbers too.
+    passed: AtomicU64,
     /// How many came back; for [`Store::len`].
     returned: AtomicUsize,
 }
@@ -106,9 +108,17 @@ impl<T> Blocks<T> {
                 head: CachePadded::new(End::new()),
                 limbo: Limbo::new(),
                 peak: AtomicUsize::new(0),
+                passed: AtomicU64::new(0),
                 returned: AtomicUsize::new(0),
             }
         }
+    }
+
+    /// The number of the item that has so many before it.
+    fn number(&self, count: u64) -> u64 {
+        // ORDERING: Relaxed. It changes under the lock, while the store is empty; whoever has an item
+        // that was counted here got it after.
+        count + self.passed.load(Ordering::Relaxed)
     }
 
     /// The first block, for both ends: `head.block` first, so that there is nothing to wait for.
@@ -288,6 +298,27 @@ impl<T> Blocks<T> {
         self.tail.limit.store(limit, Ordering::Relaxed);
     }
 
+    /// A push whose first look did not settle it.
+    #[inline(never)]
+    fn push_again(&self, value: T) -> Result<(), T> {
+        match self.claim_tail(1, Mode::Fast) {
+            None => Err(value),
+            Some(claim) => {
+                Self::fill(&claim, core::iter::once(value));
+                Ok(())
+            }
+        }
+    }
+
+    /// A pop whose first look did not settle it.
+    #[inline(never)]
+    fn pop_again(&self) -> Option<T> {
+        let claim = self.claim_head(1, Mode::Fast)?;
+        let mut item = None;
+        self.empty(&claim, |value| item = Some(value));
+        item
+    }
+
     fn drop_items(&mut self) {
         let mut none = Returned::new();
         self.hold();
@@ -336,23 +367,45 @@ impl<T> Drop for Fresh<'_, T> {
 impl<T> Store<T> for Blocks<T> {
     type Inner = Returned<T>;
 
-    #[inline]
+    #[inline(always)]
     fn push(&self, value: T) -> Result<(), T> {
-        match self.claim_tail(1, Mode::Fast) {
-            None => Err(value),
-            Some(claim) => {
-                Self::fill(&claim, core::iter::once(value));
-                Ok(())
-            }
+        let word = self.tail.word();
+        if word & HELD != 0 {
+            return Err(value);
         }
+        let at = offset(word);
+        let block = self.tail.block();
+        // The common case: neither at the end of a block, nor the very first.
+        if at + 1 < CELLS && !block.is_null() && self.tail.claim(word, 1).is_ok() {
+            let claim = Claim {
+                block,
+                offset: at,
+                count: 1,
+            };
+            Self::fill(&claim, core::iter::once(value));
+            self.note_peak(word + STEP);
+            return Ok(());
+        }
+        self.push_again(value)
     }
 
-    #[inline]
+    #[inline(always)]
     fn pop(&self) -> Option<T> {
-        let claim = self.claim_head(1, Mode::Fast)?;
-        let mut item = None;
-        self.empty(&claim, |value| item = Some(value));
-        item
+        let word = self.head.word();
+        if word & HELD != 0 {
+            return None;
+        }
+        let at = offset(word);
+        let block = self.head.block();
+        if at + 1 < CELLS
+            && !block.is_null()
+            && self.pushed_beyond(word) > 0
+            && self.head.claim(word, 1).is_ok()
+        {
+            // SAFETY: the slot was claimed and is not READ, so the block lives, and it is the caller's.
+            return Some(unsafe { Slot::empty(Block::slot(block, at)) });
+        }
+        self.pop_again()
     }
 
     fn push_many(&self, from: &mut VecDeque<T>) -> usize {
@@ -420,11 +473,24 @@ impl<T> Store<T> for Blocks<T> {
             self.returned.store(returned.len(), Ordering::Relaxed);
             return Some(first);
         }
-        let number = self.head.count();
+        let number = self.number(self.head.count());
         let claim = self.claim_head(1, Mode::Held)?;
         let mut item = None;
         self.empty(&claim, |value| item = Some((number, value)));
         item
+    }
+
+    #[inline]
+    fn pass(&self, returned: &mut Returned<T>) -> u64 {
+        debug_assert!(
+            Store::<T>::len_held(self, returned) == 0,
+            "an item is passed by"
+        );
+        let number = Store::<T>::pushed(self);
+        // ORDERING: Relaxed, both. Written under the line's lock, and whoever has the item got it from there.
+        let passed = self.passed.load(Ordering::Relaxed);
+        self.passed.store(passed + 1, Ordering::Relaxed);
+        number
     }
 
     fn put_back(&self, returned: &mut Returned<T>, number: u64, value: T) {
@@ -454,7 +520,7 @@ impl<T> Store<T> for Blocks<T> {
     }
 
     fn pushed(&self) -> u64 {
-        self.tail.count()
+        self.number(self.tail.count())
     }
 
     fn peak(&self) -> usize {

@@ -3,6 +3,7 @@
 //! The picture, the invariants (Q1 to Q7) and the proofs are in the module above. This file has the
 //! line and the one way to act on it; the futures are in `get.rs`, `put.rs`, `reserve.rs` and `join.rs`.
 
+use core::mem;
 use core::pin::Pin;
 use core::task::Waker;
 
@@ -101,19 +102,19 @@ impl<T, S: Store<T>> Core<T, S> {
             (answer, self.settle(&mut line, &mut batch))
         };
         match progress {
-            Progress::Finished => batch.wake_all(),
-            Progress::More => self.go_on(batch),
+            Progress::Finished => batch.wake(),
+            Progress::More => self.go_on(&mut batch),
         }
         answer
     }
 
     /// Wakes a full batch, and then those who did not fit into it, also if a waker panics.
     #[cold]
-    fn go_on(&self, full: WakeBatch) {
-        let mut full = Some(full);
+    fn go_on(&self, full: &mut WakeBatch) {
+        let mut is_first = true;
         wake_in_batches(|batch| {
-            if let Some(full) = full.take() {
-                *batch = full;
+            if mem::take(&mut is_first) {
+                mem::swap(batch, full);
                 return Progress::More;
             }
             let mut line = self.lock();
@@ -177,6 +178,7 @@ impl<T, S: Store<T>> Core<T, S> {
             unsafe { Node::<(u64, T)>::with_place_at(address, |place| place.replace(item)) };
         debug_assert!(before.is_none(), "a getter that waits has nothing yet");
         push(batch, line.getters.grant_front());
+        line.is_lively = true;
         true
     }
 
@@ -200,6 +202,7 @@ impl<T, S: Store<T>> Core<T, S> {
             }
         }
         push(batch, line.putters.grant_front());
+        line.is_lively = true;
         true
     }
 
@@ -239,9 +242,17 @@ impl<T, S: Store<T>> Core<T, S> {
     }
 
     /// Puts a value in, for one who does not wait. Nobody who waits is passed by (Q5).
-    pub(super) fn admit(&self, line: &mut Line<S::Inner>, value: &mut Option<T>) -> Attempt {
+    pub(super) fn admit(
+        &self,
+        line: &mut Line<S::Inner>,
+        value: &mut Option<T>,
+        batch: &mut WakeBatch,
+    ) -> Attempt {
         if line.is_shut {
             return Attempt::Shut;
+        }
+        if self.hand_over(line, value, batch) {
+            return Attempt::Served;
         }
         let pushed = line.putters.is_empty()
             && self.has_room(line)
@@ -251,6 +262,35 @@ impl<T, S: Store<T>> Core<T, S> {
         } else {
             Attempt::Refused
         }
+    }
+
+    /// Gives a value to the front getter, past the store, which is empty while somebody waits for an item
+    /// (Q2). False if nobody does, or if others come before: a putter in line, a slot.
+    #[inline]
+    fn hand_over(
+        &self,
+        line: &mut Line<S::Inner>,
+        value: &mut Option<T>,
+        batch: &mut WakeBatch,
+    ) -> bool {
+        let Some(address) = line.getters.front_payload() else {
+            return false;
+        };
+        if !line.putters.is_empty() || line.reserved > 0 || batch.is_full() {
+            return false;
+        }
+        let Some(value) = value.take() else {
+            return false;
+        };
+        let number = self.store.pass(&mut line.inner);
+        // SAFETY: as in `serve_getter`.
+        let before = unsafe {
+            Node::<(u64, T)>::with_place_at(address, |place| place.replace((number, value)))
+        };
+        debug_assert!(before.is_none(), "a getter that waits has nothing yet");
+        push(batch, line.getters.grant_front());
+        line.is_lively = true;
+        true
     }
 
     /// Takes a place for a slot.
@@ -280,8 +320,12 @@ impl<T, S: Store<T>> Core<T, S> {
         line.is_held = true;
     }
 
-    /// Back to the fast mode, if nothing speaks against it (Q1).
+    /// Back to the fast mode, if nothing speaks against it (Q1), and nobody was served just now: whoever
+    /// was is likely to wait again soon, and to hold and release the store costs more than the lock.
     fn release(&self, line: &mut Line<S::Inner>) {
+        if mem::take(&mut line.is_lively) {
+            return;
+        }
         let somebody_waits = !line.getters.is_empty() || !line.putters.is_empty();
         let must_stay = line.is_shut
             || (somebody_waits && !planted!("queue.release_while_somebody_waits"))

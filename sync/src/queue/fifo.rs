@@ -72,6 +72,11 @@ impl<T> Store<T> for Fifo<T> {
         each!(self, store => store.pop_held(inner))
     }
 
+    #[inline]
+    fn pass(&self, inner: &mut Returned<T>) -> u64 {
+        each!(self, store => store.pass(inner))
+    }
+
     fn put_back(&self, inner: &mut Returned<T>, number: u64, value: T) {
         each!(self, store => store.put_back(inner, number, value));
     }

@@ -70,7 +70,7 @@ impl<'a, T, Q: AnyQueue<T>> Get<'a, T, Q> {
 impl<T, Q: AnyQueue<T>> Future for Get<'_, T, Q> {
     type Output = Result<T, ShutDown>;
 
-    #[inline]
+    #[inline(always)]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let (queue, mut node) = self.parts();
         let core = queue.core();

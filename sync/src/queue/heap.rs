@@ -207,6 +207,10 @@ impl<T: Ord> Store<T> for Heap {
         Some(top)
     }
 
+    fn pass(&self, _: &mut Sorted<T>) -> u64 {
+        self.tally.note_pass()
+    }
+
     fn put_back(&self, sorted: &mut Sorted<T>, number: u64, value: T) {
         sorted.returned.push((number, value));
         self.tally.note_len(sorted.len());

@@ -22,6 +22,8 @@ pub struct Line<I> {
     pub(super) is_shut: bool,
     /// Whether the store is held (Q1).
     pub(super) is_held: bool,
+    /// Whether somebody who waited was served in this act.
+    pub(super) is_lively: bool,
     /// The most that ever waited at once.
     pub(super) getters_peak: usize,
     pub(super) putters_peak: usize,
@@ -39,6 +41,7 @@ impl<I> Line<I> {
                 reserved: 0,
                 is_shut: false,
                 is_held: false,
+                is_lively: false,
                 getters_peak: 0,
                 putters_peak: 0,
             }

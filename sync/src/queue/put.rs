@@ -62,7 +62,7 @@ impl<'a, T, Q: AnyQueue<T>> Put<'a, T, Q> {
 impl<T, Q: AnyQueue<T>> Future for Put<'_, T, Q> {
     type Output = Result<(), ShutDown<T>>;
 
-    #[inline]
+    #[inline(always)]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let (queue, mut node) = self.parts();
         let core = queue.core();
@@ -196,7 +196,7 @@ impl<T, S: Store<T>> Core<T, S> {
     #[cold]
     fn try_put_slow(&self, value: T) -> Result<(), TryPutError<T>> {
         let mut value = Some(value);
-        let attempt = self.act(|line, _| self.admit(line, &mut value));
+        let attempt = self.act(|line, batch| self.admit(line, &mut value, batch));
         match (attempt, value) {
             (Attempt::Served, _) | (_, None) => Ok(()),
             (Attempt::Refused, Some(value)) => Err(TryPutError::Full(value)),
@@ -214,8 +214,8 @@ impl<T, S: Store<T>> Core<T, S> {
             return;
         }
         let mut value = rest.pop_front();
-        self.act(|line, _| {
-            while self.admit(line, &mut value) == Attempt::Served {
+        self.act(|line, batch| {
+            while self.admit(line, &mut value, batch) == Attempt::Served {
                 value = rest.pop_front();
                 if value.is_none() {
                     break;
@@ -231,6 +231,7 @@ impl<T, S: Store<T>> Core<T, S> {
     pub(super) fn poll_put(&self, mut node: Pin<&mut Node<T>>, cx: &mut Context<'_>) -> Poll<bool> {
         loop {
             match node.state() {
+                WaitState::Idle if self.put_held(node.as_mut()) => {}
                 WaitState::Idle => match self.line_up_putter(node.as_mut(), cx.waker()) {
                     Attempt::Served => {}
                     Attempt::Refused => break,
@@ -263,13 +264,37 @@ impl<T, S: Store<T>> Core<T, S> {
         Poll::Pending
     }
 
+    /// Puts the value of the node by the lock, if there seems to be room. What is known to be refused is
+    /// not tried: it will need a waker, and a second turn of the lock. What is served needs no waker.
+    #[inline]
+    fn put_held(&self, mut node: Pin<&mut Node<T>>) -> bool {
+        if self
+            .store
+            .capacity()
+            .is_some_and(|room| self.store.len() >= room.max(1))
+        {
+            return false;
+        }
+        // In this frame, as in `line_up_putter`.
+        let mut value = node.as_mut().with_place(Option::take);
+        let attempt = self.act(|line, batch| {
+            let attempt = self.admit(line, &mut value, batch);
+            if attempt == Attempt::Served {
+                node.as_mut().waiter().secure();
+            }
+            attempt
+        });
+        node.with_place(|place| *place = value);
+        attempt == Attempt::Served
+    }
+
     /// Puts the value of the node after all, or puts the node at the end of the line.
     fn line_up_putter(&self, mut node: Pin<&mut Node<T>>, waker: &Waker) -> Attempt {
         let mut registration = Some((Identity::of(waker), waker.clone()));
         // In this frame, so that a comparison that panics lets it go when the lock is free again.
         let mut value = node.as_mut().with_place(Option::take);
-        let attempt = self.act(|line, _| {
-            let attempt = self.admit(line, &mut value);
+        let attempt = self.act(|line, batch| {
+            let attempt = self.admit(line, &mut value, batch);
             match attempt {
                 Attempt::Served => node.as_mut().waiter().secure(),
                 Attempt::Refused => {

@@ -67,6 +67,10 @@ impl<T> Store<T> for Rendezvous {
         Some(popped)
     }
 
+    fn pass(&self, _: &mut Returned<T>) -> u64 {
+        self.0.note_pass()
+    }
+
     fn put_back(&self, inner: &mut Returned<T>, number: u64, value: T) {
         inner.insert(number, value);
         self.0.note_len(inner.len());

@@ -58,6 +58,8 @@ pub struct Ring<T> {
     slots: AtomicPtr<Slot<T>>,
     capacity: u64,
     one_lap: u64,
+    /// How many went past the store, from hand to hand: they have numbers too.
+    passed: AtomicU64,
     /// How many came back; for [`Store::len`].
     returned: AtomicUsize,
 }
@@ -106,6 +108,7 @@ impl<T> Ring<T> {
                 slots: AtomicPtr::new(ptr::null_mut()),
                 capacity: capacity as u64,
                 one_lap: (capacity as u64).next_power_of_two() * STEP,
+                passed: AtomicU64::new(0),
                 returned: AtomicUsize::new(0),
             }
         }
@@ -128,6 +131,13 @@ impl<T> Ring<T> {
     fn count(&self, position: u64) -> u64 {
         let laps = position >> self.one_lap.trailing_zeros();
         laps * self.capacity + (position & (self.one_lap - 1)) / STEP
+    }
+
+    /// The number of the item that is, or will be, pushed at this position.
+    fn number(&self, position: u64) -> u64 {
+        // ORDERING: Relaxed. It changes under the lock, while the store is empty; whoever has an item
+        // that was counted here got it after.
+        self.count(position) + self.passed.load(Ordering::Relaxed)
     }
 
     /// The slots; null before the first push.
@@ -268,27 +278,9 @@ impl<T> Ring<T> {
         self.tail.word.load(Ordering::Relaxed) & HELD != 0
     }
 
-    fn drop_items(&mut self) {
-        let mut none = Returned::new();
-        self.hold();
-        while let Some((_, item)) = self.pop_held(&mut none) {
-            drop(item);
-        }
-    }
-}
-
-/// Claims the positions from `seen` to `end`; `Err` with the word as it is.
-#[inline(always)]
-fn claim(word: &AtomicU64, seen: u64, end: u64) -> Result<u64, u64> {
-    // ORDERING: Relaxed. The words publish nothing; the stamps do.
-    word.compare_exchange_weak(seen, end, Ordering::Relaxed, Ordering::Relaxed)
-}
-
-impl<T> Store<T> for Ring<T> {
-    type Inner = Returned<T>;
-
-    #[inline]
-    fn push(&self, value: T) -> Result<(), T> {
+    /// A push whose first look did not settle it.
+    #[inline(never)]
+    fn push_again(&self, value: T) -> Result<(), T> {
         let mut tail = self.tail.word.guess();
         let slots = self.slots_made();
         loop {
@@ -316,8 +308,9 @@ impl<T> Store<T> for Ring<T> {
         }
     }
 
-    #[inline]
-    fn pop(&self) -> Option<T> {
+    /// A pop whose first look did not settle it.
+    #[inline(never)]
+    fn pop_again(&self) -> Option<T> {
         let slots = self.slots();
         if slots.is_null() {
             return None;
@@ -341,6 +334,63 @@ impl<T> Store<T> for Ring<T> {
                 head = self.head.guess();
             }
         }
+    }
+
+    fn drop_items(&mut self) {
+        let mut none = Returned::new();
+        self.hold();
+        while let Some((_, item)) = self.pop_held(&mut none) {
+            drop(item);
+        }
+    }
+}
+
+/// Claims the positions from `seen` to `end`; `Err` with the word as it is.
+#[inline(always)]
+fn claim(word: &AtomicU64, seen: u64, end: u64) -> Result<u64, u64> {
+    // ORDERING: Relaxed. The words publish nothing; the stamps do.
+    word.compare_exchange_weak(seen, end, Ordering::Relaxed, Ordering::Relaxed)
+}
+
+impl<T> Store<T> for Ring<T> {
+    type Inner = Returned<T>;
+
+    #[inline(always)]
+    fn push(&self, value: T) -> Result<(), T> {
+        let tail = self.tail.word.guess();
+        if tail & HELD != 0 {
+            return Err(value);
+        }
+        let slots = self.slots();
+        if !slots.is_null() {
+            let slot = self.slot(slots, tail);
+            let end = self.advance(tail, 1);
+            if slot.stamp() == tail && claim(&self.tail.word, tail, end).is_ok() {
+                // SAFETY: claimed, and ready.
+                unsafe { slot.fill(tail, value) };
+                self.note_peak(end);
+                return Ok(());
+            }
+        }
+        self.push_again(value)
+    }
+
+    #[inline(always)]
+    fn pop(&self) -> Option<T> {
+        let head = self.head.guess();
+        if head & HELD != 0 {
+            return None;
+        }
+        let slots = self.slots();
+        if !slots.is_null() {
+            let slot = self.slot(slots, head);
+            let next = self.advance(head, 1);
+            if slot.stamp() == head | FULL && claim(&self.head, head, next).is_ok() {
+                // SAFETY: claimed, and FULL.
+                return Some(unsafe { slot.empty(head + self.one_lap) });
+            }
+        }
+        self.pop_again()
     }
 
     fn push_many(&self, from: &mut VecDeque<T>) -> usize {
@@ -471,7 +521,20 @@ impl<T> Store<T> for Ring<T> {
             .store(self.advance(head, 1) | HELD, Ordering::Relaxed);
         // SAFETY: claimed by the store, since the word is held; and FULL.
         let item = unsafe { slot.empty(head + self.one_lap) };
-        Some((self.count(head), item))
+        Some((self.number(head), item))
+    }
+
+    #[inline]
+    fn pass(&self, returned: &mut Returned<T>) -> u64 {
+        debug_assert!(
+            Store::<T>::len_held(self, returned) == 0,
+            "an item is passed by"
+        );
+        let number = Store::<T>::pushed(self);
+        // ORDERING: Relaxed, both. Written under the line's lock, and whoever has the item got it from there.
+        let passed = self.passed.load(Ordering::Relaxed);
+        self.passed.store(passed + 1, Ordering::Relaxed);
+        number
     }
 
     fn put_back(&self, returned: &mut Returned<T>, number: u64, value: T) {
@@ -505,7 +568,7 @@ impl<T> Store<T> for Ring<T> {
     }
 
     fn pushed(&self) -> u64 {
-        self.count(self.position(&self.tail.word))
+        self.number(self.position(&self.tail.word))
     }
 
     fn peak(&self) -> usize {

@@ -82,6 +82,10 @@ impl<T> Store<T> for Stack {
         Some(top)
     }
 
+    fn pass(&self, _: &mut Items<T>) -> u64 {
+        self.tally.note_pass()
+    }
+
     fn put_back(&self, items: &mut Items<T>, number: u64, value: T) {
         let at = items.partition_point(|(other, _)| *other < number);
         items.insert(at, (number, value));

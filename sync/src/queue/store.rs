@@ -123,7 +123,10 @@ pub trait Store<T> {
     /// A heap compares items; when that panics nothing was popped.
     fn pop_held(&self, inner: &mut Self::Inner) -> Option<(u64, T)>;
 
-    /// Takes an item back that was popped with this number. It counts again, even if that is one too
+    /// Counts an item that goes from hand to hand, past an empty store, and returns its number.
+    fn pass(&self, inner: &mut Self::Inner) -> u64;
+
+    /// Takes an item back that was popped, or passed, with this number. It counts again, even if that is one too
     /// many for the capacity. No user code runs.
     fn put_back(&self, inner: &mut Self::Inner, number: u64, value: T);
 

@@ -28,11 +28,17 @@ impl Tally {
 
     /// One more was pushed, under the lock.
     pub(super) fn note_push(&self, len: usize) {
+        let _number = self.note_pass();
+        self.note_len(len);
+    }
+
+    /// One more went from hand to hand, under the lock. Returns its number.
+    pub(super) fn note_pass(&self) -> u64 {
         // ORDERING: Relaxed, both. The lock that the writer has orders it for its next holder; others
         // get a snapshot.
         let pushed = self.pushed.load(Ordering::Relaxed);
         self.pushed.store(pushed + 1, Ordering::Relaxed);
-        self.note_len(len);
+        pushed
     }
 
     /// There are now so many, under the lock.

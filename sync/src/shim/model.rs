@@ -128,6 +128,13 @@ impl<T> UnsafeCell<T> {
     }
 }
 
+impl<T> UnsafeCell<core::mem::MaybeUninit<T>> {
+    /// Makes a cell without a value at `place`: nothing is written, in production.
+    pub fn make_uninit(place: &mut core::mem::MaybeUninit<Self>) {
+        place.write(Self::new(core::mem::MaybeUninit::uninit()));
+    }
+}
+
 impl<T: ?Sized> UnsafeCell<T> {
     /// Lends the value for reading. The caller answers for nobody writing meanwhile.
     pub fn with<R>(&self, body: impl FnOnce(*const T) -> R) -> R {

@@ -128,6 +128,12 @@ impl<T> UnsafeCell<T> {
     }
 }
 
+impl<T> UnsafeCell<core::mem::MaybeUninit<T>> {
+    /// Makes a cell without a value at `place`: nothing is written, in production.
+    #[inline(always)]
+    pub fn make_uninit(_place: &mut core::mem::MaybeUninit<Self>) {}
+}
+
 impl<T: ?Sized> UnsafeCell<T> {
     /// Lends the value for reading. The caller answers for nobody writing meanwhile.
     #[inline(always)]

@@ -131,17 +131,22 @@ unsafe impl Send for Waiter {}
 unsafe impl Sync for Waiter {}
 
 impl Waiter {
-    crate::const_fn! {
-        /// A waiter that has not begun to wait.
-        #[inline]
-        pub const fn new() -> Self {
-            Self {
-                state: AtomicU8::new(WaitState::Idle as u8),
-                links: UnsafeCell::new(MaybeUninit::uninit()),
-                own: UnsafeCell::new(MaybeUninit::uninit()),
-                live: Live::new(),
-                _pinned: PhantomPinned,
-            }
+    /// A waiter that has not begun to wait.
+    ///
+    /// Written field by field: of a struct expression the compiler makes a constant, and copies that with
+    /// zeros for what it leaves out, which costs more than the rest of an uncontended operation.
+    #[inline(always)]
+    pub fn new() -> Self {
+        let mut waiter = MaybeUninit::<Self>::uninit();
+        let place = waiter.as_mut_ptr();
+        // SAFETY: the place is this function's, and every field but the marker, which has no size, is
+        // made before it is taken out. A field left out would be used without a value.
+        unsafe {
+            (&raw mut (*place).state).write(AtomicU8::new(WaitState::Idle as u8));
+            UnsafeCell::<MaybeUninit<Links>>::make_uninit(&mut *(&raw mut (*place).links).cast());
+            UnsafeCell::<MaybeUninit<Own>>::make_uninit(&mut *(&raw mut (*place).own).cast());
+            (&raw mut (*place).live).write(Live::new());
+            waiter.assume_init()
         }
     }
 
