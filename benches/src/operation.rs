@@ -3,7 +3,9 @@
 //! Each function is called from inside a task and returns when the work is done, so the same one can
 //! be timed, counted and run under an instruction counter.
 
+pub mod channels;
 pub mod io;
+pub mod sync;
 pub mod workers;
 
 use std::future::{Future, poll_fn};
@@ -33,10 +35,15 @@ pub struct Countdown {
 impl Countdown {
     /// A countdown from `n`.
     pub fn new(n: u64) -> Arc<Self> {
-        Arc::new(Self {
+        Arc::new(Self::from(n))
+    }
+
+    /// A countdown from `n` that is shared as part of something else.
+    const fn from(n: u64) -> Self {
+        Self {
             left: AtomicU64::new(n),
             waiter: Mutex::new(None),
-        })
+        }
     }
 
     /// One is done.

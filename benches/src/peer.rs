@@ -8,19 +8,19 @@
 //! workers (`with_workers!`); a row says which kind it asks. Go takes part as a program of its own
 //! ([`go`](crate::go)) and is behind no trait.
 
+mod id;
 mod smol;
 mod tenter;
 mod tokio;
 
-use std::fmt;
 use std::future::Future;
 use std::io;
 use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
-use std::str::FromStr;
 use std::time::Duration;
 
+pub use self::id::{Host, Maker, PeerId, unknown};
 pub use self::smol::{Local, Pool, Smol, StaticPool};
 pub use self::tenter::Tenter;
 pub use self::tokio::Tokio;
@@ -167,87 +167,6 @@ pub trait Workers: Peer {
     fn read_file(path: PathBuf) -> impl Future<Output = io::Result<Vec<u8>>> + Send;
     /// Copies a file through a reader and a writer.
     fn copy_file(from: PathBuf, to: PathBuf) -> impl Future<Output = io::Result<u64>> + Send;
-}
-
-/// The name of a peer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PeerId {
-    /// This project: `current_thread`, or `multi_thread` with two workers.
-    Tenter,
-    /// tokio: `current_thread`, or `multi_thread` with two workers.
-    Tokio,
-    /// smol: `LocalExecutor`, or `Executor` run by two threads, on `async-io`.
-    Smol,
-    /// The `StaticExecutor` of async-executor run by two threads, on `async-io`.
-    AsyncExecutor,
-    /// Go with `GOMAXPROCS=2`.
-    Go,
-    /// No runtime: an echo server on one thread, pinned, around one epoll.
-    Epoll,
-    /// compio, with the feature `completion`.
-    Compio,
-    /// monoio, with the feature `completion`.
-    Monoio,
-}
-
-impl PeerId {
-    /// All of them, in the order of the table.
-    pub const ALL: &[Self] = &[
-        Self::Tenter,
-        Self::Tokio,
-        Self::Smol,
-        Self::AsyncExecutor,
-        Self::Go,
-        Self::Epoll,
-        Self::Compio,
-        Self::Monoio,
-    ];
-
-    /// Those that have tasks and channels, with two workers.
-    pub const WITH_TASKS: &[Self] = &[
-        Self::Tenter,
-        Self::Tokio,
-        Self::Smol,
-        Self::AsyncExecutor,
-        Self::Go,
-    ];
-
-    /// Those that run on one thread.
-    pub const ON_ONE_THREAD: &[Self] = &[Self::Tenter, Self::Tokio, Self::Smol];
-
-    /// The one that is judged: the first of [`PeerId::ALL`].
-    pub const JUDGED: Self = Self::ALL[0];
-
-    /// Its name in tables, commands and `targets.toml`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Tenter => "tenter",
-            Self::Tokio => "tokio",
-            Self::Smol => "smol",
-            Self::AsyncExecutor => "async-executor",
-            Self::Go => "go",
-            Self::Epoll => "epoll",
-            Self::Compio => "compio",
-            Self::Monoio => "monoio",
-        }
-    }
-}
-
-impl fmt::Display for PeerId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
-    }
-}
-
-impl FromStr for PeerId {
-    type Err = String;
-
-    fn from_str(name: &str) -> Result<Self, String> {
-        let found = Self::ALL.iter().find(|peer| peer.name() == name);
-        found
-            .copied()
-            .ok_or_else(|| format!("no peer is called {name:?}; there are {:?}", Self::ALL))
-    }
 }
 
 /// Evaluates an expression with a type alias for the runtime on one thread that a [`PeerId`] names.

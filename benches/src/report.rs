@@ -11,40 +11,50 @@ use crate::statistics::{Interval, median, spread};
 /// The peer that the targets are against.
 const MEASURE: PeerId = PeerId::Tokio;
 
+/// More peers than this have a line each.
+const ONE_LINE: usize = 5;
+
 /// The block of one row: medians with their spread, paired ratios with their interval, verdicts.
 pub fn block(outcome: &Outcome, verdicts: &[Verdict]) -> String {
     let mut text = format!("\n{}: {}\n", outcome.row.name, outcome.row.question);
     for (index, figure) in outcome.row.figures.iter().enumerate() {
         let _ = write!(text, "  {:<9}", figure.name);
+        let many = outcome.series.len() > ONE_LINE;
         for &(peer, _) in &outcome.series {
             let values = outcome.values(peer, index).unwrap_or_default();
-            let _ = write!(text, " {peer} {}", centre(&values, figure.unit));
+            let centre = centre(&values, figure.unit);
+            if !many {
+                let _ = write!(text, " {peer} {centre}");
+                continue;
+            }
+            let beside = paired(outcome, peer, index).unwrap_or_default();
+            let barges = outcome.row.barging.contains(&peer);
+            let barges = if barges { "barges" } else { "" };
+            let _ = write!(text, "\n    {peer:<23}{barges:<7} {centre} {beside}");
         }
         text.push('\n');
-        for &(peer, _) in outcome
-            .series
-            .iter()
-            .filter(|(peer, _)| *peer != PeerId::JUDGED)
-        {
-            if let Some(ratios) = outcome.ratios(peer, index) {
-                if ratios.iter().all(|ratio| ratio.is_finite()) {
-                    let _ = writeln!(
-                        text,
-                        "            {} / {peer} = {}",
-                        PeerId::JUDGED,
-                        ratio(&ratios)
-                    );
-                }
+        let others = outcome.series.iter().filter(|_| !many);
+        for &(peer, _) in others {
+            if let Some(ratio) = paired(outcome, peer, index) {
+                let _ = writeln!(text, "            {} / {peer} = {ratio}", PeerId::JUDGED);
             }
         }
-        for verdict in verdicts
-            .iter()
-            .filter(|verdict| verdict.figure == figure.name)
-        {
+        let of_figure = |verdict: &&Verdict| verdict.figure == figure.name;
+        for verdict in verdicts.iter().filter(of_figure) {
             let _ = writeln!(text, "            {verdict}");
         }
     }
     text
+}
+
+/// The ratio of the judged one's figure to another's, where it can be taken.
+fn paired(outcome: &Outcome, peer: PeerId, index: usize) -> Option<String> {
+    if peer == PeerId::JUDGED {
+        return None;
+    }
+    let ratios = outcome.ratios(peer, index)?;
+    let finite = !ratios.is_empty() && ratios.iter().all(|ratio| ratio.is_finite());
+    finite.then(|| ratio(&ratios))
 }
 
 /// The head of the table for `README.md`.

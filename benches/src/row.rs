@@ -6,6 +6,7 @@
 
 mod memory;
 mod servers;
+mod sync;
 mod tasks;
 mod waiting;
 mod workers;
@@ -34,6 +35,10 @@ pub struct Row {
     pub rounds: Rounds,
     /// Whom it can be asked.
     pub peers: &'static [PeerId],
+    /// Whom a check asks; nobody if it leaves the row out.
+    pub brief: &'static [PeerId],
+    /// Those of them that let a newcomer pass who waits.
+    pub barging: &'static [PeerId],
     /// Where and how it is answered.
     pub how: How,
 }
@@ -168,6 +173,8 @@ pub enum Unit {
     PerSecond,
     /// Plain numbers.
     Count,
+    /// A part of one.
+    Share,
 }
 
 impl Unit {
@@ -181,6 +188,7 @@ impl Unit {
             Self::Bytes => format!("{value:.0} B"),
             Self::PerSecond => format!("{:.1} k/s", value / 1e3),
             Self::Count => format!("{value:.0}"),
+            Self::Share => format!("{value:.3}"),
         }
     }
 }
@@ -226,6 +234,7 @@ pub fn all() -> impl Iterator<Item = &'static Row> {
     [tasks::ROWS, waiting::ROWS, memory::ROWS, servers::ROWS]
         .into_iter()
         .chain(workers::ROWS)
+        .chain(sync::ROWS)
         .flatten()
 }
 
@@ -244,6 +253,9 @@ mod tests {
             assert!(!row.figures.is_empty(), "{} measures nothing", row.name);
             assert!(row.peers.len() >= 2, "{} compares nothing", row.name);
             assert_eq!(row.peers[0], PeerId::JUDGED, "{} judges nobody", row.name);
+            let of_row = |peer| row.peers.contains(peer);
+            assert!(row.brief.iter().all(of_row), "{}", row.name);
+            assert!(row.barging.iter().all(of_row), "{}", row.name);
         }
     }
 

@@ -15,7 +15,7 @@ stress! {
     put_and_a_getter_that_lines_up,
     one_place_for_two,
     mpmc_1,
-    unbounded_two_getters,
+    unbounded_put_and_get,
     a_put_publishes,
     shutdown_tells_all,
     put_and_shutdown,

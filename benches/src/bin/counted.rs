@@ -3,7 +3,8 @@
 //! `counted parked PEER N` prints the resident and the usable bytes of one of N parked tasks.
 //! `counted run PEER OPERATION N` warms up, does the operation N times, and prints how many
 //! allocations that took; `counted bare PEER OPERATION N` does the same and counts none, for callgrind.
-//! `counted wakes PEER N` wakes a parked task N times from another thread, for strace. The harness
+//! `counted wakes PEER N` wakes a parked task N times from another thread, for strace.
+//! `counted waiting KIND PEER` prints the bytes of a primitive and of one that waits for it. The harness
 //! takes the difference of two N, so that start and warm-up cancel.
 
 use std::process::ExitCode;
@@ -11,7 +12,10 @@ use std::process::ExitCode;
 use tenter_benches::check::counts::Operation;
 use tenter_benches::measure::in_a_task;
 use tenter_benches::peer::{Peer, PeerId};
-use tenter_benches::{allocator, machine, operation, with_peer, with_workers};
+use tenter_benches::{allocator, machine, operation, primitive, with_peer, with_workers};
+
+const USAGE: &str = "usage: counted parked|wakes PEER N | counted run|bare PEER OPERATION N \
+                     | counted waiting KIND PEER";
 
 #[global_allocator]
 static ALLOCATOR: allocator::Counting = allocator::Counting;
@@ -49,7 +53,12 @@ fn count(arguments: &[&str]) -> Result<String, String> {
             });
             Ok(n.to_string())
         }
-        _ => Err("usage: counted parked|wakes PEER N | counted run|bare PEER OPERATION N".into()),
+        ["waiting", kind, peer] => {
+            allocator::start();
+            let bytes = primitive::bytes::of(kind, peer.parse()?)?;
+            Ok(bytes.map(|figure| figure.to_string()).join(" "))
+        }
+        _ => Err(USAGE.into()),
     }
 }
 

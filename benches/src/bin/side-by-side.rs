@@ -4,7 +4,7 @@ use std::io;
 use std::process::ExitCode;
 
 use tenter_benches::check::{self, Gate, targets};
-use tenter_benches::peer::PeerId;
+use tenter_benches::peer::{PeerId, unknown};
 use tenter_benches::row::{self, Row, Size};
 use tenter_benches::server::{self, Service};
 use tenter_benches::{go, interleave, machine, report};
@@ -109,10 +109,7 @@ impl Options {
                 }
                 "--peers" => {
                     let names = rest.next_if(|next| !next.starts_with('-'));
-                    let named = names.map(|names| names.split(',').map(str::parse).collect());
-                    let named: Result<Vec<PeerId>, _> =
-                        named.unwrap_or_else(|| Ok(PeerId::ALL.to_vec()));
-                    beside = Some(named?);
+                    beside = Some(names.map_or(Ok(PeerId::ALL.to_vec()), peers_named)?);
                 }
                 unknown if unknown.starts_with('-') => return Err(format!("what is {unknown}?")),
                 row => wanted.push(row),
@@ -140,6 +137,19 @@ impl Options {
             task,
         })
     }
+}
+
+/// Those who answer to one of the names: a maker of primitives stands for both its hosts.
+fn peers_named(names: &str) -> Result<Vec<PeerId>, String> {
+    let mut named = Vec::new();
+    for name in names.split(',') {
+        let before = named.len();
+        named.extend(PeerId::ALL.iter().filter(|peer| peer.answers_to(name)));
+        if named.len() == before {
+            return Err(unknown(name));
+        }
+    }
+    Ok(named)
 }
 
 fn run(options: &Options) -> io::Result<bool> {
@@ -188,6 +198,9 @@ fn table(options: &Options) -> io::Result<bool> {
         "{} rounds, peers interleaved; medians; paired ratio [interval]",
         options.rounds
     );
+    peers.retain(|peer| options.rows.iter().any(|row| row.peers.contains(peer)));
+    // A check asks those alone who matter to it, unless it was told whom to ask.
+    let brief = options.task == Task::Check && options.beside.is_none();
     if markdown {
         println!("\n{}", report::markdown_head(&peers));
     }
@@ -195,6 +208,13 @@ fn table(options: &Options) -> io::Result<bool> {
     let mut verdicts = Vec::new();
     let mut complete = true;
     for &row in &options.rows {
+        let mut peers = peers.clone();
+        if brief {
+            peers.retain(|peer| row.brief.contains(peer));
+        }
+        if peers.is_empty() {
+            continue;
+        }
         match interleave::run(row, &peers, options.rounds, options.size) {
             Ok(outcome) => {
                 let found = targets::judge(&targets, &outcome);

@@ -120,7 +120,7 @@ impl Count {
 /// Everything that is counted of a peer; the judged one's is gated.
 fn counts_of(peer: PeerId) -> Vec<Count> {
     let mut counts = Vec::new();
-    for &operation in Operation::ALL {
+    for &operation in Operation::ALL.iter().filter(|one| one.can_be_asked(peer)) {
         let (name, repeats) = (operation.name(), operation.repeats());
         counts.push(Count::new("allocations", name, repeats, move || {
             allocations_of(peer, operation)
@@ -147,7 +147,7 @@ fn counts_of(peer: PeerId) -> Vec<Count> {
         false,
         move || system_calls::wake_calls(peer),
     ));
-    for &operation in Operation::ALL {
+    for &operation in Operation::ALL.iter().filter(|one| one.can_be_asked(peer)) {
         let (name, repeats) = (operation.name(), operation.repeats());
         let profile = Profile {
             peer,

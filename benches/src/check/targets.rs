@@ -16,6 +16,11 @@ const MEASURE: PeerId = PeerId::Tokio;
 /// A target that is nearer to 1 than this is judged by the whole interval and not by its middle.
 const NEAR_ONE: f64 = 0.051;
 
+/// Whoever is best among those at home.
+const BEST: &str = "best";
+/// Whoever is best among those who let nobody pass.
+const BEST_IN_LINE: &str = "best-in-line";
+
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
@@ -30,7 +35,8 @@ pub struct Target {
     pub row: String,
     /// The figure of that row.
     pub figure: String,
-    /// The peer whose figure divides ours; without one `at_most` is in the figure's own unit.
+    /// Whose figure divides ours: a peer, the better of a maker's two, [`BEST`] or [`BEST_IN_LINE`];
+    /// without one `at_most` is in the figure's own unit.
     pub against: Option<String>,
     /// The most that meets the target.
     pub at_most: Option<f64>,
@@ -156,12 +162,12 @@ fn verdict(target: &Target, outcome: &Outcome) -> Option<Verdict> {
             (asked.is_met_by(ours), wanted, text)
         }
         Some(name) => {
-            let peer = name.parse().ok()?;
+            let peer = rival(outcome, name, index, asked)?;
             let ratio = Interval::of_median(&outcome.ratios(peer, index)?);
-            let beside = if peer == MEASURE {
+            let beside = if name == MEASURE.name() {
                 String::new()
             } else {
-                format!(" of {peer}")
+                format!(" of {name}")
             };
             let wanted = format!("{sign} {value:.2}{beside}");
             let mut text = format!("{} / {peer} = {:.3}, {wanted}", figure.name, ratio.median);
@@ -182,6 +188,30 @@ fn verdict(target: &Target, outcome: &Outcome) -> Option<Verdict> {
     })
 }
 
+/// Whom a target means: of those that ran and answer to the name the one with the best median.
+fn rival(outcome: &Outcome, name: &str, index: usize, asked: Asked) -> Option<PeerId> {
+    let meant = |peer: PeerId| match name {
+        BEST => peer.is_at_home(),
+        BEST_IN_LINE => peer.is_at_home() && !outcome.row.barging.contains(&peer),
+        _ => peer.answers_to(name),
+    };
+    let mut best: Option<(PeerId, f64)> = None;
+    for &(peer, _) in &outcome.series {
+        if peer == PeerId::JUDGED || !meant(peer) {
+            continue;
+        }
+        let figure = median(&outcome.values(peer, index)?);
+        let better = |best: f64| match asked {
+            Asked::AtMost(_) => figure < best,
+            Asked::AtLeast(_) => figure > best,
+        };
+        if best.is_none_or(|(_, best)| better(best)) {
+            best = Some((peer, figure));
+        }
+    }
+    best.map(|(peer, _)| peer)
+}
+
 /// The ratio of processor time to the measure's, or to `peer`'s if the measure did not run, where it
 /// was more than is allowed.
 fn dear(outcome: &Outcome, peer: PeerId) -> Option<(PeerId, f64)> {
@@ -195,7 +225,7 @@ fn dear(outcome: &Outcome, peer: PeerId) -> Option<(PeerId, f64)> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Asked, load};
+    use super::{Asked, BEST, BEST_IN_LINE, load};
     use crate::peer::PeerId;
     use crate::row::{self, Figure, Unit};
     use crate::statistics::Interval;
@@ -220,8 +250,12 @@ mod tests {
                 target.row
             );
             if let Some(peer) = &target.against {
-                let peer: PeerId = peer.parse().expect("a peer");
-                assert!(row.peers.contains(&peer), "{} without {peer}", target.row);
+                let answers = |beside: &PeerId| {
+                    [BEST, BEST_IN_LINE].contains(&peer.as_str()) || beside.answers_to(peer)
+                };
+                assert!(row.peers[1..].iter().any(answers), "{} {peer}", target.row);
+                let in_check = row.brief.iter().skip(1).any(answers);
+                assert!(in_check, "a check of {} cannot judge it", target.row);
             }
         }
     }

@@ -17,6 +17,8 @@ pub(super) const ROWS: &[Row] = &[
         ],
         rounds: Rounds::Each,
         peers: PeerId::ON_ONE_THREAD,
+        brief: PeerId::ON_ONE_THREAD,
+        barging: &[],
         how: How::Here(|peer| Ok(Box::new(move || parked_bytes(peer)))),
     },
     Row {
@@ -25,6 +27,8 @@ pub(super) const ROWS: &[Row] = &[
         figures: TIME,
         rounds: Rounds::Each,
         peers: PeerId::ON_ONE_THREAD,
+        brief: PeerId::ON_ONE_THREAD,
+        barging: &[],
         how: How::Here(|peer| with_peer!(peer, P => Ok(Box::new(|| Ok(parked_time::<P>()))))),
     },
 ];

@@ -44,6 +44,8 @@ macro_rules! served {
             figures: SERVED,
             rounds: Rounds::Each,
             peers: $peers,
+            brief: $peers,
+            barging: &[],
             how: How::Here(|peer| {
                 const LOAD: Requests = $load;
                 $served(Service::$service, peer).load(&LOAD)
@@ -108,6 +110,8 @@ pub(super) const ROWS: &[Row] = &[
         figures: IDLE,
         rounds: Rounds::Once,
         peers: PeerId::ON_ONE_THREAD,
+        brief: PeerId::ON_ONE_THREAD,
+        barging: &[],
         how: How::Here(|peer| {
             Ok(Box::new(move || {
                 Ok(vec![check::idle_calls(peer, false)? as f64])

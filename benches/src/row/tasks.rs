@@ -14,6 +14,8 @@ macro_rules! timed {
             figures: TIME,
             rounds: Rounds::Each,
             peers: PeerId::ON_ONE_THREAD,
+            brief: PeerId::ON_ONE_THREAD,
+            barging: &[],
         how: How::Here(|peer| {
                 with_peer!(peer, P => Ok(Box::new(|| {
                     Ok(from_a_task::<P, _>($n, operation::$operation::<P>))

@@ -18,6 +18,8 @@ pub(super) const ROWS: &[Row] = &[
         figures: DELAY,
         rounds: Rounds::Each,
         peers: PeerId::ON_ONE_THREAD,
+        brief: PeerId::ON_ONE_THREAD,
+        barging: &[],
         how: How::Here(|peer| with_peer!(peer, P => Ok(Box::new(|| Ok(sleep_lateness::<P>(100)))))),
     },
     Row {
@@ -26,6 +28,8 @@ pub(super) const ROWS: &[Row] = &[
         figures: DELAY,
         rounds: Rounds::Each,
         peers: PeerId::ON_ONE_THREAD,
+        brief: PeerId::ON_ONE_THREAD,
+        barging: &[],
         how: How::Here(
             |peer| with_peer!(peer, P => Ok(Box::new(|| Ok(block_on_wake::<P>(Some(machine::BESIDE)))))),
         ),
@@ -36,6 +40,8 @@ pub(super) const ROWS: &[Row] = &[
         figures: TIME,
         rounds: Rounds::Each,
         peers: PeerId::ON_ONE_THREAD,
+        brief: PeerId::ON_ONE_THREAD,
+        barging: &[],
         how: How::Here(
             |peer| with_peer!(peer, P => Ok(Box::new(|| Ok(create_and_drop::<P>(500))))),
         ),

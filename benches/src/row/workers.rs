@@ -47,6 +47,8 @@ macro_rules! row {
             figures: $figures,
             rounds: Rounds::Each,
             peers: $peers,
+            brief: $peers,
+            barging: &[],
             how: How::$how(|peer, $size| $crate::with_workers!(peer, $P => $sample)),
         }
     };

@@ -1,6 +1,6 @@
 //! An unbounded FIFO without a lock: slots in linked blocks, and a spare block.
 //!
-//! A position counts [`LAP`] per block; the last of each lap has no slot and is the *transit* to the next
+//! A position counts `LAP` per block; the last of each lap has no slot and is the *transit* to the next
 //! block:
 //!
 //! ```text

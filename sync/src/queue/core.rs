@@ -5,8 +5,8 @@
 
 use core::pin::Pin;
 use core::task::Waker;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use super::compare::{SendOn, SettleAgain};
 use super::line::Line;
 use super::node::Node;
 use super::reentry;
@@ -15,7 +15,7 @@ use crate::name::Name;
 use crate::planted;
 use crate::shim::atomic::AtomicU64;
 use crate::shim::diagnostic::AtomicUsize;
-use crate::shim::{Mutex, MutexGuard, thread};
+use crate::shim::{Mutex, MutexGuard};
 use crate::wait_list::{Identity, WaitList, WaitState, Waiter};
 use crate::wake_batch::{Progress, WakeBatch, wake_in_batches};
 
@@ -26,7 +26,7 @@ pub struct Core<T, S: Store<T>> {
     pub(super) done: AtomicU64,
     line: Mutex<Line<S::Inner>>,
     /// The thread that has the line, while a store that compares is at work. See `reentry.rs`.
-    owner: AtomicUsize,
+    pub(super) owner: AtomicUsize,
     pub(super) name: Name,
 }
 
@@ -118,7 +118,7 @@ impl<T, S: Store<T>> Core<T, S> {
 
     /// Gives everybody what they are due. The store is held (Q1).
     #[inline]
-    fn settle(&self, line: &mut Line<S::Inner>, batch: &mut WakeBatch) -> Progress {
+    pub(super) fn settle(&self, line: &mut Line<S::Inner>, batch: &mut WakeBatch) -> Progress {
         loop {
             if batch.is_full() {
                 return Progress::More; // still held, so nobody gets in between but by the lock
@@ -261,7 +261,7 @@ impl<T, S: Store<T>> Core<T, S> {
         self.act(|line, _| self.store.put_back(&mut line.inner, item.0, item.1));
     }
 
-    fn hold(&self, line: &mut Line<S::Inner>) {
+    pub(super) fn hold(&self, line: &mut Line<S::Inner>) {
         if !line.is_held && !planted!("queue.act_without_hold") {
             self.store.hold();
         }
@@ -334,7 +334,8 @@ impl<T, S: Store<T>> Core<T, S> {
     }
 }
 
-fn push(batch: &mut WakeBatch, granted: Option<Option<Waker>>) {
+/// Collects the waker of one who was taken out of a list.
+pub(super) fn push(batch: &mut WakeBatch, granted: Option<Option<Waker>>) {
     granted
         .flatten()
         .into_iter()
@@ -359,57 +360,6 @@ impl<T, S: Store<T>> Drop for Locked<'_, T, S> {
     fn drop(&mut self) {
         if S::COMPARES {
             reentry::leave(&self.core.owner);
-        }
-    }
-}
-
-/// A comparison that panics while the front of a list is served is that one's own affair: it is let go,
-/// and looks again by itself (Q7).
-struct SendOn<'a, S: Store<T>, T> {
-    list: &'a mut WaitList,
-    batch: &'a mut WakeBatch,
-    _store: core::marker::PhantomData<fn() -> (S, T)>,
-}
-
-impl<'a, S: Store<T>, T> SendOn<'a, S, T> {
-    #[inline]
-    fn new(list: &'a mut WaitList, batch: &'a mut WakeBatch) -> Self {
-        Self {
-            list,
-            batch,
-            _store: core::marker::PhantomData,
-        }
-    }
-
-    #[inline]
-    fn forget(self) {
-        core::mem::forget(self);
-    }
-}
-
-impl<S: Store<T>, T> Drop for SendOn<'_, S, T> {
-    #[cold]
-    fn drop(&mut self) {
-        push(self.batch, self.list.dismiss_front());
-    }
-}
-
-/// After a comparison has panicked, those behind get what they are due all the same (Q7).
-struct SettleAgain<'a, T, S: Store<T>>(&'a Core<T, S>);
-
-impl<T, S: Store<T>> Drop for SettleAgain<'_, T, S> {
-    fn drop(&mut self) {
-        if thread::panicking() && !reentry::is_inside(&self.0.owner) {
-            // A second panic stays here: the first one is on its way.
-            let again = || {
-                wake_in_batches(|batch| {
-                    let mut line = self.0.lock();
-                    self.0.hold(&mut line);
-                    self.0.settle(&mut line, batch)
-                });
-            };
-            let second = catch_unwind(AssertUnwindSafe(again));
-            drop(second);
         }
     }
 }

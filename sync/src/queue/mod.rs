@@ -67,6 +67,7 @@
 mod block;
 #[expect(unsafe_code, reason = "blocks that live as long as a slot is claimed")]
 pub mod blocks;
+mod compare;
 #[expect(unsafe_code, reason = "hands values over in the nodes of a list")]
 pub(crate) mod core;
 mod end;

@@ -11,7 +11,7 @@ use super::store::Store;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct QueueStats {
-    /// The name given by [`Queue::named`].
+    /// The name given by [`Queue::named`](super::Queue::named).
     pub name: Option<String>,
     /// How many items are in it.
     pub len: usize,

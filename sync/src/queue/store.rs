@@ -42,7 +42,7 @@
 //!    that was claimed, and by I3 the exact number of items.
 //! 3. A claimed position can still be under way: its slot is not yet written, or not yet emptied. Each
 //!    slot has a stamp for that, stored with Release when the operation is through. The holder that
-//!    needs this very slot waits for the stamp ([`until`]): by I4 only for a few instructions of a
+//!    needs this very slot waits for the stamp (`until`): by I4 only for a few instructions of a
 //!    running thread, so it spins a little, and then yields to a thread that may have lost its
 //!    processor. It never reports such an item missing, nor such a place taken.
 //! 4. `release` stores both words without the flag. Everything that the holder did to a slot is

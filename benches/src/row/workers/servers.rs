@@ -20,6 +20,8 @@ pub(in crate::row) const ROWS: &[Row] = &[
         ],
         rounds: Rounds::Each,
         peers: RUNTIMES_AND_GO,
+        brief: RUNTIMES_AND_GO,
+        barging: &[],
         how: How::Here(hogs_echo),
     },
     served!(
@@ -92,6 +94,8 @@ pub(in crate::row) const ROWS: &[Row] = &[
         figures: IDLE,
         rounds: Rounds::Once,
         peers: RUNTIMES_AND_GO,
+        brief: RUNTIMES_AND_GO,
+        barging: &[],
         how: How::Here(|peer| {
             Ok(Box::new(move || {
                 Ok(vec![check::idle_calls(peer, true)? as f64])
