@@ -12,7 +12,10 @@ use std::task::{Poll, Wake, Waker};
 
 use support::generator::Random;
 use support::poll_with;
-use tenter_sync::{Barrier, Condition, Event, Lock, Notify, OnceCell, RwLock, Semaphore, oneshot};
+use tenter_sync::{
+    Barrier, CapacityLimiter, Condition, Event, LifoQueue, Lock, Notify, OnceCell, PriorityQueue,
+    Queue, RwLock, Semaphore, Shared, broadcast, oneshot, watch,
+};
 
 const WAITERS: usize = 10_000;
 
@@ -291,4 +294,239 @@ fn oneshots() {
     storm.assert_linear(1);
     assert!(refused > 0 && refused < WAITERS);
     assert_eq!(Arc::strong_count(&value), 1);
+}
+
+macro_rules! for_each_queue {
+    ($body:ident) => {
+        $body!(Queue, 0);
+        $body!(LifoQueue, 10);
+        $body!(PriorityQueue, 20);
+    };
+}
+
+/// Each item that is put is got by one who goes on, or is still there in its order.
+#[test]
+fn getters() {
+    macro_rules! body {
+        ($kind:ident, $seed:expr) => {
+            for queue in [$kind::bounded(WAITERS), $kind::unbounded()] {
+                let got = AtomicUsize::new(0);
+                let mut storm = Storm::new(11 + $seed, |_| {
+                    Box::pin(async {
+                        got.fetch_add(queue.get().await.unwrap(), Ordering::Relaxed);
+                    })
+                });
+                let mut put = 0;
+                let done = storm.rage(3, || {
+                    put += 1;
+                    queue.try_put(put).unwrap();
+                });
+                storm.assert_linear(1);
+                drop(storm);
+                let stats = queue.stats();
+                assert_eq!((stats.getters, stats.len), (0, put - done));
+                assert_eq!(stats.getters_max, WAITERS);
+                let rest: Vec<usize> = std::iter::from_fn(|| queue.try_get().ok()).collect();
+                let sum = got.into_inner() + rest.iter().sum::<usize>();
+                assert!(
+                    done > 0 && sum == put * (put + 1) / 2,
+                    "{sum} of {put} items"
+                );
+                let is_turned = stringify!($kind) == "LifoQueue";
+                assert!(rest.is_sorted_by(|one, next| (one < next) != is_turned));
+            }
+        };
+    }
+    for_each_queue!(body);
+}
+
+/// Each item that a putter had is in the queue, or was got, or has gone with its putter.
+#[test]
+fn putters() {
+    macro_rules! body {
+        ($kind:ident, $seed:expr) => {
+            let queue = $kind::bounded(64);
+            let alive = Arc::new(());
+            for number in WAITERS..WAITERS + 64 {
+                queue.try_put((number, Arc::clone(&alive))).unwrap();
+            }
+            let mut storm = Storm::new(12 + $seed, |number| match number % 16 {
+                0 => Box::pin(async {
+                    drop(queue.reserve().await.unwrap());
+                }) as Boxed<'_>,
+                1..=8 => {
+                    let put = queue.put((number, Arc::clone(&alive)));
+                    Box::pin(async { put.await.unwrap() })
+                }
+                _ => {
+                    let put = queue.put_many([(number, Arc::clone(&alive))]);
+                    Box::pin(async { put.await.unwrap() })
+                }
+            });
+            let mut got = Vec::new();
+            storm.rage(2, || got.extend(queue.try_get()));
+            storm.assert_linear(1);
+            drop(storm);
+            let stats = queue.stats();
+            assert_eq!((stats.putters, stats.reserved), (0, 0));
+            assert_eq!(stats.putters_max, WAITERS);
+            assert!(got.len() > 1_000, "{} were got", got.len());
+            assert_eq!(Arc::strong_count(&alive), 1 + got.len() + queue.len());
+            let mut numbers: Vec<_> = got.iter().map(|(number, _)| *number).collect();
+            numbers.sort_unstable();
+            numbers.dedup();
+            assert_eq!(numbers.len(), got.len(), "each once");
+            assert_eq!(stats.unfinished, got.len() + queue.len());
+        };
+    }
+    for_each_queue!(body);
+}
+
+/// The count touches zero once on the way; who is left then goes.
+#[test]
+fn joiners() {
+    let queue = Queue::unbounded();
+    let items = WAITERS / 8;
+    (0..items).for_each(|item| queue.try_put(item).unwrap());
+    let mut storm = Storm::new(13, |_| Box::pin(queue.join()));
+    let done = storm.rage(4, || {
+        if queue.try_get().is_ok() {
+            queue.task_done().unwrap();
+        }
+    });
+    storm.assert_linear(1);
+    assert!(done > 0 && done <= WAITERS / 2, "{done} were there");
+    let stats = queue.stats();
+    assert_eq!((stats.joiners, stats.unfinished), (0, 0));
+}
+
+/// A shutdown in the middle tells all who are left, once.
+#[test]
+fn getters_and_putters_of_a_queue_that_is_shut() {
+    let (empty, full) = (Queue::<usize>::bounded(1), Queue::bounded(1));
+    full.try_put(0).unwrap();
+    let mut storm = Storm::new(14, |number| {
+        if number % 2 == 0 {
+            Box::pin(async { assert!(empty.get().await.is_err()) }) as Boxed<'_>
+        } else {
+            Box::pin(async { assert_eq!(full.put(1).await.unwrap_err().0, 1) })
+        }
+    });
+    let mut grants = 0;
+    let done = storm.rage(WAITERS / 4, || {
+        if grants == 1 {
+            empty.shutdown();
+            assert_eq!(full.shutdown_now(), [0]);
+        }
+        grants += 1;
+    });
+    storm.assert_linear(1);
+    assert_eq!(
+        done,
+        WAITERS / 4,
+        "a third of those who were left was polled"
+    );
+    assert_eq!((empty.stats().getters, full.stats().putters), (0, 0));
+}
+
+/// Each receiver of its own; a message wakes those who wait and no others.
+#[test]
+fn broadcast_receivers() {
+    let (sender, receiver) = broadcast(4);
+    drop(receiver);
+    let heard = AtomicUsize::new(0);
+    let mut storm = Storm::new(15, |_| {
+        let mut receiver = sender.subscribe();
+        let heard = &heard;
+        Box::pin(async move {
+            assert_eq!(receiver.recv().await, Ok(7));
+            heard.fetch_add(1, Ordering::Relaxed);
+        })
+    });
+    let mut told = 0;
+    let done = storm.rage(WAITERS / 4, || told += sender.send(7).unwrap_or(0));
+    storm.assert_linear(1);
+    assert!(done > 0 && done == heard.load(Ordering::Relaxed));
+    let listened = WAITERS + WAITERS * 3 / 4 + WAITERS / 2 + WAITERS / 4;
+    assert!(told >= listened - WAITERS && told <= listened, "{told}");
+    drop(storm);
+    let stats = sender.stats();
+    assert_eq!((stats.receivers, sender.receiver_count()), (0, 0));
+    assert!(sender.is_empty(), "nobody is left to read it");
+}
+
+/// Some wait for a value, and some for any change.
+#[test]
+fn watchers() {
+    let (sender, receiver) = watch(0);
+    let mut storm = Storm::new(16, |number| {
+        let mut receiver = receiver.clone();
+        if number % 2 == 0 {
+            Box::pin(async move { receiver.changed().await.unwrap() }) as Boxed<'_>
+        } else {
+            Box::pin(async move { assert_eq!(*receiver.wait_for(|v| *v == 3).await.unwrap(), 3) })
+        }
+    });
+    let mut value = 0;
+    let done = storm.rage(WAITERS / 4, || {
+        value += 1;
+        sender.send(value).unwrap();
+    });
+    // Whoever waits for a value is woken by each, but not again before it was polled.
+    storm.assert_linear(2);
+    assert!(done > 0);
+    drop(storm);
+    assert_eq!(sender.receiver_count(), 1);
+    assert_eq!(sender.stats().waiting, 0);
+}
+
+/// The one who polls goes away again and again; somebody who is left takes over.
+#[test]
+fn shared() {
+    let (sender, receiver) = oneshot();
+    let work = Box::pin(async { receiver.await.unwrap() });
+    let shared: Shared<Pin<Box<dyn Future<Output = usize> + Send>>> = Shared::new(work);
+    let mut storm = Storm::new(17, |_| {
+        let wait = shared.wait();
+        Box::pin(async { assert_eq!(wait.await, 7) })
+    });
+    let (mut sender, mut grants) = (Some(sender), 0);
+    let done = storm.rage(WAITERS / 4, || {
+        if grants == 2 {
+            let sender = sender.take().unwrap();
+            sender.send(7).unwrap();
+        }
+        grants += 1;
+    });
+    storm.assert_linear(2);
+    assert_eq!(shared.stats().waiting, 0);
+    assert!(done > 0 && shared.peek() == Some(&7), "{done}");
+}
+
+/// Borrowers who wait each under a name of their own; none of them is a borrower in the end.
+#[test]
+fn limiter() {
+    let limiter = Arc::new(CapacityLimiter::new(2));
+    let mut lent = [0, 1].map(|key: u64| limiter.try_acquire_for(u64::MAX - key).ok());
+    let going = AtomicUsize::new(0);
+    let mut storm = Storm::new(18, |number| {
+        let wait = limiter.acquire_for(number as u64);
+        Box::pin(async {
+            let token = wait.await.unwrap();
+            going.fetch_add(1, Ordering::Relaxed);
+            drop(token);
+        })
+    });
+    let mut turn = 0;
+    let done = storm.rage(4, || {
+        lent[turn % 2] = None;
+        lent[turn % 2] = limiter.try_acquire_for(u64::MAX - (turn % 2) as u64).ok();
+        turn += 1;
+    });
+    storm.assert_linear(1);
+    lent = [None, None];
+    assert!(lent.iter().all(Option::is_none) && done == going.load(Ordering::Relaxed));
+    drop(storm);
+    assert_eq!((limiter.borrowed(), limiter.available()), (0, 2));
+    assert!(limiter.stats().waiting.is_empty());
 }

@@ -344,9 +344,9 @@ impl<T, S: Store<T>> Core<T, S> {
 
     /// Nothing goes in any more, and what is there is taken out and counts as done.
     pub(crate) fn shut_down_now(&self) -> Vec<T> {
+        self.shut_down(); // a waker that panics does so while the items are still there
         let mut items = Vec::new();
         let touched = self.act(|line, _| {
-            line.is_shut = true;
             let mut touched = None;
             while let Some((_, item)) = self.store.pop_held(&mut line.inner) {
                 items.push(item);

@@ -12,4 +12,5 @@ mod limiter;
 mod locks;
 mod meetings;
 mod permits;
+mod queues;
 mod signals;

@@ -4,6 +4,7 @@
 
 mod futurelock;
 mod programs;
+mod queues;
 mod signals;
 mod support;
 
@@ -26,6 +27,8 @@ macro_rules! programs {
             programs: lock, unfair_lock, owned_lock, rwlock, semaphore, large_requests,
                 waits_that_are_dropped, once_cells, once_cells_that_fail;
             signals: events, notifications, queue_of_a_condition, turns, barrier, oneshots;
+            queues: queue, queue_of_one, jobs, queue_that_is_shut, orders, broadcasts, watches,
+                shared_work, limiter;
             futurelock: one_waker;
         }
     };
