@@ -15,10 +15,16 @@ fn two_borrowers() {
 
 #[test]
 fn a_cancelled_request_passes_it_on() {
-    check("limiter::a_cancelled_request_passes_it_on", body::a_cancelled_request_passes_it_on);
+    check(
+        "limiter::a_cancelled_request_passes_it_on",
+        body::a_cancelled_request_passes_it_on,
+    );
 }
 
 #[test]
 fn a_larger_total_lets_them_in() {
-    check("limiter::a_larger_total_lets_them_in", body::a_larger_total_lets_them_in);
+    check(
+        "limiter::a_larger_total_lets_them_in",
+        body::a_larger_total_lets_them_in,
+    );
 }

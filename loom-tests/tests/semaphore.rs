@@ -51,10 +51,16 @@ fn close_batch() {
 
 #[test]
 fn a_forsaken_wait_is_overtaken() {
-    check("semaphore::a_forsaken_wait_is_overtaken", body::a_forsaken_wait_is_overtaken);
+    check(
+        "semaphore::a_forsaken_wait_is_overtaken",
+        body::a_forsaken_wait_is_overtaken,
+    );
 }
 
 #[test]
 fn a_forsaken_large_request_is_overtaken() {
-    check("semaphore::a_forsaken_large_request_is_overtaken", body::a_forsaken_large_request_is_overtaken);
+    check(
+        "semaphore::a_forsaken_large_request_is_overtaken",
+        body::a_forsaken_large_request_is_overtaken,
+    );
 }
