@@ -158,7 +158,7 @@ fn raise(panic: Option<Panic>) {
 
 /// Drops a panic that nobody will see. Its payload is user code too: one whose drop panics gives rise
 /// to another payload, and the third in a row is leaked, lest this go on for ever.
-fn discard(panic: Panic) {
+pub(crate) fn discard(panic: Panic) {
     let dropped = |payload: Panic| catch_unwind(AssertUnwindSafe(|| drop(payload)));
     if let Err(stubborn) = dropped(panic).or_else(dropped) {
         core::mem::forget(stubborn);

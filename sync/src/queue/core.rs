@@ -7,6 +7,7 @@ use core::pin::Pin;
 use core::task::Waker;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use super::join::Zero;
 use super::line::Line;
 use super::node::Node;
 use super::reentry;
@@ -17,7 +18,7 @@ use crate::shim::atomic::AtomicU64;
 use crate::shim::diagnostic::AtomicUsize;
 use crate::shim::{Mutex, MutexGuard, thread};
 use crate::wait_list::{Identity, WaitList, WaitState, Waiter};
-use crate::wake_batch::{Progress, WakeBatch, wake_in_batches};
+use crate::wake_batch::{self, Progress, WakeBatch, wake_in_batches};
 
 /// A store, and those who wait for it.
 pub struct Core<T, S: Store<T>> {
@@ -92,7 +93,12 @@ impl<T, S: Store<T>> Core<T, S> {
             let mut line = self.lock();
             self.hold(&mut line);
             let answer = first(&mut line, &mut batch);
-            (answer, self.settle(&mut line, &mut batch))
+            let progress = if S::COMPARES && thread::panicking() {
+                Progress::Finished // by `SettleAgain`, since a second panic would end the process
+            } else {
+                self.settle(&mut line, &mut batch)
+            };
+            (answer, progress)
         };
         match progress {
             Progress::Finished => batch.wake_all(),
@@ -189,8 +195,8 @@ impl<T, S: Store<T>> Core<T, S> {
                         self.store.push_held(&mut line.inner, place)
                     })
                 };
-                sends_on.forget();
                 assert!(pushed.is_ok(), "there is room for a putter that is let in");
+                sends_on.forget();
             }
         }
         push(batch, line.putters.grant_front());
@@ -218,8 +224,11 @@ impl<T, S: Store<T>> Core<T, S> {
         if let Some(item) = self.store.pop_held(&mut line.inner) {
             return Some(item);
         }
-        // Without a place of its own the queue is fed by the taker.
-        let feeds = self.store.capacity() == Some(0) && !line.is_shut;
+        // Without a place of its own the queue is fed by the taker, but not by one who has only a slot to
+        // come: whoever takes does not wait for that.
+        let feeds = self.store.capacity() == Some(0)
+            && !line.is_shut
+            && line.putters.front_payload() != Some(0);
         if feeds && self.admit_putter(line, batch) {
             return self.store.pop_held(&mut line.inner);
         }
@@ -289,16 +298,15 @@ impl<T, S: Store<T>> Core<T, S> {
     /// Nothing goes in any more, and what is there is taken out and counts as done.
     pub(crate) fn shut_down_now(&self) -> Vec<T> {
         let mut items = Vec::new();
-        let touched = self.act(|line, _| {
+        let mut zero = Zero::new(self);
+        self.act(|line, _| {
             line.is_shut = true;
-            let mut touched = None;
             while let Some((_, item)) = self.store.pop_held(&mut line.inner) {
                 items.push(item);
-                touched = self.count_done().or(touched);
+                zero.touched = self.count_done().or(zero.touched);
             }
-            touched
         });
-        self.release_joiners(touched);
+        drop(zero);
         items
     }
 
@@ -400,7 +408,6 @@ struct SettleAgain<'a, T, S: Store<T>>(&'a Core<T, S>);
 impl<T, S: Store<T>> Drop for SettleAgain<'_, T, S> {
     fn drop(&mut self) {
         if thread::panicking() && !reentry::is_inside(&self.0.owner) {
-            // A second panic stays here: the first one is on its way.
             let again = || {
                 wake_in_batches(|batch| {
                     let mut line = self.0.lock();
@@ -408,8 +415,10 @@ impl<T, S: Store<T>> Drop for SettleAgain<'_, T, S> {
                     self.0.settle(&mut line, batch)
                 });
             };
-            let second = catch_unwind(AssertUnwindSafe(again));
-            drop(second);
+            // Later panics stay here: the first one is on its way. Each has let somebody go (`SendOn`).
+            while let Err(later) = catch_unwind(AssertUnwindSafe(again)) {
+                wake_batch::discard(later);
+            }
         }
     }
 }

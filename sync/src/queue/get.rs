@@ -202,7 +202,8 @@ impl<T, S: Store<T>> Core<T, S> {
         };
         let is_shut = self.act(|line, batch| {
             carried.item = self.take(line, batch);
-            line.is_shut
+            // As long as getters wait there may be items for those behind them.
+            line.is_shut && line.getters.is_empty()
         });
         match carried.item.take() {
             Some((_, item)) => Ok(item),

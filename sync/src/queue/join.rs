@@ -130,6 +130,28 @@ impl<T, Q: AnyQueue<T>> fmt::Debug for Join<'_, T, Q> {
     }
 }
 
+/// A zero that was counted under the lock. Dropped without it, also by a panic, it lets the joiners go.
+pub(super) struct Zero<'a, T, S: Store<T>> {
+    core: &'a Core<T, S>,
+    /// With so many done.
+    pub(super) touched: Option<u64>,
+}
+
+impl<'a, T, S: Store<T>> Zero<'a, T, S> {
+    pub(super) fn new(core: &'a Core<T, S>) -> Self {
+        Self {
+            core,
+            touched: None,
+        }
+    }
+}
+
+impl<T, S: Store<T>> Drop for Zero<'_, T, S> {
+    fn drop(&mut self) {
+        self.core.release_joiners(self.touched);
+    }
+}
+
 impl<T, S: Store<T>> Core<T, S> {
     /// How many were put and are not done with, at some moment not long ago.
     pub(crate) fn unfinished(&self) -> usize {
@@ -189,7 +211,7 @@ impl<T, S: Store<T>> Core<T, S> {
 
     /// Lets those joiners go that were there when the count touched zero with so many done.
     #[inline]
-    pub(super) fn release_joiners(&self, touched: Option<u64>) {
+    fn release_joiners(&self, touched: Option<u64>) {
         if let Some(done) = touched {
             self.release_joiners_of(done);
         }

@@ -221,8 +221,9 @@ impl<T, S: Store<T>> Core<T, S> {
                     break;
                 }
             }
+            // Before anybody is woken, which may panic.
+            node.as_mut().with_place(|place| *place = value.take());
         });
-        node.as_mut().with_place(|place| *place = value);
     }
 
     /// Polls for the value in the node's place to be put. True: it was; false: it is still there, and
@@ -268,6 +269,9 @@ impl<T, S: Store<T>> Core<T, S> {
         let mut registration = Some((Identity::of(waker), waker.clone()));
         // In this frame, so that a comparison that panics lets it go when the lock is free again.
         let mut value = node.as_mut().with_place(Option::take);
+        if value.is_none() {
+            super::completed(); // by a panic
+        }
         let attempt = self.act(|line, _| {
             let attempt = self.admit(line, &mut value);
             match attempt {
