@@ -199,7 +199,9 @@ fn comparisons_that_panic_one_after_the_other_keep_nobody_waiting() {
     let mut good = Box::pin(queue.put(Key(20, false)));
     assert!(poll(good.as_mut()).is_pending());
     let mut got = Vec::new();
-    assert!(survive(|| poll(pin!(queue.get_many(&mut got, 8))).is_ready()));
+    assert!(survive(
+        || poll(pin!(queue.get_many(&mut got, 8))).is_ready()
+    ));
     assert!(got.is_empty(), "the item came back");
     assert_eq!(queue.stats().putters, 0, "all have been told");
     assert!(poll(pin!(queue.get_many(&mut got, 8))).is_ready());
