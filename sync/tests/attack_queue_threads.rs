@@ -210,7 +210,7 @@ fn joiners_that_come_and_go_are_let_go() {
 fn get_many_takes_no_more_than_there_ever_was() {
     let queue = &Queue::unbounded();
     let over = &AtomicUsize::new(0);
-    let (rounds, some) = if cfg!(miri) { (2, 5) } else { (200, 1000) };
+    let (rounds, some) = if cfg!(miri) { (2, 5) } else { (40, 1000) };
     std::thread::scope(|scope| {
         for _ in 0..3 {
             scope.spawn(move || {
