@@ -195,7 +195,7 @@ impl<T, S: Store<T>> Core<T, S> {
             } else {
                 Ordering::AcqRel
             };
-            // ORDERING: AcqRel. Release pairs with the fence above and the one in `line_up_joiner`: what
+            // ORDERING: AcqRel. Release pairs with the fence above and the load in `line_up_joiner`: what
             // was done with the item is visible to the joiner. Acquire takes over what others released,
             // for the joiners that this one may release. Failure is Relaxed because of the fence.
             match self
@@ -252,11 +252,12 @@ impl<T, S: Store<T>> Core<T, S> {
     fn line_up_joiner(&self, waiter: Pin<&mut Waiter>, waker: &Waker) -> bool {
         let (waker, identity) = (waker.clone(), Identity::of(waker));
         let mut line = self.lock();
-        let mut seen = self.done.guess();
+        let _newest = self.done.guess();
         let pushed = loop {
-            // ORDERING: the fence makes the guess, or the failed exchange, an Acquire: it pairs with the
-            // exchange in `try_count_done`, so the joiner sees what was done with the items.
-            fence(Ordering::Acquire);
+            // ORDERING: Acquire pairs with the exchange in `try_count_done`, so the joiner sees what was
+            // done with the items. Not older than the guess, or what the failed exchange saw; a load and
+            // not a fence, so that a sanitizer sees it.
+            let seen = self.done.load(Ordering::Acquire);
             let pushed = self.store.pushed();
             if pushed <= seen / ONE {
                 return false; // the waker goes after the lock
@@ -266,7 +267,7 @@ impl<T, S: Store<T>> Core<T, S> {
                 self.done.fetch_or(JOINERS, Ordering::AcqRel);
                 break pushed;
             }
-            // ORDERING: AcqRel keeps the chain whole. Failure is Relaxed because of the fence.
+            // ORDERING: AcqRel keeps the chain whole. Failure is Relaxed because of the load.
             match self.done.compare_exchange_weak(
                 seen,
                 seen | JOINERS,
@@ -274,7 +275,7 @@ impl<T, S: Store<T>> Core<T, S> {
                 Ordering::Relaxed,
             ) {
                 Ok(_) => break pushed,
-                Err(actual) => seen = actual,
+                Err(_) => {}
             }
         };
         // SAFETY: (a) `abandon_joiner` runs in the drop of the future; (b) the waiter is given to the
