@@ -31,5 +31,6 @@ models! {
     a_slot_keeps_its_place,
     join_and_task_done,
     join_and_two_who_are_done,
+    join_and_shutdown_now,
     join_and_task_done_and_put,
 }

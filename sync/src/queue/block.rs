@@ -106,14 +106,18 @@ impl<T> Block<T> {
         let Some(block) = NonNull::new(unsafe { alloc(layout) }.cast::<Self>()) else {
             handle_alloc_error(layout);
         };
-        let fresh = Self {
-            next: AtomicPtr::new(ptr::null_mut()),
-            slots: core::array::from_fn(|_| Slot::new()),
-            live: Live::new(),
-        };
-        // SAFETY: fresh memory of this very layout.
-        unsafe { block.write(fresh) };
-        block.as_ptr()
+        let block = block.as_ptr();
+        // In place and slot by slot: a block of great items is too much for a stack.
+        // SAFETY: fresh memory of this very layout; each field is written once.
+        unsafe {
+            (&raw mut (*block).next).write(AtomicPtr::new(ptr::null_mut()));
+            (&raw mut (*block).live).write(Live::new());
+            let slots = (&raw mut (*block).slots).cast::<Slot<T>>();
+            for index in 0..CELLS as usize {
+                slots.add(index).write(Slot::new());
+            }
+        }
+        block
     }
 
     /// # Safety

@@ -509,8 +509,18 @@ impl<T> Store<T> for Blocks<T> {
     }
 
     fn len(&self) -> usize {
-        let head = self.head.count();
-        let stored = self.tail.count().saturating_sub(head) as usize;
+        // The head stood still while the tail was looked at, so there were so many then.
+        // ORDERING: Acquire keeps the three looks in their order.
+        let look = |end: &End<T>| count(end.word.load(Ordering::Acquire));
+        let mut head = look(&self.head);
+        let tail = loop {
+            let tail = look(&self.tail);
+            match look(&self.head) {
+                same if same == head => break tail,
+                later => head = later,
+            }
+        };
+        let stored = tail.saturating_sub(head) as usize;
         // ORDERING: Relaxed. A snapshot.
         stored + self.returned.load(Ordering::Relaxed)
     }

@@ -10,7 +10,7 @@ use super::reentry;
 use super::store::Store;
 use crate::shim::thread;
 use crate::wait_list::WaitList;
-use crate::wake_batch::{WakeBatch, wake_in_batches};
+use crate::wake_batch::{self, WakeBatch, wake_in_batches};
 
 /// A comparison that panics while the front of a list is served is that one's own affair: it is let go,
 /// and looks again by itself (Q7).
@@ -49,7 +49,6 @@ pub(super) struct SettleAgain<'a, T, S: Store<T>>(pub(super) &'a Core<T, S>);
 impl<T, S: Store<T>> Drop for SettleAgain<'_, T, S> {
     fn drop(&mut self) {
         if thread::panicking() && !reentry::is_inside(&self.0.owner) {
-            // A second panic stays here: the first one is on its way.
             let again = || {
                 wake_in_batches(|batch| {
                     let mut line = self.0.lock();
@@ -57,8 +56,10 @@ impl<T, S: Store<T>> Drop for SettleAgain<'_, T, S> {
                     self.0.settle(&mut line, batch)
                 });
             };
-            let second = catch_unwind(AssertUnwindSafe(again));
-            drop(second);
+            // Later panics stay here: the first one is on its way. Each has let somebody go (`SendOn`).
+            while let Err(later) = catch_unwind(AssertUnwindSafe(again)) {
+                wake_batch::discard(later);
+            }
         }
     }
 }

@@ -8,6 +8,7 @@ use core::pin::Pin;
 use core::task::Waker;
 
 use super::compare::{SendOn, SettleAgain};
+use super::join::Zero;
 use super::line::Line;
 use super::node::Node;
 use super::reentry;
@@ -16,7 +17,7 @@ use crate::name::Name;
 use crate::planted;
 use crate::shim::atomic::AtomicU64;
 use crate::shim::diagnostic::AtomicUsize;
-use crate::shim::{Mutex, MutexGuard};
+use crate::shim::{Mutex, MutexGuard, thread};
 use crate::wait_list::{Identity, WaitList, WaitState, Waiter};
 use crate::wake_batch::{Progress, WakeBatch, wake_in_batches};
 
@@ -99,7 +100,12 @@ impl<T, S: Store<T>> Core<T, S> {
             let mut line = self.lock();
             self.hold(&mut line);
             let answer = first(&mut line, &mut batch);
-            (answer, self.settle(&mut line, &mut batch))
+            let progress = if S::COMPARES && thread::panicking() {
+                Progress::Finished // by `SettleAgain`, since a second panic would end the process
+            } else {
+                self.settle(&mut line, &mut batch)
+            };
+            (answer, progress)
         };
         match progress {
             Progress::Finished => batch.wake(),
@@ -197,8 +203,8 @@ impl<T, S: Store<T>> Core<T, S> {
                         self.store.push_held(&mut line.inner, place)
                     })
                 };
-                sends_on.forget();
                 assert!(pushed.is_ok(), "there is room for a putter that is let in");
+                sends_on.forget();
             }
         }
         push(batch, line.putters.grant_front());
@@ -346,15 +352,14 @@ impl<T, S: Store<T>> Core<T, S> {
     pub(crate) fn shut_down_now(&self) -> Vec<T> {
         self.shut_down(); // a waker that panics does so while the items are still there
         let mut items = Vec::new();
-        let touched = self.act(|line, _| {
-            let mut touched = None;
+        let mut zero = Zero::new(self);
+        self.act(|line, _| {
             while let Some((_, item)) = self.store.pop_held(&mut line.inner) {
                 items.push(item);
-                touched = self.count_done().or(touched);
+                zero.touched = self.count_done().or(zero.touched);
             }
-            touched
         });
-        self.release_joiners(touched);
+        drop(zero);
         items
     }
 

@@ -202,7 +202,8 @@ impl<T, S: Store<T>> Core<T, S> {
         };
         let is_shut = self.act(|line, batch| {
             carried.item = self.take(line, batch);
-            line.is_shut
+            // As long as getters wait there may be items for those behind them.
+            line.is_shut && line.getters.is_empty()
         });
         match carried.item.take() {
             Some((_, item)) => Ok(item),
@@ -212,7 +213,9 @@ impl<T, S: Store<T>> Core<T, S> {
     }
 
     /// Takes what the fast way gives, at most `max`: one claim may reach to the end of the memory only.
+    /// What others put meanwhile stays, so that this has an end.
     fn pop_many(&self, into: &mut Vec<T>, max: usize) -> usize {
+        let max = max.min(self.store.len());
         let mut count = 0;
         while count < max {
             match self.store.pop_many(into, max - count) {

@@ -130,6 +130,30 @@ impl<T, Q: AnyQueue<T>> fmt::Debug for Join<'_, T, Q> {
     }
 }
 
+/// A zero that was counted under the lock. Dropped without it, also by a panic, it lets the joiners go.
+pub(super) struct Zero<'a, T, S: Store<T>> {
+    core: &'a Core<T, S>,
+    /// With so many done.
+    pub(super) touched: Option<u64>,
+}
+
+impl<'a, T, S: Store<T>> Zero<'a, T, S> {
+    pub(super) fn new(core: &'a Core<T, S>) -> Self {
+        Self {
+            core,
+            touched: None,
+        }
+    }
+}
+
+impl<T, S: Store<T>> Drop for Zero<'_, T, S> {
+    fn drop(&mut self) {
+        if !planted!("queue.shutdown_tells_no_joiner") {
+            self.core.release_joiners(self.touched);
+        }
+    }
+}
+
 impl<T, S: Store<T>> Core<T, S> {
     /// How many were put and are not done with, at some moment not long ago.
     pub(crate) fn unfinished(&self) -> usize {
@@ -171,7 +195,7 @@ impl<T, S: Store<T>> Core<T, S> {
             } else {
                 Ordering::AcqRel
             };
-            // ORDERING: AcqRel. Release pairs with the fence above and the one in `line_up_joiner`: what
+            // ORDERING: AcqRel. Release pairs with the fence above and the load in `line_up_joiner`: what
             // was done with the item is visible to the joiner. Acquire takes over what others released,
             // for the joiners that this one may release. Failure is Relaxed because of the fence.
             match self
@@ -189,7 +213,7 @@ impl<T, S: Store<T>> Core<T, S> {
 
     /// Lets those joiners go that were there when the count touched zero with so many done.
     #[inline]
-    pub(super) fn release_joiners(&self, touched: Option<u64>) {
+    fn release_joiners(&self, touched: Option<u64>) {
         if let Some(done) = touched {
             self.release_joiners_of(done);
         }
@@ -228,11 +252,12 @@ impl<T, S: Store<T>> Core<T, S> {
     fn line_up_joiner(&self, waiter: Pin<&mut Waiter>, waker: &Waker) -> bool {
         let (waker, identity) = (waker.clone(), Identity::of(waker));
         let mut line = self.lock();
-        let mut seen = self.done.guess();
+        let _newest = self.done.guess();
         let pushed = loop {
-            // ORDERING: the fence makes the guess, or the failed exchange, an Acquire: it pairs with the
-            // exchange in `try_count_done`, so the joiner sees what was done with the items.
-            fence(Ordering::Acquire);
+            // ORDERING: Acquire pairs with the exchange in `try_count_done`, so the joiner sees what was
+            // done with the items. Not older than the guess, or what the failed exchange saw; a load and
+            // not a fence, so that a sanitizer sees it.
+            let seen = self.done.load(Ordering::Acquire);
             let pushed = self.store.pushed();
             if pushed <= seen / ONE {
                 return false; // the waker goes after the lock
@@ -242,15 +267,15 @@ impl<T, S: Store<T>> Core<T, S> {
                 self.done.fetch_or(JOINERS, Ordering::AcqRel);
                 break pushed;
             }
-            // ORDERING: AcqRel keeps the chain whole. Failure is Relaxed because of the fence.
-            match self.done.compare_exchange_weak(
+            // ORDERING: AcqRel keeps the chain whole. Failure is Relaxed because of the load.
+            let marked = self.done.compare_exchange_weak(
                 seen,
                 seen | JOINERS,
                 Ordering::AcqRel,
                 Ordering::Relaxed,
-            ) {
-                Ok(_) => break pushed,
-                Err(actual) => seen = actual,
+            );
+            if marked.is_ok() {
+                break pushed;
             }
         };
         // SAFETY: (a) `abandon_joiner` runs in the drop of the future; (b) the waiter is given to the

@@ -221,8 +221,9 @@ impl<T, S: Store<T>> Core<T, S> {
                     break;
                 }
             }
+            // Before anybody is woken, which may panic.
+            node.as_mut().with_place(|place| *place = value.take());
         });
-        node.as_mut().with_place(|place| *place = value);
     }
 
     /// Polls for the value in the node's place to be put. True: it was; false: it is still there, and
@@ -277,14 +278,20 @@ impl<T, S: Store<T>> Core<T, S> {
         }
         // In this frame, as in `line_up_putter`.
         let mut value = node.as_mut().with_place(Option::take);
+        if value.is_none() {
+            super::completed(); // by a panic
+        }
         let attempt = self.act(|line, batch| {
             let attempt = self.admit(line, &mut value, batch);
-            if attempt == Attempt::Served {
-                node.as_mut().waiter().secure();
+            match attempt {
+                Attempt::Served => node.as_mut().waiter().secure(),
+                // Before others are woken: their wakers may panic.
+                Attempt::Refused | Attempt::Shut => {
+                    node.as_mut().with_place(|place| *place = value.take());
+                }
             }
             attempt
         });
-        node.with_place(|place| *place = value);
         attempt == Attempt::Served
     }
 
@@ -293,7 +300,10 @@ impl<T, S: Store<T>> Core<T, S> {
         let mut registration = Some((Identity::of(waker), waker.clone()));
         // In this frame, so that a comparison that panics lets it go when the lock is free again.
         let mut value = node.as_mut().with_place(Option::take);
-        let attempt = self.act(|line, batch| {
+        if value.is_none() {
+            super::completed(); // by a panic
+        }
+        self.act(|line, batch| {
             let attempt = self.admit(line, &mut value, batch);
             match attempt {
                 Attempt::Served => node.as_mut().waiter().secure(),
@@ -304,14 +314,10 @@ impl<T, S: Store<T>> Core<T, S> {
                         unsafe { line.enlist_putter(node.as_mut(), registration) };
                     }
                 }
-                Attempt::Shut => {}
+                Attempt::Shut => node.as_mut().with_place(|place| *place = value.take()),
             }
             attempt
-        });
-        if attempt == Attempt::Shut {
-            node.with_place(|place| *place = value);
-        }
-        attempt
+        })
     }
 
     /// Ends a wait that nobody wants any more. The value stays in the node, and goes with it.

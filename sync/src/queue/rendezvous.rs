@@ -214,6 +214,21 @@ mod tests {
     }
 
     #[test]
+    fn who_only_tries_is_nobody_to_have_a_slot_for() {
+        let hands = hands();
+        let mut reserve = pin!(Reserve::new(&hands));
+        assert!(poll(reserve.as_mut()).is_pending());
+        assert_eq!(hands.0.try_get(), Err(TryGetError::Empty));
+        assert!(poll(reserve.as_mut()).is_pending(), "nobody waits for it");
+        let mut get = pin!(Get::new(&hands));
+        assert!(poll(get.as_mut()).is_pending());
+        let Poll::Ready(Ok(slot)) = poll(reserve) else {
+            panic!("somebody waits for an item");
+        };
+        assert!(slot.put(1).is_ok() && poll(get) == Poll::Ready(Ok(1)));
+    }
+
+    #[test]
     fn a_shutdown_parts_all() {
         let hands = hands();
         let mut put = pin!(Put::new(&hands, 1));

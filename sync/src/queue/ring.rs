@@ -554,7 +554,17 @@ impl<T> Store<T> for Ring<T> {
     }
 
     fn len(&self) -> usize {
-        let (head, tail) = (self.position(&self.head), self.position(&self.tail.word));
+        // The head stood still while the tail was looked at, so there were so many then.
+        // ORDERING: Acquire keeps the three looks in their order.
+        let look = |word: &AtomicU64| word.load(Ordering::Acquire) & !HELD;
+        let mut head = look(&self.head);
+        let tail = loop {
+            let tail = look(&self.tail.word);
+            match look(&self.head) {
+                same if same == head => break tail,
+                later => head = later,
+            }
+        };
         let stored = self
             .count(tail)
             .saturating_sub(self.count(head))

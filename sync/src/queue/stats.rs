@@ -70,11 +70,15 @@ impl<T, S: Store<T>> Core<T, S> {
         out.field("len", &self.store.len());
         out.field("capacity", &self.store.capacity());
         out.field("unfinished", &self.unfinished());
-        match self.try_lock() {
-            Some(line) => out
-                .field("getters", &line.getters.len())
-                .field("putters", &line.putters.len())
-                .field("is_shut_down", &line.is_shut),
+        // Writing is user code, so the line is let go of before.
+        let seen = self
+            .try_lock()
+            .map(|line| (line.getters.len(), line.putters.len(), line.is_shut));
+        match seen {
+            Some((getters, putters, is_shut)) => out
+                .field("getters", &getters)
+                .field("putters", &putters)
+                .field("is_shut_down", &is_shut),
             None => out.field("line", &format_args!("<locked>")),
         };
         out.finish()

@@ -217,6 +217,22 @@ pub fn join_and_two_who_are_done() {
     second.join().unwrap();
 }
 
+/// One is done while a shutdown takes out the other item: whichever counts last tells the joiner.
+pub fn join_and_shutdown_now() {
+    let (other, queue) = shared(Queue::bounded(2));
+    for _ in 0..2 {
+        queue.try_put(()).expect("there is room");
+    }
+    queue.try_get().expect("there is one");
+    let worker = thread::spawn(move || other.task_done().expect("one is out"));
+    let other = Arc::clone(&queue);
+    let second = thread::spawn(move || assert_eq!(other.shutdown_now().len(), 1));
+    block_on(queue.join());
+    worker.join().unwrap();
+    second.join().unwrap();
+    assert_eq!(queue.stats().unfinished, 0);
+}
+
 /// A joiner that came after a put is not let go by a zero from before it.
 pub fn join_and_task_done_and_put() {
     let (other, queue) = shared(Queue::unbounded());
