@@ -300,28 +300,27 @@ impl<T> Shared<T> {
     }
 
     /// Nothing goes in any more.
+    ///
+    /// Those who wait for the end are told, even if a waker panics before.
     pub(super) fn close(&self) {
-        self.and_tell(|| self.core.shut_down());
+        let shut_down = catch_unwind(AssertUnwindSafe(|| self.core.shut_down()));
+        if !planted!("channel.close_tells_nobody") {
+            self.closed.set();
+        }
+        if let Err(panic) = shut_down {
+            resume_unwind(panic);
+        }
     }
 
     /// Nothing goes in any more, and nobody is there to take out what is in it.
     fn close_and_clear(&self) {
-        self.and_tell(|| {
-            if planted!("channel.clear_before_close") {
-                while self.core.try_get().is_ok() {}
-                return self.core.shut_down();
-            }
-            drop(self.core.shut_down_now()); // without a lock
-        });
-    }
-
-    /// Shuts the core down, and tells those who wait for it even if that panics.
-    fn and_tell(&self, shut_down: impl FnOnce()) {
-        let result = catch_unwind(AssertUnwindSafe(shut_down));
-        if !planted!("channel.close_tells_nobody") {
-            self.closed.set();
+        if planted!("channel.clear_before_close") {
+            while self.core.try_get().is_ok() {}
+            return self.close();
         }
-        if let Err(panic) = result {
+        let closed = catch_unwind(AssertUnwindSafe(|| self.close()));
+        drop(self.core.shut_down_now()); // without a lock
+        if let Err(panic) = closed {
             resume_unwind(panic);
         }
     }

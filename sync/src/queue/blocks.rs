@@ -377,12 +377,8 @@ impl<T> Store<T> for Blocks<T> {
         let block = self.tail.block();
         // The common case: neither at the end of a block, nor the very first.
         if at + 1 < CELLS && !block.is_null() && self.tail.claim(word, 1).is_ok() {
-            let claim = Claim {
-                block,
-                offset: at,
-                count: 1,
-            };
-            Self::fill(&claim, core::iter::once(value));
+            // SAFETY: the slot was claimed and is not FULL, so the block lives, and it is the caller's.
+            unsafe { Slot::fill(Block::slot(block, at), value) };
             self.note_peak(word + STEP);
             return Ok(());
         }

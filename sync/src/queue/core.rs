@@ -349,8 +349,10 @@ impl<T, S: Store<T>> Core<T, S> {
     }
 
     /// Nothing goes in any more, and what is there is taken out and counts as done.
+    ///
+    /// Two acts: if a waker panics in the first, the items are still there.
     pub(crate) fn shut_down_now(&self) -> Vec<T> {
-        self.shut_down(); // a waker that panics does so while the items are still there
+        self.shut_down();
         let mut items = Vec::new();
         let mut zero = Zero::new(self);
         self.act(|line, _| {
