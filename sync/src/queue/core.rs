@@ -375,8 +375,9 @@ impl<T, S: Store<T>> Core<T, S> {
             return false;
         };
         self.store.len() >= capacity || {
-            let line = self.lock();
-            self.store.len_held(&line.inner) + line.reserved >= capacity
+            // Fast operations may go on meanwhile: `len_held` would not be exact.
+            let reserved = self.lock().reserved;
+            reserved > 0 && self.store.len() + reserved >= capacity
         }
     }
 
