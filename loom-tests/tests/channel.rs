@@ -9,7 +9,7 @@ use models::channel as body;
 use tenter_loom_tests::check;
 
 macro_rules! models {
-    ($($name:ident),* $(,)?) => {$(
+    ($(fn $name:ident;)*) => {$(
         #[test]
         fn $name() {
             check(concat!("channel::", stringify!($name)), body::$name);
@@ -18,16 +18,16 @@ macro_rules! models {
 }
 
 models! {
-    the_last_sender_and_a_receiver_that_lines_up,
-    a_value_and_then_the_end,
-    two_senders_go,
-    everybody_goes,
-    the_last_receiver_and_a_send,
-    the_last_receiver_and_a_sender_that_lines_up,
-    a_rendezvous,
-    a_rendezvous_and_a_receiver_that_leaves,
-    a_rendezvous_and_a_sender_that_leaves,
-    an_upgrade_and_the_last_sender,
-    closed_and_the_last_receiver,
-    a_stream_that_was_left,
+    fn the_last_sender_and_a_receiver_that_lines_up;
+    fn a_value_and_then_the_end;
+    fn two_senders_go;
+    fn everybody_goes;
+    fn the_last_receiver_and_a_send;
+    fn the_last_receiver_and_a_sender_that_lines_up;
+    fn a_rendezvous;
+    fn a_rendezvous_and_a_receiver_that_leaves;
+    fn a_rendezvous_and_a_sender_that_leaves;
+    fn an_upgrade_and_the_last_sender;
+    fn closed_and_the_last_receiver;
+    fn a_stream_that_was_left;
 }

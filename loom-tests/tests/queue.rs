@@ -9,7 +9,7 @@ use models::queue as body;
 use tenter_loom_tests::check;
 
 macro_rules! models {
-    ($($name:ident),* $(,)?) => {$(
+    ($(fn $name:ident;)*) => {$(
         #[test]
         fn $name() {
             check(concat!("queue::", stringify!($name)), body::$name);
@@ -18,19 +18,19 @@ macro_rules! models {
 }
 
 models! {
-    put_and_a_getter_that_lines_up,
-    one_place_for_two,
-    mpmc_1,
-    unbounded_put_and_get,
-    a_put_publishes,
-    shutdown_tells_all,
-    put_and_shutdown,
-    a_cancelled_getter_loses_nothing,
-    a_cancelled_putter_loses_no_place,
-    reserve_and_cancel,
-    a_slot_keeps_its_place,
-    join_and_task_done,
-    join_and_two_who_are_done,
-    join_and_shutdown_now,
-    join_and_task_done_and_put,
+    fn put_and_a_getter_that_lines_up;
+    fn one_place_for_two;
+    fn mpmc_1;
+    fn unbounded_put_and_get;
+    fn a_put_publishes;
+    fn shutdown_tells_all;
+    fn put_and_shutdown;
+    fn a_cancelled_getter_loses_nothing;
+    fn a_cancelled_putter_loses_no_place;
+    fn reserve_and_cancel;
+    fn a_slot_keeps_its_place;
+    fn join_and_task_done;
+    fn join_and_two_who_are_done;
+    fn join_and_shutdown_now;
+    fn join_and_task_done_and_put;
 }

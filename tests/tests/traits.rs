@@ -1,5 +1,5 @@
 //! What every public type may be moved to, shared with, unpinned from and carried through a panic:
-//! checked by the compiler, and complete.
+//! checked by the compiler. That no type is missing is checked in `tests/tests/traits_complete.rs`.
 //!
 //! A wrong `Send` or `Sync` is the bug of others that comes back most often: tokio's RUSTSEC-2025-0023 (a
 //! broadcast that cloned a value on two threads though it was not `Sync`), RUSTSEC-2023-0005 (pinned
@@ -9,11 +9,9 @@
 //! The columns are `Send Sync Unpin`, and where it matters `UnwindSafe`.
 
 use std::cell::Cell;
-use std::collections::BTreeSet;
 use std::future::Ready;
 use std::marker::PhantomPinned;
 use std::net as std_net;
-use std::path::Path;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
@@ -534,99 +532,4 @@ fn futures_of_async_functions_can_be_sent() {
         future(file.try_clone());
         future(other.into_std());
     });
-}
-
-/// The names that a source file exports with `pub use`, and the types that it declares, but for what is
-/// hidden from the documentation, only there for the models, or the standard library's.
-fn exports(root: &Path, file: &str) -> BTreeSet<String> {
-    let text = std::fs::read_to_string(root.join(file)).expect("the sources are next to the tests");
-    let text = text.split("#[cfg(tenter_loom)]").next().unwrap_or_default();
-    let mut names = BTreeSet::new();
-    let mut hidden = false;
-    for statement in text.split_inclusive([';', '{', '}']) {
-        let code: String = statement
-            .lines()
-            .filter(|line| !line.trim_start().starts_with("//"))
-            .collect::<Vec<_>>()
-            .join(" ");
-        hidden |= code.contains("#[doc(hidden)]");
-        let exported = ["pub use ", "pub struct ", "pub enum "]
-            .iter()
-            .find_map(|word| code.split(word).nth(1).map(|rest| (*word, rest)));
-        let Some((word, rest)) = exported else {
-            hidden &= code.trim_end().ends_with('{');
-            continue;
-        };
-        let list = if word == "pub use " && rest.contains('{') {
-            // The names follow in the braces.
-            let at = text.find(statement).expect("it is a part") + statement.len();
-            text[at..].split('}').next().unwrap_or_default().to_owned()
-        } else if word == "pub use " {
-            rest.rsplit("::").next().unwrap_or_default().to_owned()
-        } else {
-            rest.to_owned()
-        };
-        let words = list.split(|c: char| !c.is_alphanumeric() && c != '_');
-        let words = words.filter(|word| word.starts_with(|c: char| c.is_ascii_uppercase()));
-        let from_std =
-            word == "pub use " && (rest.starts_with("std::") || rest.starts_with("core::"));
-        let count = match word {
-            _ if from_std => 0,
-            "pub use " => usize::MAX,
-            _ => 1,
-        };
-        if !core::mem::replace(&mut hidden, false) {
-            names.extend(words.take(count).map(str::to_owned));
-        }
-    }
-    names
-}
-
-/// Goal: no public type is missing from the table.
-/// Method: the sources are read, and every name that they export is looked for in this file.
-#[test]
-fn no_public_type_is_missing_from_the_table() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let files = [
-        "runtime/src/lib.rs",
-        "runtime/src/task/mod.rs",
-        "runtime/src/signal.rs",
-        "runtime/src/fs/mod.rs",
-        "runtime/src/process/mod.rs",
-        "runtime/src/serve/mod.rs",
-        "runtime/src/stdio.rs",
-        "sync/src/lib.rs",
-        "sync/src/channel/mod.rs",
-        "sync/src/oneshot/mod.rs",
-        "sync/src/watch/mod.rs",
-        "sync/src/broadcast/mod.rs",
-        "timer/src/lib.rs",
-        "io/src/lib.rs",
-        "io/src/net/mod.rs",
-        "io/src/ext/mod.rs",
-    ];
-    let traits = "AsyncBufRead AsyncBufReadExt AsyncPeek AsyncRead AsyncReadExt AsyncSeek \
-                  AsyncSeekExt AsyncWrite AsyncWriteExt Listener Separator StdDatagram StdListener \
-                  StdStream ToSocketAddrs ToUnixAddr";
-    // A feature that is off here: `io/tests/auto_traits.rs` has its row.
-    let elsewhere = "Compat";
-    let table = include_str!("traits.rs");
-    let table: String = table.lines().filter(|line| line.contains(" => ")).collect();
-    let table: BTreeSet<&str> = table.split(|c: char| !c.is_alphanumeric()).collect();
-    let mut seen = 0;
-    for file in files {
-        let names = exports(&root, file);
-        assert!(
-            !names.is_empty(),
-            "{file} exports nothing: is it read right?"
-        );
-        for name in names {
-            if name == elsewhere || traits.split(' ').any(|one| one == name) {
-                continue;
-            }
-            seen += 1;
-            assert!(table.contains(name.as_str()), "{name} of {file} has no row");
-        }
-    }
-    assert!(seen > 170, "only {seen} types were found");
 }

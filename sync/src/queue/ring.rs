@@ -36,6 +36,8 @@
 //!
 //! Tests: see `store.rs`.
 
+mod memory;
+
 use core::fmt;
 use core::ptr::{self, NonNull};
 use std::collections::VecDeque;
@@ -43,7 +45,6 @@ use std::collections::VecDeque;
 use super::slot::{FULL, Slot};
 use super::store::{Full, HELD, Returned, Store, until};
 use crate::planted;
-use crate::shim::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use crate::shim::atomic::{AtomicPtr, AtomicU64, Ordering};
 use crate::shim::diagnostic::{self, AtomicUsize};
 use crate::shim::{CachePadded, Guess};
@@ -138,70 +139,6 @@ impl<T> Ring<T> {
         // ORDERING: Relaxed. It changes under the lock, while the store is empty; whoever has an item
         // that was counted here got it after.
         self.count(position) + self.passed.load(Ordering::Relaxed)
-    }
-
-    /// The slots; null before the first push.
-    #[inline(always)]
-    fn slots(&self) -> *mut Slot<T> {
-        // ORDERING: Acquire pairs with the Release in `make_slots`: the stamps are visible.
-        self.slots.load(Ordering::Acquire)
-    }
-
-    /// The slots, made if there are none.
-    #[inline(always)]
-    fn slots_made(&self) -> *mut Slot<T> {
-        let slots = self.slots();
-        if slots.is_null() {
-            self.make_slots()
-        } else {
-            slots
-        }
-    }
-
-    #[cold]
-    fn make_slots(&self) -> *mut Slot<T> {
-        let layout = self.layout();
-        // SAFETY: the layout is not of size zero; it holds at least one stamp.
-        let Some(slots) = NonNull::new(unsafe { alloc(layout) }.cast::<Slot<T>>()) else {
-            handle_alloc_error(layout);
-        };
-        for index in 0..self.capacity {
-            let slot = Slot::new(index * STEP);
-            // SAFETY: fresh memory for so many slots.
-            unsafe { slots.add(index as usize).write(slot) };
-        }
-        // ORDERING: Release publishes the stamps, to the Acquire here and in `slots`.
-        let made = self.slots.compare_exchange(
-            ptr::null_mut(),
-            slots.as_ptr(),
-            Ordering::AcqRel,
-            Ordering::Acquire,
-        );
-        match made {
-            Ok(_) => slots.as_ptr(),
-            Err(first) => {
-                // SAFETY: made above, and published to nobody.
-                unsafe { self.free_slots(slots) };
-                first
-            }
-        }
-    }
-
-    fn layout(&self) -> Layout {
-        Layout::array::<Slot<T>>(self.capacity as usize)
-            .expect("a queue of this capacity does not fit into memory: use a smaller one")
-    }
-
-    /// # Safety
-    ///
-    /// The slots are those of `make_slots`, nobody uses them, now or later, and they hold no item.
-    unsafe fn free_slots(&self, slots: NonNull<Slot<T>>) {
-        let all = ptr::slice_from_raw_parts_mut(slots.as_ptr(), self.capacity as usize);
-        // SAFETY: the caller's.
-        unsafe {
-            ptr::drop_in_place(all);
-            dealloc(slots.as_ptr().cast(), self.layout());
-        }
     }
 
     /// The slot of a position.
