@@ -8,8 +8,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use tenter_sync::{
-    Barrier, CapacityLimiter, Closed, Condition, Lock, OnceCell, Semaphore, TryAcquireError,
-    broadcast, watch,
+    Barrier, CapacityLimiter, Closed, Condition, LifoQueue, Lock, OnceCell, PriorityQueue, Queue,
+    Semaphore, TooMany, TryAcquireError, broadcast, channel, watch,
 };
 
 thread_local! {
@@ -50,7 +50,9 @@ fn a_panic_says_what_where_and_what_to_do() {
         };
         LAST.set((file.unwrap_or_default(), words));
     }));
-    let checks = catch_unwind(sizes_and_permits).and(catch_unwind(waits));
+    let checks = catch_unwind(sizes_and_permits)
+        .and(catch_unwind(capacities))
+        .and(catch_unwind(waits));
     std::panic::set_hook(usual);
     assert!(checks.is_ok(), "{}", LAST.take().1);
 }
@@ -102,6 +104,19 @@ fn sizes_and_permits() {
     );
 }
 
+fn capacities() {
+    let says = ["room for nothing", "at least 1", "channel::rendezvous"];
+    check("Queue", || drop(Queue::<u8>::bounded(0)), &says);
+    check("LifoQueue", || drop(LifoQueue::<u8>::bounded(0)), &says);
+    let priority = || drop(PriorityQueue::<u8>::bounded(0));
+    check("PriorityQueue", priority, &says);
+    check("channel", || drop(channel::bounded::<u8>(0)), &says);
+    let named = || drop(channel::named("jobs").bounded::<u8>(0));
+    check("named", named, &says);
+    let endless = || drop(Queue::<u8>::bounded(usize::MAX));
+    check("Queue", endless, &["above 2^47", "an unbounded one"]);
+}
+
 fn waits() {
     let (sender, receiver) = watch(1);
     let seen = receiver.borrow();
@@ -142,6 +157,11 @@ fn an_error_says_what_and_what_to_do() {
     let over = Semaphore::bounded(1).add_permits(1).unwrap_err();
     assert!(over.to_string().contains("comes back by itself"), "{over}");
     assert_eq!(Closed.to_string(), "the semaphore was closed");
+    let text = TooMany.to_string();
+    assert!(
+        text.contains("once for each item") && text.contains("next_job"),
+        "{text}"
+    );
     let limiter = CapacityLimiter::new(2);
     let _token = limiter.try_acquire_for("resize").unwrap();
     let twice = limiter.try_acquire_for("resize").unwrap_err().to_string();

@@ -4,6 +4,9 @@ use core::error::Error;
 use core::fmt;
 
 /// The queue was shut down. Of a put it holds the value, which is not in the queue.
+///
+/// `Debug` does not show the value, so it need not be `Debug` for `unwrap` and `?`, and is not in logs by
+/// accident.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 #[doc(alias = "QueueShutDown")]
 pub struct ShutDown<T = ()>(pub T);
@@ -30,6 +33,8 @@ impl<T> fmt::Display for ShutDown<T> {
 impl<T> Error for ShutDown<T> {}
 
 /// The value cannot be put without waiting. It comes back.
+///
+/// `Debug` does not show it; see [`ShutDown`].
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub enum TryPutError<T> {
     /// There is no room, or others wait for it.
@@ -116,13 +121,19 @@ impl fmt::Display for TryGetError {
 
 impl Error for TryGetError {}
 
-/// `task_done` was called more often than items were put. Nothing was counted.
+/// [`task_done`](crate::Queue::task_done) was called more often than items were put. Nothing was counted.
+///
+/// Call it once for each item that was taken out, and never beside [`next_job`](crate::Queue::next_job),
+/// whose jobs count themselves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct TooMany;
 
 impl fmt::Display for TooMany {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("more tasks done than items were put")
+        f.write_str(
+            "task_done was called more often than items were put: call it once for each item, and \
+             not beside next_job, whose jobs count themselves",
+        )
     }
 }
 

@@ -1,4 +1,6 @@
 //! An item that says by itself that it is done with.
+//!
+//! Tests: `sync/tests/queue_join.rs`, `sync/tests/queue_drops.rs`.
 
 use core::fmt;
 use core::future::Future;
@@ -19,7 +21,29 @@ pub struct NextJob<'a, T, Q: AnyQueue<T> = Queue<T>> {
 /// An item in work: when it is dropped, [`task_done`](Queue::task_done) is called for it, also by a
 /// panic.
 ///
-/// The item is dropped first, so whoever waits in [`join`](Queue::join) finds it gone.
+/// The item is dropped first, so whoever waits in [`join`](Queue::join) finds it gone. Do not call `task_done`
+/// for it besides: that would be counted for an item of somebody else.
+///
+/// # Examples
+///
+/// ```
+/// let queue = tenter_sync::Queue::unbounded();
+/// queue.try_put(String::from("wash")).unwrap();
+/// # use std::{future::Future, pin::pin, task::{Context, Poll, Waker}};
+/// # fn block_on<F: Future>(f: F) -> F::Output {
+/// #     let mut f = pin!(f);
+/// #     loop {
+/// #         if let Poll::Ready(r) = f.as_mut().poll(&mut Context::from_waker(Waker::noop())) { return r; }
+/// #     }
+/// # }
+/// # block_on(async {
+/// let job = queue.next_job().await.expect("it is not shut down");
+/// assert_eq!(job.len(), 4);
+/// assert_eq!(queue.stats().unfinished, 1);
+/// drop(job);
+/// assert_eq!(queue.stats().unfinished, 0);
+/// # });
+/// ```
 #[must_use = "a job that is dropped is done"]
 pub struct Job<'a, T, Q: AnyQueue<T> = Queue<T>> {
     value: T,

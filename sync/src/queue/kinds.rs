@@ -1,4 +1,4 @@
-//! The three public queues: one waiting machine over three orders. Their methods are in `methods.rs`.
+//! The three public queues: one waiting machine over three orders. Their methods are in `methods`.
 //!
 //! Tests: see the module above.
 
@@ -32,6 +32,17 @@ use super::store::Returned;
 /// Each item put counts as unfinished until [`task_done`](Self::task_done), and [`join`](Self::join) waits
 /// until none is. [`next_job`](Self::next_job) does the counting for you.
 ///
+/// # Panics
+///
+/// Nearly every call may wake somebody, and a waker is code of an executor, which may panic. If one does,
+/// all others are woken all the same, and the call panics after that; each says what has happened then. So
+/// do the drops of futures, slots and jobs, which have passed on what they had.
+///
+/// # Other orders
+///
+/// [`LifoQueue`] and [`PriorityQueue`]. For a queue that ends by itself when one side is gone:
+/// [`channel`](crate::channel).
+///
 /// # Examples
 ///
 /// ```
@@ -45,7 +56,9 @@ use super::store::Returned;
 /// assert_eq!(JOBS.try_get(), Ok("wash"));
 /// ```
 #[doc(alias = "mpmc")]
+#[doc(alias = "mpsc")]
 #[doc(alias = "channel")]
+#[doc(alias = "ArrayQueue")]
 pub struct Queue<T> {
     pub(super) core: Core<T, Fifo<T>>,
 }
@@ -64,6 +77,7 @@ pub struct Queue<T> {
 /// }
 /// assert_eq!([(); 3].map(|()| queue.try_get().unwrap()), [2, 3, 1]);
 /// ```
+#[doc(alias = "stack")]
 pub struct LifoQueue<T> {
     pub(super) core: Core<T, Stack>,
 }
@@ -103,8 +117,11 @@ impl<T> Queue<T> {
         ///
         /// # Panics
         ///
-        /// If `capacity` is 0: use `channel::rendezvous` for a hand-over without room.
+        /// If `capacity` is 0: [`channel::rendezvous`](crate::channel::rendezvous) is the queue without room,
+        /// and [`unbounded`](Self::unbounded) the one without a limit. If it is so large that no memory could
+        /// hold it, 2<sup>47</sup> on 64 bits. In a `static` both are errors of the compiler.
         #[doc(alias = "maxsize")]
+        #[track_caller]
         pub const fn bounded(capacity: usize) -> Self {
             assert!(capacity > 0, "{}", NO_ROOM);
             Self { core: Core::new(Fifo::Bounded(Ring::new(capacity)), Returned::new()) }
@@ -125,8 +142,10 @@ impl<T> LifoQueue<T> {
         ///
         /// # Panics
         ///
-        /// If `capacity` is 0.
+        /// If `capacity` is 0: use at least 1, or [`unbounded`](Self::unbounded) for no limit. In a `static`
+        /// it is an error of the compiler.
         #[doc(alias = "maxsize")]
+        #[track_caller]
         pub const fn bounded(capacity: usize) -> Self {
             assert!(capacity > 0, "{}", NO_ROOM);
             Self { core: Core::new(Stack::new(Some(capacity)), Vec::new()) }
@@ -147,8 +166,10 @@ impl<T: Ord> PriorityQueue<T> {
         ///
         /// # Panics
         ///
-        /// If `capacity` is 0.
+        /// If `capacity` is 0: use at least 1, or [`unbounded`](Self::unbounded) for no limit. In a `static`
+        /// it is an error of the compiler.
         #[doc(alias = "maxsize")]
+        #[track_caller]
         pub const fn bounded(capacity: usize) -> Self {
             assert!(capacity > 0, "{}", NO_ROOM);
             Self { core: Core::new(Heap::new(Some(capacity)), Sorted::new()) }

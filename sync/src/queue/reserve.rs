@@ -31,7 +31,19 @@ pub struct Reserve<'a, T, Q: AnyQueue<T> = Queue<T>> {
 
 /// A place in a queue, kept for one item. See [`Queue::reserve`].
 ///
-/// Dropping it gives the place to the next who waits for one.
+/// Dropping it gives the place to the next who waits for one. If that one's waker panics, so does the drop;
+/// the place is given then.
+///
+/// # Examples
+///
+/// ```
+/// let queue = tenter_sync::Queue::bounded(1);
+/// let slot = queue.try_reserve().unwrap();
+/// assert!(queue.try_put(1).is_err(), "the place is kept");
+/// slot.put(2).unwrap();
+/// assert_eq!(queue.try_get(), Ok(2));
+/// ```
+#[doc(alias = "Permit")]
 #[must_use = "a slot that is dropped gives the place back"]
 pub struct Slot<'a, T, Q: AnyQueue<T> = Queue<T>> {
     queue: &'a Q,
@@ -102,6 +114,10 @@ impl<'a, T, Q: AnyQueue<T>> Slot<'a, T, Q> {
     /// # Errors
     ///
     /// [`ShutDown`] with the value if the queue was shut down meanwhile. There is always room.
+    ///
+    /// # Panics
+    ///
+    /// If the waker of the getter that is served panics; the item is put then.
     pub fn put(self, value: T) -> Result<(), ShutDown<T>> {
         let core = self.queue.core();
         core::mem::forget(self);
