@@ -47,7 +47,7 @@
 //! | let so many meet | [`Barrier`] |
 //! | make a value once, when it is first needed | [`OnceCell`] |
 //! | hand work to workers, and wait until it is done | [`Queue`], [`LifoQueue`], [`PriorityQueue`] |
-//! | hand values on until one side has gone | `channel::bounded`, `channel::unbounded`, `channel::rendezvous` |
+//! | hand values on until one side has gone | [`channel::bounded`], [`channel::unbounded`], [`channel::rendezvous`] |
 //! | hand over one value | [`oneshot()`] |
 //! | hand every value to everybody | [`broadcast()`] |
 //! | let everybody see the latest value | [`watch()`] |
@@ -71,8 +71,8 @@
 //!   after that. What cannot be so says it: closures that change the value of a [`watch()`] in place, and
 //!   [`Ord`] in a [`PriorityQueue`].
 //! - *No poisoning.* A panic frees what it held, and leaves the data as they are.
-//! - *Statics.* `new`, `bounded`, `unbounded` and `unfair` are `const`. Only channels and [`Shared`] have
-//!   to be made at run time.
+//! - *Statics.* `new`, `bounded`, `unbounded` and `unfair` are `const`. Only what has two ends
+//!   ([`channel`], [`oneshot()`], [`broadcast()`], [`watch()`]) and [`Shared`] have to be made at run time.
 //! - *Names.* A name given by `named` is in `stats` and in `Debug`. Neither ever waits for a task.
 //! - *Co-operation.* In a task of tenter, waits that are always ready let others run after
 //!   [`PER_POLL`](budget::PER_POLL) of them. On other executors there is no such limit.
@@ -93,7 +93,7 @@
 //! | a waiter that was woken may find that another took the item | the item is its own; if it is dropped, the item goes on, or back to where it was | `q06` |
 //! | a `put` that is cancelled has put nothing | so here, but the item is dropped with it; [`Queue::reserve`] gets the place first | `a_slot` |
 //! | `shutdown` fails a `put` that waits | the error gives its item back | `q18` |
-//! | `maxsize=0` is without limit | [`Queue::unbounded`]; `bounded(0)` panics, and `channel::rendezvous` is the channel without room | |
+//! | `maxsize=0` is without limit | [`Queue::unbounded`]; `bounded(0)` panics, and [`channel::rendezvous`] is the channel without room | |
 //! | items that cannot be compared corrupt the count of a `PriorityQueue` | they do not compile; an [`Ord`] that panics costs at most the item that is being put | `a_comparison` |
 //! | equal priorities come out in any order | in the order in which they were put | `the_heap` |
 //! | a forgotten `task_done` hangs `join` | [`Queue::next_job`] gives a job that says so when it is dropped | `q16` |
@@ -107,7 +107,7 @@
 //! | tokio | here | test |
 //! |---|---|---|
 //! | two futures of one task wait for one `Mutex`: if the task polls only the second, it is stuck | it goes on; so with [`RwLock`] and [`Semaphore`] | `futurelock` |
-//! | the receiver of `mpsc` is one, and is used by `&mut` | both ends of a `channel` may be cloned, and any number may take from a [`Queue`], by shared reference | `q07` |
+//! | the receiver of `mpsc` is one, and is used by `&mut` | both ends of a [`channel`] may be cloned, and any number may take from a [`Queue`], by shared reference | `q07` |
 //! | a cancelled `send` drops its value, and `reserve` is the way round it | so with [`Queue::put`] and [`Queue::reserve`] | `a_slot` |
 //! | `Semaphore::add_permits` knows no bound | that of one made by [`Semaphore::bounded`] does | `s06` |
 //! | a `watch::Ref` keeps `send` waiting | [`send`](watch::Sender::send) does not wait for it; only changes in place do | `a_ref` |

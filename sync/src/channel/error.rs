@@ -6,6 +6,9 @@ use core::fmt;
 use crate::queue::{self, ShutDown, TryGetError, TryPutError};
 
 /// The channel is closed, or all receivers are gone. It holds the value, which is not in the channel.
+///
+/// `Debug` does not show the value, so it need not be `Debug` for `unwrap` and `?`, and is not in logs by
+/// accident.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 #[doc(alias = "BrokenResourceError")]
 pub struct SendError<T>(pub T);
@@ -38,6 +41,8 @@ impl<T> fmt::Display for SendError<T> {
 impl<T> Error for SendError<T> {}
 
 /// The value cannot be sent without waiting. It comes back.
+///
+/// `Debug` does not show it; see [`SendError`].
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub enum TrySendError<T> {
     /// There is no room, or others wait for it.

@@ -1,4 +1,6 @@
 //! The futures of a channel: those of its queue, with the channel's errors.
+//!
+//! Tests: `sync/tests/channel.rs`, `sync/tests/drops/channel.rs`.
 
 use core::fmt;
 use core::future::Future;
@@ -131,6 +133,10 @@ impl<'a, T> Slot<'a, T> {
     ///
     /// [`SendError`] with the value if the channel was closed meanwhile, or all receivers are gone.
     /// There is always room.
+    ///
+    /// # Panics
+    ///
+    /// If the waker of the receiver that is served panics; the value is sent then.
     pub fn send(self, value: T) -> Result<(), SendError<T>> {
         self.place.put(value).map_err(SendError::from)
     }

@@ -34,19 +34,35 @@
 //!
 //! # Differences
 //!
-//! Closing is of the channel, not of one handle: a handle is closed by dropping it, and since a send
-//! borrows its sender, one that waits is cancelled before its handle can go. Sends through other clones go
-//! on. Whoever closes the channel with [`Sender::close`] or [`Receiver::close`] ends it for all.
+//! From the memory channels of trio and anyio, which this follows:
+//! - Closing is of the channel, not of one handle: a handle is closed by dropping it, and since a send
+//!   borrows its sender, one that waits is cancelled before its handle can go. Sends through other clones go
+//!   on. Whoever closes the channel with [`Sender::close`] or [`Receiver::close`] ends it for all. So there
+//!   is no error for the use of a closed handle: it does not compile.
+//! - `bounded(0)` panics; the channel without room is [`rendezvous`], and the one without a limit
+//!   [`unbounded`], not a capacity of infinity.
+//! - A value that was handed to a receive which is then cancelled goes to the next receiver, or back to the
+//!   front. In a rendezvous channel it stands in the channel for the next one, although its sender has gone
+//!   on.
+//! - Sends and receives that need not wait do not let others run each time, but after
+//!   [`PER_POLL`](crate::budget::PER_POLL) of them.
+//! - Places can be kept ([`Sender::reserve`]), values sent and received in batches, and threads may wait.
 //!
-//! In a rendezvous channel a value handed to a receiver that is dropped before it runs stands in the channel
-//! for the next one, although its sender has gone on.
+//! From tokio's `mpsc`:
+//! - Both ends may be cloned, and are used by shared reference. A value goes to one receiver.
+//! - A cancelled `send` that waited may have sent its value, if its place came between the last poll and the
+//!   drop; it is never lost. A cancelled `recv` loses nothing there and here.
+//! - After [`Receiver::close`] the slots that are out cannot be used any more; there they can.
+//! - The last receiver drops what is in the channel at once, also what is sent at that moment.
+//! - There is one type for all kinds, so an unbounded sender has `send`, which never waits, and `try_send`.
+//! - There is a rendezvous. A slot borrows its sender; there is no owned one.
 //!
 //! Rejected: a value that is given back to the sender when its receiver is dropped. The sender may have
 //! gone.
 //! Rejected: closing per side, so that receivers can tell `close` from senders gone. They would do the same.
 //!
-//! Tests: `sync/tests/channel.rs`, `sync/tests/channel_oracle.rs`, `sync/tests/channel_alloc.rs`,
-//! `sync/tests/models/channel.rs` (stress: `sync/tests/channel.rs`, model: `loom-tests/tests/channel.rs`).
+//! Tests: `sync/tests/channel.rs`, `sync/tests/channel_hostile.rs`, `sync/tests/channel_oracle.rs`,
+//! `sync/tests/channel_alloc.rs`, `sync/tests/attack_channels.rs`, `sync/tests/models/channel.rs` (stress: `sync/tests/channel.rs`, model: `loom-tests/tests/channel.rs`).
 
 mod error;
 #[expect(unsafe_code, reason = "pins the future inside the future")]
@@ -100,6 +116,9 @@ use crate::queue::store::{Returned, Store};
 #[doc(alias = "mpsc")]
 #[doc(alias = "mpmc")]
 #[doc(alias = "open_memory_channel")]
+#[doc(alias = "create_memory_object_stream")]
+#[doc(alias = "async_channel")]
+#[doc(alias = "flume")]
 #[track_caller]
 pub fn bounded<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
     Named(Name::None).bounded(capacity)
@@ -117,6 +136,7 @@ pub fn bounded<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
 /// assert_eq!(receiver.try_recv(), Err(tenter_sync::channel::TryRecvError::Ended));
 /// ```
 #[doc(alias = "unbounded_channel")]
+#[doc(alias = "mpsc")]
 pub fn unbounded<T>() -> (Sender<T>, Receiver<T>) {
     Named(Name::None).unbounded()
 }
@@ -131,6 +151,8 @@ pub fn unbounded<T>() -> (Sender<T>, Receiver<T>) {
 /// std::thread::spawn(move || sender.blocking_send(2));
 /// assert_eq!(receiver.blocking_recv(), Ok(2));
 /// ```
+#[doc(alias = "zero")]
+#[doc(alias = "sync_channel")]
 pub fn rendezvous<T>() -> (Sender<T>, Receiver<T>) {
     Named(Name::None).rendezvous()
 }
@@ -274,12 +296,28 @@ fn describe<T>(what: &str, shared: &Shared<T>, f: &mut fmt::Formatter<'_>) -> fm
 
 /// What both ends can do.
 macro_rules! each_end {
-    ($end:ident) => {
+    ($end:ident, $close:literal) => {
         impl<T> $end<T> {
             /// Closes the channel for all: nothing can be sent any more, and whoever waits to send gets its
             /// value back. What is in it can still be received; after that the channel has ended.
             ///
             /// Closing again does nothing.
+            ///
+            /// # Panics
+            ///
+            /// If a waker panics, after all others have been woken. The channel is closed then.
+            ///
+            /// # Examples
+            ///
+            /// ```
+            /// let (sender, receiver) = tenter_sync::channel::bounded(2);
+            /// sender.try_send(1).unwrap();
+            #[doc = $close]
+            /// assert_eq!(sender.try_send(2).unwrap_err().into_inner(), 2);
+            /// assert_eq!(receiver.try_recv(), Ok(1), "what is in it can be received");
+            /// assert!(receiver.blocking_recv().is_err());
+            /// ```
+            #[doc(alias = "aclose")]
             pub fn close(&self) {
                 self.end.shared().close();
             }

@@ -33,6 +33,24 @@ use crate::queue::{self, AnyQueue};
 ///
 /// With a receiver that is polled as a stream and then left there is no such danger: every other call on
 /// the same receiver takes its place in the line back, and what it was handed.
+///
+/// # Panics
+///
+/// Receiving, closing and dropping may wake somebody, and a waker is code of an executor, which may panic. If
+/// one does, all others are woken all the same, and the call panics after that. The last receiver drops what
+/// is left in the channel; if the drop of a value panics the others are dropped all the same.
+///
+/// # Examples
+///
+/// ```
+/// let (sender, receiver) = tenter_sync::channel::bounded(4);
+/// let other = receiver.clone();
+/// sender.try_send(1).unwrap();
+/// sender.try_send(2).unwrap();
+/// assert_eq!((receiver.try_recv(), other.try_recv()), (Ok(1), Ok(2)));
+/// ```
+#[doc(alias = "MemoryObjectReceiveStream")]
+#[doc(alias = "MemoryReceiveChannel")]
 pub struct Receiver<T> {
     /// Before the end, which keeps the channel for it.
     stream: Wait<T>,
@@ -64,6 +82,33 @@ impl<T> Receiver<T> {
     ///
     /// [`RecvError`] if the channel has ended, before or while waiting: all senders are gone, or somebody has
     /// closed it, and everything was received.
+    ///
+    /// # Panics
+    ///
+    /// If the waker of a sender that is let in panics; the value is the future's then, and the next poll
+    /// returns it, or the drop gives it back.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use std::{future::Future, pin::pin, task::{Context, Poll, Waker}};
+    /// # fn block_on<F: Future>(f: F) -> F::Output {
+    /// #     let mut f = pin!(f);
+    /// #     loop {
+    /// #         if let Poll::Ready(r) = f.as_mut().poll(&mut Context::from_waker(Waker::noop())) { return r; }
+    /// #     }
+    /// # }
+    /// # block_on(async {
+    /// use tenter_sync::channel;
+    ///
+    /// let (sender, receiver) = channel::bounded(1);
+    /// sender.send("news").await?;
+    /// drop(sender);
+    /// assert_eq!(receiver.recv().await, Ok("news"));
+    /// assert_eq!(receiver.recv().await, Err(channel::RecvError), "and that was all");
+    /// # Ok::<(), channel::SendError<&str>>(())
+    /// # }).unwrap();
+    /// ```
     #[doc(alias = "get")]
     #[inline]
     pub fn recv(&self) -> Recv<'_, T> {
@@ -78,6 +123,23 @@ impl<T> Receiver<T> {
     /// # Errors
     ///
     /// [`TryRecvError`] if not; it says whether the channel has ended.
+    ///
+    /// # Panics
+    ///
+    /// If the waker of a sender that is let in panics; the value is where it was then.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tenter_sync::channel;
+    ///
+    /// let (sender, receiver) = channel::unbounded();
+    /// assert_eq!(receiver.try_recv(), Err(channel::TryRecvError::Empty));
+    /// sender.try_send("news").unwrap();
+    /// drop(sender);
+    /// assert_eq!(receiver.try_recv(), Ok("news"));
+    /// assert_eq!(receiver.try_recv(), Err(channel::TryRecvError::Ended));
+    /// ```
     #[doc(alias = "receive_nowait")]
     #[doc(alias = "get_nowait")]
     #[inline]
@@ -96,7 +158,22 @@ impl<T> Receiver<T> {
     ///
     /// # Panics
     ///
-    /// Inside a task of tenter, which it would stop together with all other tasks of the thread.
+    /// Inside a task of tenter, which it would stop together with all other tasks of the thread. If a waker
+    /// panics, as with [`recv`](Self::recv).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tenter_sync::channel;
+    ///
+    /// let (sender, receiver) = channel::bounded(1);
+    /// std::thread::spawn(move || (1..=3).try_for_each(|number| sender.blocking_send(number)));
+    /// let mut sum = 0;
+    /// while let Ok(number) = receiver.blocking_recv() {
+    ///     sum += number;
+    /// }
+    /// assert_eq!(sum, 6);
+    /// ```
     #[track_caller]
     pub fn blocking_recv(&self) -> Result<T, RecvError> {
         match self.try_recv() {
@@ -109,6 +186,11 @@ impl<T> Receiver<T> {
     /// Waits until there is a value, and then receives up to `max` onto the end of `into`. Returns how many:
     /// at least one, unless `max` is 0.
     ///
+    /// # Fairness
+    ///
+    /// First come, first served. It takes what is there when its turn comes, and does not wait for more; nor
+    /// does it take more than the first as long as others wait for a value.
+    ///
     /// # Cancel safety
     ///
     /// As of [`recv`](Self::recv): nothing is in `into` before the future completes.
@@ -116,6 +198,33 @@ impl<T> Receiver<T> {
     /// # Errors
     ///
     /// As of [`recv`](Self::recv).
+    ///
+    /// # Panics
+    ///
+    /// If the waker of a sender that is let in panics; what was received is in `into` then, or still in the
+    /// future, as with [`recv`](Self::recv).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use std::{future::Future, pin::pin, task::{Context, Poll, Waker}};
+    /// # fn block_on<F: Future>(f: F) -> F::Output {
+    /// #     let mut f = pin!(f);
+    /// #     loop {
+    /// #         if let Poll::Ready(r) = f.as_mut().poll(&mut Context::from_waker(Waker::noop())) { return r; }
+    /// #     }
+    /// # }
+    /// # block_on(async {
+    /// use tenter_sync::channel;
+    ///
+    /// let (sender, receiver) = channel::unbounded();
+    /// sender.send_many([1, 2, 3]).await?;
+    /// let mut batch = Vec::with_capacity(16); // may be used again, so that nothing is allocated
+    /// assert_eq!(receiver.recv_many(&mut batch, 16).await, Ok(3));
+    /// assert_eq!(batch, [1, 2, 3]);
+    /// # Ok::<(), channel::SendError<Vec<i32>>>(())
+    /// # }).unwrap();
+    /// ```
     #[inline]
     pub fn recv_many<'a>(&'a self, into: &'a mut Vec<T>, max: usize) -> RecvMany<'a, T> {
         let shared = self.end.shared();
@@ -124,7 +233,7 @@ impl<T> Receiver<T> {
     }
 }
 
-each_end!(Receiver);
+each_end!(Receiver, "receiver.close();");
 
 impl<T> Stream for Receiver<T> {
     type Item = T;

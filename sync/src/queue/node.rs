@@ -15,7 +15,7 @@
 //!
 //! Rejected: a place in the list's own memory. It would be allocated, or bounded.
 //!
-//! Tests: all of `sync/tests/queue*.rs`; the models watch the place.
+//! Tests: those of the module above; the models watch the place.
 
 use core::pin::Pin;
 

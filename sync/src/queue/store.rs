@@ -1,11 +1,15 @@
-//! Where the items of a queue are: the port between the waiting machine and the four stores.
+//! Where the items of a queue are: the port between the waiting machine and the five stores.
 //!
-//! | store    | order          | fast operations | `Inner`, guarded by the line's lock       |
-//! |----------|----------------|-----------------|-------------------------------------------|
-//! | `Ring`   | FIFO, bounded  | lock-free       | items that came back                      |
-//! | `Blocks` | FIFO           | lock-free       | items that came back                      |
-//! | `Stack`  | LIFO           | none            | the items                                 |
-//! | `Heap`   | smallest first | none            | the items                                 |
+//! | store        | order          | fast operations                   | `Inner`, guarded by the line's lock |
+//! |--------------|----------------|-----------------------------------|-------------------------------------|
+//! | `Ring`       | FIFO, bounded  | lock-free                         | items that came back                |
+//! | `Blocks`     | FIFO           | lock-free, but at a block's end   | items that came back                |
+//! | `Rendezvous` | FIFO, no room  | none                              | items on their way, or come back    |
+//! | `Stack`      | LIFO           | none                              | the items                           |
+//! | `Heap`       | smallest first | none                              | the items                           |
+//!
+//! At a block's end the others wait for the one who claimed its last slot to install the next block, and a
+//! pop waits for the push whose slot it has claimed: a few instructions of a running thread (`until`).
 //!
 //! ```text
 //!                 hold                                  held operations
@@ -15,7 +19,7 @@
 //!    └─► fast operations, no lock         under the line's lock
 //! ```
 //!
-//! A store has two words: `head`, the position of the next item to pop, and `tail`, that of the next to
+//! A store with fast operations has two words: `head`, the position of the next item to pop, and `tail`, that of the next to
 //! push. Both only grow. Bit 0 of each is HELD. A *fast* operation claims its positions by one
 //! compare-exchange of one word, from a value with HELD clear, and then moves the items without
 //! touching the words again (but see transit in `blocks.rs`). The *holder*, who has the line's lock,
@@ -59,7 +63,8 @@
 //! # Numbers
 //!
 //! Each item has a number, one more than the last: the count of those pushed before it. An item that
-//! was popped for somebody who then left comes back with it ([`Store::put_back`]) and stands where it
+//! was popped for somebody, or went to somebody past the store ([`Store::pass`]), who then left comes back
+//! with it ([`Store::put_back`]) and stands where it
 //! stood: no item can overtake another by being carried out and home again. What came back to a `Ring`
 //! or `Blocks` waits in `Inner`, in order of numbers and before all that is in the slots; the store
 //! stays held as long as there is any ([`Store::must_stay_held`]), so that nobody passes it by.
