@@ -80,7 +80,7 @@ macro_rules! ending {
             }
 
             /// Shuts the queue down: nothing goes in any more, and whoever waits to put gets its item back.
-            /// What is in it can still be taken out; after that, getters get [`ShutDown`].
+            /// What is in it can still be taken out; after that, getters get [`ShutDown`](crate::ShutDown).
             ///
             /// Shutting down again does nothing. Whoever waits in [`join`](Self::join) waits on, until what is in
             /// it is done with.

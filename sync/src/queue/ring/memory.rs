@@ -2,7 +2,7 @@
 //!
 //! Invariant I1: the pointer is null, or to `capacity` slots, and changes once.
 //!
-//! Tests: see `store.rs`.
+//! Tests: see `sync/src/queue/store.rs`.
 
 use core::ptr::{self, NonNull};
 
