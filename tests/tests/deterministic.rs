@@ -298,7 +298,9 @@ fn a_blocking_job_is_waited_for() {
     on_virtual_clocks(|builder| {
         let (parks, parked) = std::sync::mpsc::channel();
         // The test may be over before the last one.
-        let runtime = build(builder.on_thread_park(move || drop(parks.send(()))));
+        let runtime = build(builder.on_thread_park(move || {
+            let _ = parks.send(());
+        }));
         let parked = Arc::new(std::sync::Mutex::new(parked));
         runtime.block_on(async move {
             let work = || {
