@@ -8,29 +8,95 @@ mod models;
 use models::queue as body;
 use tenter_loom_tests::check;
 
-macro_rules! models {
-    ($(fn $name:ident;)*) => {$(
-        #[test]
-        fn $name() {
-            check(concat!("queue::", stringify!($name)), body::$name);
-        }
-    )*};
+#[test]
+fn put_and_a_getter_that_lines_up() {
+    check(
+        "queue::put_and_a_getter_that_lines_up",
+        body::put_and_a_getter_that_lines_up,
+    );
 }
 
-models! {
-    fn put_and_a_getter_that_lines_up;
-    fn one_place_for_two;
-    fn mpmc_1;
-    fn unbounded_put_and_get;
-    fn a_put_publishes;
-    fn shutdown_tells_all;
-    fn put_and_shutdown;
-    fn a_cancelled_getter_loses_nothing;
-    fn a_cancelled_putter_loses_no_place;
-    fn reserve_and_cancel;
-    fn a_slot_keeps_its_place;
-    fn join_and_task_done;
-    fn join_and_two_who_are_done;
-    fn join_and_shutdown_now;
-    fn join_and_task_done_and_put;
+#[test]
+fn one_place_for_two() {
+    check("queue::one_place_for_two", body::one_place_for_two);
+}
+
+#[test]
+fn mpmc_1() {
+    check("queue::mpmc_1", body::mpmc_1);
+}
+
+#[test]
+fn unbounded_put_and_get() {
+    check("queue::unbounded_put_and_get", body::unbounded_put_and_get);
+}
+
+#[test]
+fn a_put_publishes() {
+    check("queue::a_put_publishes", body::a_put_publishes);
+}
+
+#[test]
+fn shutdown_tells_all() {
+    check("queue::shutdown_tells_all", body::shutdown_tells_all);
+}
+
+#[test]
+fn put_and_shutdown() {
+    check("queue::put_and_shutdown", body::put_and_shutdown);
+}
+
+#[test]
+fn a_cancelled_getter_loses_nothing() {
+    check(
+        "queue::a_cancelled_getter_loses_nothing",
+        body::a_cancelled_getter_loses_nothing,
+    );
+}
+
+#[test]
+fn a_cancelled_putter_loses_no_place() {
+    check(
+        "queue::a_cancelled_putter_loses_no_place",
+        body::a_cancelled_putter_loses_no_place,
+    );
+}
+
+#[test]
+fn reserve_and_cancel() {
+    check("queue::reserve_and_cancel", body::reserve_and_cancel);
+}
+
+#[test]
+fn a_slot_keeps_its_place() {
+    check(
+        "queue::a_slot_keeps_its_place",
+        body::a_slot_keeps_its_place,
+    );
+}
+
+#[test]
+fn join_and_task_done() {
+    check("queue::join_and_task_done", body::join_and_task_done);
+}
+
+#[test]
+fn join_and_two_who_are_done() {
+    check(
+        "queue::join_and_two_who_are_done",
+        body::join_and_two_who_are_done,
+    );
+}
+
+#[test]
+fn join_and_shutdown_now() {
+    check("queue::join_and_shutdown_now", body::join_and_shutdown_now);
+}
+
+#[test]
+fn join_and_task_done_and_put() {
+    check(
+        "queue::join_and_task_done_and_put",
+        body::join_and_task_done_and_put,
+    );
 }

@@ -64,13 +64,6 @@ impl<T> Cell<T> {
         }
     }
 
-    /// Whether the cell seems to hold this position.
-    #[inline]
-    pub(super) fn is_at(&self, position: u64) -> bool {
-        // ORDERING: Relaxed. A hint; the claim looks again.
-        state::is_at(self.word.load(Ordering::Relaxed), position)
-    }
-
     /// Whether somebody still wants the value.
     pub(super) fn is_full(&self) -> bool {
         // ORDERING: Relaxed. For a count that may be out of date.

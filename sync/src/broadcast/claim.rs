@@ -34,7 +34,7 @@ pub(super) struct Claimed<'a, T> {
 }
 
 /// Why a claim was not granted.
-enum Miss {
+pub(super) enum Miss {
     Elsewhere,
     Contested,
 }
@@ -51,13 +51,8 @@ pub(super) enum Outlook {
 }
 
 impl<T> Ring<T> {
-    /// Whether a receive at this position does not have to wait.
-    #[inline]
-    pub(super) fn is_ready(&self, position: u64) -> bool {
-        self.cell(position).is_at(position) || self.outlook(position) != Outlook::Empty
-    }
-
     /// What there is for a receiver whose next position is this.
+    #[inline]
     pub(super) fn outlook(&self, position: u64) -> Outlook {
         // First who can send, then what has been sent: the other way round, the last value of the
         // last sender could be missed.
@@ -130,7 +125,7 @@ impl<T> Ring<T> {
     }
 
     #[inline]
-    fn claim(&self, position: u64) -> Result<Claimed<'_, T>, Miss> {
+    pub(super) fn claim(&self, position: u64) -> Result<Claimed<'_, T>, Miss> {
         let cell = self.cell(position);
         let granted = |word| Claimed {
             ring: self,

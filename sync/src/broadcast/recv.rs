@@ -178,28 +178,43 @@ impl<T> Ring<T> {
         {
             return self.waiting();
         }
-        let mut is_ready = self.is_ready(*next);
-        loop {
-            if !is_ready && self.line_up(waiter.as_mut(), *next, cx.waker()) {
-                return self.waiting();
-            }
-            if budget::poll_spend(cx).is_pending() {
-                return Poll::Pending; // what there is stays there, or is lost as for any slow receiver
-            }
-            return Poll::Ready(match self.receive(next) {
-                Ok(claimed) => Ok(claimed.into_value()),
-                Err(TryRecvError::Closed) => Err(RecvError::Closed),
-                Err(TryRecvError::Lagged(lost)) => Err(RecvError::Lagged(lost)),
-                Err(TryRecvError::Empty) => {
-                    is_ready = false; // it only seemed to be there: ask the lock
-                    continue;
-                }
-            });
+        // What is there is claimed and paid for in one; when the budget is spent nothing is tried.
+        if let Ok(claimed) = budget::spend_on((), |()| self.claim(*next).map_err(drop)) {
+            *next += 1;
+            return Poll::Ready(Ok(claimed.into_value()));
         }
+        self.poll_slowly(next, waiter, cx)
+    }
+
+    /// The same when nothing could be claimed, or nothing could be paid for.
+    #[inline(never)]
+    fn poll_slowly(
+        &self,
+        next: &mut u64,
+        waiter: Pin<&mut Waiter>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<T, RecvError>>
+    where
+        T: Clone,
+    {
+        let is_over = self.outlook(*next) != Outlook::Empty;
+        if !is_over && self.line_up(waiter, *next, cx.waker()) {
+            return self.waiting();
+        }
+        if budget::poll_spend(cx).is_pending() {
+            return Poll::Pending; // what there is stays there, or is lost as for any slow receiver
+        }
+        Poll::Ready(match self.receive(next) {
+            Ok(claimed) => Ok(claimed.into_value()),
+            Err(TryRecvError::Lagged(lost)) => Err(RecvError::Lagged(lost)),
+            Err(TryRecvError::Closed) => Err(RecvError::Closed),
+            // What was sent stays sent or is lost, and without a sender nobody becomes one.
+            Err(TryRecvError::Empty) => unreachable!("neither a value, nor a loss, nor the end"),
+        })
     }
 
     /// Puts the waiter at the end of the line, if `next` has not been sent and still may be.
-    #[cold]
+    #[inline]
     fn line_up(&self, mut waiter: Pin<&mut Waiter>, next: u64, waker: &Waker) -> bool {
         let (waker, identity) = (waker.clone(), Identity::of(waker));
         let mut line = self.line();
@@ -236,6 +251,7 @@ impl<T> Ring<T> {
     }
 
     /// Waits on, with another waker if need be; false if the wait is over.
+    #[cold]
     fn waits_on(&self, mut waiter: Pin<&mut Waiter>, list: Choose<T>, waker: &Waker) -> bool {
         if waiter.as_mut().is_registered(waker) {
             return true;

@@ -62,9 +62,9 @@ use super::block::{Block, LAP, Limbo, Slot};
 use super::end::{End, STEP, count, offset};
 use super::store::{Full, HELD, Returned, Store, until};
 use crate::planted;
-use crate::shim::CachePadded;
 use crate::shim::atomic::{AtomicU64, Ordering};
 use crate::shim::diagnostic::AtomicUsize;
+use crate::shim::{CachePadded, Guess};
 
 /// An unbounded FIFO store.
 pub struct Blocks<T> {
@@ -519,6 +519,11 @@ impl<T> Store<T> for Blocks<T> {
         let stored = tail.saturating_sub(head) as usize;
         // ORDERING: Relaxed. A snapshot.
         stored + self.returned.load(Ordering::Relaxed)
+    }
+
+    #[inline]
+    fn seems_empty(&self) -> bool {
+        self.head.word.guess() == self.tail.word.guess()
     }
 
     fn capacity(&self) -> Option<usize> {

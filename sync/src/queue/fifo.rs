@@ -97,6 +97,11 @@ impl<T> Store<T> for Fifo<T> {
     }
 
     #[inline]
+    fn seems_empty(&self) -> bool {
+        each!(self, store => Store::<T>::seems_empty(store))
+    }
+
+    #[inline]
     fn capacity(&self) -> Option<usize> {
         each!(self, store => Store::<T>::capacity(store))
     }

@@ -228,6 +228,10 @@ impl<T: Ord> Store<T> for Heap {
         self.tally.len()
     }
 
+    fn seems_empty(&self) -> bool {
+        self.tally.len() == 0
+    }
+
     fn capacity(&self) -> Option<usize> {
         self.capacity
     }

@@ -265,15 +265,11 @@ impl<T, S: Store<T>> Core<T, S> {
         Poll::Pending
     }
 
-    /// Puts the value of the node by the lock, if there seems to be room. What is known to be refused is
-    /// not tried: it will need a waker, and a second turn of the lock. What is served needs no waker.
+    /// Puts the value of the node by the lock, if nothing seems to be there: then somebody waits for it,
+    /// or there is room. It needs no waker then; else it is going to need one, and the lock twice.
     #[inline]
     fn put_held(&self, mut node: Pin<&mut Node<T>>) -> bool {
-        if self
-            .store
-            .capacity()
-            .is_some_and(|room| self.store.len() >= room.max(1))
-        {
+        if !self.store.seems_empty() {
             return false;
         }
         // In this frame, as in `line_up_putter`.

@@ -88,6 +88,10 @@ impl<T> Store<T> for Rendezvous {
         self.0.len()
     }
 
+    fn seems_empty(&self) -> bool {
+        false // there is nothing to tell by
+    }
+
     fn capacity(&self) -> Option<usize> {
         Some(0)
     }

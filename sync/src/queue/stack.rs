@@ -104,6 +104,10 @@ impl<T> Store<T> for Stack {
         self.tally.len()
     }
 
+    fn seems_empty(&self) -> bool {
+        self.tally.len() == 0
+    }
+
     fn capacity(&self) -> Option<usize> {
         self.capacity
     }

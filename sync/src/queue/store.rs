@@ -149,6 +149,9 @@ pub trait Store<T> {
         self.len() == 0
     }
 
+    /// A guess whether there is none; a wrong one costs time and nothing else.
+    fn seems_empty(&self) -> bool;
+
     /// How many there may be.
     fn capacity(&self) -> Option<usize>;
 

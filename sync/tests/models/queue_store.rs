@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use tenter_sync::queue::blocks::{Blocks, CELLS};
 use tenter_sync::queue::ring::Ring;
@@ -297,17 +297,21 @@ pub fn blocks_batches() {
     batches(Blocks::new(), CELLS as usize - 1);
 }
 
-/// An item that came back is the first, and no fast operation passes it by.
+/// An item that came back is the first: no fast operation that begins after passes it by.
 pub fn what_comes_back_is_first() {
+    let is_back = Arc::new(AtomicBool::new(false));
     let line = Line::new(Ring::new(2));
     assert!(line.put(1).is_ok() && line.put(2).is_ok());
     let (number, item) = line
         .held(|store, inner| store.pop_held(inner))
         .expect("there are two");
     let other = Arc::clone(&line);
-    let popper = thread::spawn(move || other.take());
+    let seen = Arc::clone(&is_back);
+    let popper = thread::spawn(move || (seen.load(Ordering::Relaxed), other.take()));
     line.held(|store, inner| store.put_back(inner, number, item));
-    let popped = popper.join().unwrap();
+    is_back.store(true, Ordering::Relaxed);
+    let (was_back, popped) = popper.join().unwrap();
+    assert!(!was_back || popped == Some(1), "passed by");
     let rest = line.drain();
     match popped {
         Some(1) => assert_eq!(rest, [2]),
