@@ -45,9 +45,9 @@ fn items_come() {
                     .whole(|shop, seen| {
                         shop.assert_unfinished();
                         shop.assert_order();
-                        shop.assert_whole(seen, &[], 2);
+                        shop.assert_whole(seen, &[]);
                     })
-                    .after_leak(|shop, _| shop.assert_others_whole(2, 2))
+                    .after_leak(|shop, _| shop.assert_others_whole(2))
                     .run();
             }
         }
@@ -66,8 +66,8 @@ fn items_come_until_it_is_shut() {
                     .event(|shop| shop.put_in(1))
                     .event(|shop| shop.queue.shutdown())
                     .settled(|_, seen| assert_eq!(seen.others, 1))
-                    .whole(|shop, seen| shop.assert_whole(seen, &[], 1))
-                    .after_leak(|shop, _| shop.assert_others_whole(1, 1))
+                    .whole(|shop, seen| shop.assert_whole(seen, &[]))
+                    .after_leak(|shop, _| shop.assert_others_whole(1))
                     .run();
             }
         }
@@ -86,8 +86,8 @@ fn items_are_taken_out() {
                     .event(Shop::stop_now)
                     .event(|shop| shop.put_in(1))
                     .settled(|_, seen| assert_eq!(seen.others, 1))
-                    .whole(|shop, seen| shop.assert_whole(seen, &[], 1))
-                    .after_leak(|shop, _| shop.assert_others_whole(1, 1))
+                    .whole(|shop, seen| shop.assert_whole(seen, &[]))
+                    .after_leak(|shop, _| shop.assert_others_whole(1))
                     .run();
             }
         }
@@ -108,8 +108,8 @@ fn room_comes_with_the_getter() {
                     shop.take_one();
                     shop.queue.shutdown();
                 })
-                .whole(|shop, seen| shop.assert_whole(seen, &[], 2))
-                .after_leak(|shop, _| shop.assert_others_whole(2, 2))
+                .whole(|shop, seen| shop.assert_whole(seen, &[]))
+                .after_leak(|shop, _| shop.assert_others_whole(2))
                 .run();
             for number in [Some(1), None] {
                 scenario(name, one_place, subject)
@@ -119,8 +119,8 @@ fn room_comes_with_the_getter() {
                     .finish(|shop| {
                         shop.queue.shutdown();
                     })
-                    .whole(|shop, seen| shop.assert_whole(seen, &[], 2))
-                    .after_leak(|shop, _| shop.assert_others_whole(1, 1))
+                    .whole(|shop, seen| shop.assert_whole(seen, &[]))
+                    .after_leak(|shop, _| shop.assert_others_whole(1))
                     .run();
             }
         }
