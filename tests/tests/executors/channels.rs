@@ -1,11 +1,9 @@
 //! Programs over channels: producers and consumers, and how the one side learns that the other has gone.
 
-use std::future::poll_fn;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use futures_core::Stream;
+use smol::stream::StreamExt;
 use tenter_sync::channel::{self, Receiver, RecvError, Sender, TryRecvError};
 
 use crate::support::{Executor, give_up_after, yield_now};
@@ -253,14 +251,16 @@ pub fn weak_senders(executor: &impl Executor) {
             .map(|_| {
                 let (weak, sent) = (sender.downgrade(), Arc::clone(&sent));
                 executor.spawn(async move {
-                    while let Some(sender) = weak.upgrade() {
-                        if sender.send(1).await.is_ok() {
-                            sent.fetch_add(1, Ordering::Relaxed);
-                        }
+                    for _ in 0..VALUES {
+                        let Some(sender) = weak.upgrade() else {
+                            assert_eq!(weak.sender_count(), 0, "0 stays 0");
+                            break;
+                        };
+                        sender.send(1).await.unwrap();
+                        sent.fetch_add(1, Ordering::Relaxed);
                         drop(sender);
                         yield_now().await;
                     }
-                    assert_eq!(weak.sender_count(), 0);
                 })
             })
             .collect();
@@ -279,7 +279,7 @@ pub fn weak_senders(executor: &impl Executor) {
             received
         });
         assert_eq!(received, sent.load(Ordering::Relaxed));
-        assert!(receiver.is_closed());
+        assert!(receiver.is_closed() && received >= VALUES);
     }
 }
 
@@ -295,16 +295,13 @@ pub fn streams(executor: &impl Executor) {
             let mut receiver = receiver.clone();
             async move {
                 let mut got = Vec::new();
-                loop {
-                    let next = poll_fn(|cx| Pin::new(&mut receiver).poll_next(cx));
-                    match next.await {
-                        Some(value) => got.push(value),
-                        None => return got,
-                    }
+                while let Some(value) = receiver.next().await {
+                    got.push(value);
                     if got.len() % (number + 2) == 0 {
                         yield_now().await;
                     }
                 }
+                got
             }
         });
         executor.block_on(producer);
