@@ -105,6 +105,7 @@ impl<T> Queue<T> {
         ///
         /// If `capacity` is 0: use `channel::rendezvous` for a hand-over without room.
         #[doc(alias = "maxsize")]
+        #[track_caller]
         pub const fn bounded(capacity: usize) -> Self {
             assert!(capacity > 0, "{}", NO_ROOM);
             Self { core: Core::new(Fifo::Bounded(Ring::new(capacity)), Returned::new()) }
@@ -127,6 +128,7 @@ impl<T> LifoQueue<T> {
         ///
         /// If `capacity` is 0.
         #[doc(alias = "maxsize")]
+        #[track_caller]
         pub const fn bounded(capacity: usize) -> Self {
             assert!(capacity > 0, "{}", NO_ROOM);
             Self { core: Core::new(Stack::new(Some(capacity)), Vec::new()) }
@@ -149,6 +151,7 @@ impl<T: Ord> PriorityQueue<T> {
         ///
         /// If `capacity` is 0.
         #[doc(alias = "maxsize")]
+        #[track_caller]
         pub const fn bounded(capacity: usize) -> Self {
             assert!(capacity > 0, "{}", NO_ROOM);
             Self { core: Core::new(Heap::new(Some(capacity)), Sorted::new()) }

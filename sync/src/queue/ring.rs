@@ -95,6 +95,7 @@ impl<T> Ring<T> {
         /// # Panics
         ///
         /// If the capacity is zero or above [`CAPACITY_MAX`](Self::CAPACITY_MAX).
+        #[track_caller]
         pub const fn new(capacity: usize) -> Self {
             assert!(capacity > 0, "a queue of capacity 0 can hold nothing: use 1 or more");
             assert!(capacity <= Self::CAPACITY_MAX, "the capacity of a queue is above 2^47: use an unbounded one");
