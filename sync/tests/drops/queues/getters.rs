@@ -32,7 +32,7 @@ fn subjects<Q: Kind>() -> [(&'static str, Make<Q>); 4] {
 fn items_come() {
     fn run<Q: Kind>() {
         for build in some::<Q, _, _>(builds(), 2) {
-            for (name, subject) in some::<Q, _, _>(subjects::<Q>(), 1) {
+            for (name, subject) in some::<Q, _, _>(subjects::<Q>(), 2) {
                 scenario(name, build, subject)
                     .other(Shop::get)
                     .event(|shop| shop.put_in(1))
@@ -59,8 +59,8 @@ fn items_come() {
 #[test]
 fn items_come_until_it_is_shut() {
     fn run<Q: Kind>() {
-        for build in [any_number] {
-            for (name, subject) in some::<Q, _, _>(subjects::<Q>(), 1) {
+        for build in some::<Q, _, _>([any_number, one_place], 1) {
+            for (name, subject) in some::<Q, _, _>(subjects::<Q>(), 2) {
                 scenario(name, build, subject)
                     .other(Shop::get)
                     .event(|shop| shop.put_in(1))
@@ -79,8 +79,8 @@ fn items_come_until_it_is_shut() {
 #[test]
 fn items_are_taken_out() {
     fn run<Q: Kind>() {
-        for build in [any_number] {
-            for (name, subject) in some::<Q, _, _>(subjects::<Q>(), 1) {
+        for build in some::<Q, _, _>([any_number, one_place], 1) {
+            for (name, subject) in some::<Q, _, _>(subjects::<Q>(), 2) {
                 scenario(name, build, subject)
                     .other(Shop::get)
                     .event(Shop::stop_now)
@@ -99,7 +99,7 @@ fn items_are_taken_out() {
 #[test]
 fn room_comes_with_the_getter() {
     fn run<Q: Kind>() {
-        for (name, subject) in some::<Q, _, _>(subjects::<Q>(), 1) {
+        for (name, subject) in some::<Q, _, _>(subjects::<Q>(), 2) {
             scenario(name, one_place, subject)
                 .other(|shop| shop.put(1))
                 .other(|shop| shop.put(2))

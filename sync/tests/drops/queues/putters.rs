@@ -24,7 +24,7 @@ fn after_leak<Q: Kind>(shop: &Shop<Q>, _: &Seen) {
 #[test]
 fn room_comes() {
     fn run<Q: Kind>() {
-        for (name, subject) in some::<Q, _, _>(subjects::<Q>(), 1) {
+        for (name, subject) in some::<Q, _, _>(subjects::<Q>(), 2) {
             scenario(name, Shop::full, subject)
                 .other(|shop| shop.put(3))
                 .event(Shop::take_one)
@@ -49,7 +49,7 @@ fn room_comes() {
 #[test]
 fn room_comes_until_it_is_shut() {
     fn run<Q: Kind>() {
-        for (name, subject) in some::<Q, _, _>(subjects::<Q>(), 1) {
+        for (name, subject) in some::<Q, _, _>(subjects::<Q>(), 2) {
             scenario(name, Shop::full, subject)
                 .other(|shop| shop.put(3))
                 .event(|shop| shop.queue.shutdown())
@@ -67,7 +67,7 @@ fn room_comes_until_it_is_shut() {
 #[test]
 fn all_is_taken_out() {
     fn run<Q: Kind>() {
-        for (name, subject) in some::<Q, _, _>(subjects::<Q>(), 1) {
+        for (name, subject) in some::<Q, _, _>(subjects::<Q>(), 2) {
             scenario(name, Shop::full, subject)
                 .other(Shop::join)
                 .other(|shop| shop.put(3))
@@ -85,7 +85,7 @@ fn all_is_taken_out() {
 #[test]
 fn somebody_has_the_place() {
     fn run<Q: Kind>() {
-        for (name, subject) in some::<Q, _, _>(subjects::<Q>(), 1) {
+        for (name, subject) in some::<Q, _, _>(subjects::<Q>(), 2) {
             for number in [Some(3), None] {
                 scenario(name, || Shop::new(Q::bounded(1)), subject)
                     .other(move |shop| shop.with_slot(number))
@@ -103,7 +103,7 @@ fn somebody_has_the_place() {
 #[test]
 fn there_is_always_room() {
     fn run<Q: Kind>() {
-        for (name, subject) in some::<Q, _, _>(subjects::<Q>(), 1) {
+        for (name, subject) in some::<Q, _, _>(subjects::<Q>(), 2) {
             scenario(name, || Shop::new(Q::unbounded()), subject)
                 .other(Shop::get)
                 .event(|shop| shop.queue.shutdown())
