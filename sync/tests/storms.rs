@@ -1,6 +1,7 @@
 //! Cancel storms: ten thousand wait, and are dropped in any order while what they wait for comes.
 //!
-//! Nothing is lost, and the work is linear: it is counted in wakes and polls, not timed.
+//! Nothing is lost, and the work is linear: it is counted in wakes and polls, not timed. Those of queues
+//! and channels are in `sync/tests/storms_queues.rs`.
 
 mod support;
 
@@ -8,99 +9,15 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Poll, Wake, Waker};
+use std::task::Waker;
 
 use support::generator::Random;
 use support::poll_with;
+use support::storm::{Boxed, Storm, WAITERS};
 use tenter_sync::{
-    Barrier, CapacityLimiter, Condition, Event, LifoQueue, Lock, Notify, OnceCell, PriorityQueue,
-    Queue, RwLock, Semaphore, Shared, broadcast, oneshot, watch,
+    Barrier, CapacityLimiter, Condition, Event, Lock, Notify, OnceCell, RwLock, Semaphore, Shared,
+    broadcast, oneshot, watch,
 };
-
-const WAITERS: usize = 10_000;
-
-type Boxed<'a> = Pin<Box<dyn Future<Output = ()> + 'a>>;
-
-/// Futures that wait, each with a waker that knows its number.
-struct Storm<'a> {
-    waits: Vec<Option<Boxed<'a>>>,
-    wakers: Vec<(Waker, Arc<Woken>)>,
-    random: Random,
-    /// Whom to drop next; the last one first.
-    order: Vec<usize>,
-    polls: usize,
-}
-
-#[derive(Default)]
-struct Woken(AtomicUsize);
-
-impl Wake for Woken {
-    fn wake(self: Arc<Self>) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-    }
-}
-
-impl<'a> Storm<'a> {
-    /// Lines up ten thousand.
-    fn new(seed: u64, mut wait: impl FnMut(usize) -> Boxed<'a>) -> Self {
-        let mut storm = Self {
-            waits: Vec::new(),
-            wakers: Vec::new(),
-            random: Random::new(seed),
-            order: (0..WAITERS).collect(),
-            polls: 0,
-        };
-        storm.random.shuffle(&mut storm.order);
-        for number in 0..WAITERS {
-            let woken = Arc::new(Woken::default());
-            storm.wakers.push((Waker::from(Arc::clone(&woken)), woken));
-            storm.waits.push(Some(wait(number)));
-            assert!(!storm.poll(number), "all of them wait");
-        }
-        storm
-    }
-
-    fn poll(&mut self, number: usize) -> bool {
-        let Some(wait) = &mut self.waits[number] else {
-            return false;
-        };
-        self.polls += 1;
-        let is_ready = poll_with(wait.as_mut(), &self.wakers[number].0) == Poll::Ready(());
-        if is_ready {
-            self.waits[number] = None;
-        }
-        is_ready
-    }
-
-    /// Drops them all in a random order; before each `every`-th drop there is a grant. Some of those
-    /// that were woken are polled first, as they would be. Returns how many went on.
-    fn rage(&mut self, every: usize, mut grant: impl FnMut()) -> usize {
-        let mut done = 0;
-        for step in 0..WAITERS {
-            if step % every == 0 {
-                grant();
-            }
-            let victim = self.order.pop().expect("as many as wait");
-            let (_, woken) = &self.wakers[victim];
-            if woken.0.load(Ordering::Relaxed) > 0 && step % 3 == 0 && self.poll(victim) {
-                done += 1;
-            }
-            self.waits[victim] = None;
-        }
-        done
-    }
-
-    /// As many wakes as `limit` for each waiter, and two polls.
-    fn assert_linear(&self, limit: usize) {
-        let wakes = self
-            .wakers
-            .iter()
-            .map(|(_, woken)| woken.0.load(Ordering::Relaxed));
-        let wakes: usize = wakes.sum();
-        assert!(wakes <= limit * WAITERS, "{wakes} wakes");
-        assert!(self.polls <= 2 * WAITERS, "{} polls", self.polls);
-    }
-}
 
 #[test]
 fn semaphore() {
@@ -294,139 +211,6 @@ fn oneshots() {
     storm.assert_linear(1);
     assert!(refused > 0 && refused < WAITERS);
     assert_eq!(Arc::strong_count(&value), 1);
-}
-
-macro_rules! for_each_queue {
-    ($body:ident) => {
-        $body!(Queue, 0);
-        $body!(LifoQueue, 10);
-        $body!(PriorityQueue, 20);
-    };
-}
-
-/// Each item that is put is got by one who goes on, or is still there in its order.
-#[test]
-fn getters() {
-    macro_rules! body {
-        ($kind:ident, $seed:expr) => {
-            for queue in [$kind::bounded(WAITERS), $kind::unbounded()] {
-                let got = AtomicUsize::new(0);
-                let mut storm = Storm::new(11 + $seed, |_| {
-                    Box::pin(async {
-                        got.fetch_add(queue.get().await.unwrap(), Ordering::Relaxed);
-                    })
-                });
-                let mut put = 0;
-                let done = storm.rage(3, || {
-                    put += 1;
-                    queue.try_put(put).unwrap();
-                });
-                storm.assert_linear(1);
-                drop(storm);
-                let stats = queue.stats();
-                assert_eq!((stats.getters, stats.len), (0, put - done));
-                assert_eq!(stats.getters_max, WAITERS);
-                let rest: Vec<usize> = std::iter::from_fn(|| queue.try_get().ok()).collect();
-                let sum = got.into_inner() + rest.iter().sum::<usize>();
-                assert!(
-                    done > 0 && sum == put * (put + 1) / 2,
-                    "{sum} of {put} items"
-                );
-                let is_turned = stringify!($kind) == "LifoQueue";
-                assert!(rest.is_sorted_by(|one, next| (one < next) != is_turned));
-            }
-        };
-    }
-    for_each_queue!(body);
-}
-
-/// Each item that a putter had is in the queue, or was got, or has gone with its putter.
-#[test]
-fn putters() {
-    macro_rules! body {
-        ($kind:ident, $seed:expr) => {
-            let queue = $kind::bounded(64);
-            let alive = Arc::new(());
-            for number in WAITERS..WAITERS + 64 {
-                queue.try_put((number, Arc::clone(&alive))).unwrap();
-            }
-            let mut storm = Storm::new(12 + $seed, |number| match number % 16 {
-                0 => Box::pin(async {
-                    drop(queue.reserve().await.unwrap());
-                }) as Boxed<'_>,
-                1..=8 => {
-                    let put = queue.put((number, Arc::clone(&alive)));
-                    Box::pin(async { put.await.unwrap() })
-                }
-                _ => {
-                    let put = queue.put_many([(number, Arc::clone(&alive))]);
-                    Box::pin(async { put.await.unwrap() })
-                }
-            });
-            let mut got = Vec::new();
-            storm.rage(2, || got.extend(queue.try_get()));
-            storm.assert_linear(1);
-            drop(storm);
-            let stats = queue.stats();
-            assert_eq!((stats.putters, stats.reserved), (0, 0));
-            assert_eq!(stats.putters_max, WAITERS);
-            assert!(got.len() > 1_000, "{} were got", got.len());
-            assert_eq!(Arc::strong_count(&alive), 1 + got.len() + queue.len());
-            let mut numbers: Vec<_> = got.iter().map(|(number, _)| *number).collect();
-            numbers.sort_unstable();
-            numbers.dedup();
-            assert_eq!(numbers.len(), got.len(), "each once");
-            assert_eq!(stats.unfinished, got.len() + queue.len());
-        };
-    }
-    for_each_queue!(body);
-}
-
-/// The count touches zero once on the way; who is left then goes.
-#[test]
-fn joiners() {
-    let queue = Queue::unbounded();
-    let items = WAITERS / 8;
-    (0..items).for_each(|item| queue.try_put(item).unwrap());
-    let mut storm = Storm::new(13, |_| Box::pin(queue.join()));
-    let done = storm.rage(4, || {
-        if queue.try_get().is_ok() {
-            queue.task_done().unwrap();
-        }
-    });
-    storm.assert_linear(1);
-    assert!(done > 0 && done <= WAITERS / 2, "{done} were there");
-    let stats = queue.stats();
-    assert_eq!((stats.joiners, stats.unfinished), (0, 0));
-}
-
-/// A shutdown in the middle tells all who are left, once.
-#[test]
-fn getters_and_putters_of_a_queue_that_is_shut() {
-    let (empty, full) = (Queue::<usize>::bounded(1), Queue::bounded(1));
-    full.try_put(0).unwrap();
-    let mut storm = Storm::new(14, |number| {
-        if number % 2 == 0 {
-            Box::pin(async { assert!(empty.get().await.is_err()) }) as Boxed<'_>
-        } else {
-            Box::pin(async { assert_eq!(full.put(1).await.unwrap_err().0, 1) })
-        }
-    });
-    let mut grants = 0;
-    let done = storm.rage(WAITERS / 4, || {
-        if grants == 1 {
-            empty.shutdown();
-            assert_eq!(full.shutdown_now(), [0]);
-        }
-        grants += 1;
-    });
-    storm.assert_linear(1);
-    assert_eq!(
-        done,
-        WAITERS / 4,
-        "a third of those who were left was polled"
-    );
-    assert_eq!((empty.stats().getters, full.stats().putters), (0, 0));
 }
 
 /// Each receiver of its own; a message wakes those who wait and no others.

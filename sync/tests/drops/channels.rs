@@ -2,8 +2,8 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use tenter_sync::{Shared, broadcast, watch};
 
@@ -12,10 +12,14 @@ use crate::support::yield_now;
 
 /// A broadcast of two messages to two receivers.
 struct Radio {
-    sender: Pocket<broadcast::Sender<usize>>,
-    receivers: [Pocket<broadcast::Receiver<usize>>; 2],
+    sender: Pocket<broadcast::Sender<Message>>,
+    receivers: [Pocket<broadcast::Receiver<Message>>; 2],
     heard: [Mutex<Vec<usize>>; 2],
+    /// Counts the messages that are somewhere.
+    alive: Arc<()>,
 }
+
+type Message = (usize, Arc<()>);
 
 impl Radio {
     fn new() -> Self {
@@ -24,6 +28,7 @@ impl Radio {
             receivers: [Pocket::new([sender.subscribe()]), Pocket::new([receiver])],
             sender: Pocket::new([sender]),
             heard: Default::default(),
+            alive: Arc::default(),
         }
     }
 
@@ -31,7 +36,7 @@ impl Radio {
     fn listen(&self, who: usize) -> Boxed<'_> {
         Box::pin(async move {
             let mut receiver = self.receivers[who].lend();
-            while let Ok(message) = receiver.recv().await {
+            while let Ok((message, _)) = receiver.recv().await {
                 self.heard[who].lock().unwrap().push(message);
             }
         })
@@ -39,19 +44,22 @@ impl Radio {
 
     fn send(&self, message: usize) {
         let sender = self.sender.lend();
-        let _ = sender.send(message);
+        let _ = sender.send((message, Arc::clone(&self.alive)));
     }
 
-    /// What a dropped wait has not taken is still there, and in order.
+    /// What a dropped wait has not taken is still there, and in order; and all is dropped in the end.
     fn assert_whole(&self) {
         for who in 0..2 {
             let mut heard = self.heard[who].lock().unwrap().clone();
             let mut receiver = self.receivers[who].lend();
-            while let Ok(message) = receiver.try_recv() {
+            while let Ok((message, _)) = receiver.try_recv() {
                 heard.push(message);
             }
             assert_eq!(heard, [1, 2], "receiver {who}");
         }
+        self.sender.clear();
+        self.receivers.iter().for_each(Pocket::clear);
+        assert_eq!(Arc::strong_count(&self.alive), 1, "a message is left");
     }
 }
 

@@ -8,6 +8,7 @@ mod support;
 mod channel;
 mod channels;
 mod harness;
+mod items;
 mod limiter;
 mod locks;
 mod meetings;

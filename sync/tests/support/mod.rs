@@ -3,6 +3,7 @@
 
 pub mod drops;
 pub mod generator;
+pub mod storm;
 
 use std::cell::RefCell;
 use std::collections::VecDeque;

@@ -2,6 +2,7 @@
 //!
 //! A program is written once, over [`Executor`]. It is bounded by counts, and nobody sleeps.
 
+mod channels;
 mod futurelock;
 mod programs;
 mod queues;
@@ -29,6 +30,8 @@ macro_rules! programs {
             signals: events, notifications, queue_of_a_condition, turns, barrier, oneshots;
             queues: queue, queue_of_one, jobs, queue_that_is_shut, orders, broadcasts, watches,
                 shared_work, limiter;
+            channels: clones, ends, values_come_back, ping_pong, many_at_once, weak_senders,
+                streams;
             futurelock: one_waker;
         }
     };

@@ -32,7 +32,7 @@ fn subjects<Q: Kind>() -> [(&'static str, Make<Q>); 4] {
 fn items_come() {
     fn run<Q: Kind>() {
         for build in some::<Q, _, _>(builds(), 2) {
-            for (name, subject) in some::<Q, _, _>(subjects::<Q>(), 1) {
+            for (name, subject) in some::<Q, _, _>(subjects::<Q>(), 2) {
                 scenario(name, build, subject)
                     .other(Shop::get)
                     .event(|shop| shop.put_in(1))
@@ -45,9 +45,9 @@ fn items_come() {
                     .whole(|shop, seen| {
                         shop.assert_unfinished();
                         shop.assert_order();
-                        shop.assert_whole(seen, &[], 2);
+                        shop.assert_whole(seen, &[]);
                     })
-                    .after_leak(|shop, _| shop.assert_others_whole(2, 2))
+                    .after_leak(|shop, _| shop.assert_others_whole(2))
                     .run();
             }
         }
@@ -59,15 +59,15 @@ fn items_come() {
 #[test]
 fn items_come_until_it_is_shut() {
     fn run<Q: Kind>() {
-        for build in [any_number] {
-            for (name, subject) in some::<Q, _, _>(subjects::<Q>(), 1) {
+        for build in some::<Q, _, _>([any_number, one_place], 1) {
+            for (name, subject) in some::<Q, _, _>(subjects::<Q>(), 2) {
                 scenario(name, build, subject)
                     .other(Shop::get)
                     .event(|shop| shop.put_in(1))
                     .event(|shop| shop.queue.shutdown())
                     .settled(|_, seen| assert_eq!(seen.others, 1))
-                    .whole(|shop, seen| shop.assert_whole(seen, &[], 1))
-                    .after_leak(|shop, _| shop.assert_others_whole(1, 1))
+                    .whole(|shop, seen| shop.assert_whole(seen, &[]))
+                    .after_leak(|shop, _| shop.assert_others_whole(1))
                     .run();
             }
         }
@@ -79,15 +79,15 @@ fn items_come_until_it_is_shut() {
 #[test]
 fn items_are_taken_out() {
     fn run<Q: Kind>() {
-        for build in [any_number] {
-            for (name, subject) in some::<Q, _, _>(subjects::<Q>(), 1) {
+        for build in some::<Q, _, _>([any_number, one_place], 1) {
+            for (name, subject) in some::<Q, _, _>(subjects::<Q>(), 2) {
                 scenario(name, build, subject)
                     .other(Shop::get)
                     .event(Shop::stop_now)
                     .event(|shop| shop.put_in(1))
                     .settled(|_, seen| assert_eq!(seen.others, 1))
-                    .whole(|shop, seen| shop.assert_whole(seen, &[], 1))
-                    .after_leak(|shop, _| shop.assert_others_whole(1, 1))
+                    .whole(|shop, seen| shop.assert_whole(seen, &[]))
+                    .after_leak(|shop, _| shop.assert_others_whole(1))
                     .run();
             }
         }
@@ -99,7 +99,7 @@ fn items_are_taken_out() {
 #[test]
 fn room_comes_with_the_getter() {
     fn run<Q: Kind>() {
-        for (name, subject) in some::<Q, _, _>(subjects::<Q>(), 1) {
+        for (name, subject) in some::<Q, _, _>(subjects::<Q>(), 2) {
             scenario(name, one_place, subject)
                 .other(|shop| shop.put(1))
                 .other(|shop| shop.put(2))
@@ -108,8 +108,8 @@ fn room_comes_with_the_getter() {
                     shop.take_one();
                     shop.queue.shutdown();
                 })
-                .whole(|shop, seen| shop.assert_whole(seen, &[], 2))
-                .after_leak(|shop, _| shop.assert_others_whole(2, 2))
+                .whole(|shop, seen| shop.assert_whole(seen, &[]))
+                .after_leak(|shop, _| shop.assert_others_whole(2))
                 .run();
             for number in [Some(1), None] {
                 scenario(name, one_place, subject)
@@ -119,8 +119,8 @@ fn room_comes_with_the_getter() {
                     .finish(|shop| {
                         shop.queue.shutdown();
                     })
-                    .whole(|shop, seen| shop.assert_whole(seen, &[], 2))
-                    .after_leak(|shop, _| shop.assert_others_whole(1, 1))
+                    .whole(|shop, seen| shop.assert_whole(seen, &[]))
+                    .after_leak(|shop, _| shop.assert_others_whole(1))
                     .run();
             }
         }

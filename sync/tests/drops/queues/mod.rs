@@ -7,7 +7,6 @@ mod getters;
 mod joiners;
 mod putters;
 
-use std::cmp::Ordering as Cmp;
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -15,67 +14,9 @@ use std::sync::{Arc, Mutex};
 use futures_core::Stream;
 use tenter_sync::{LifoQueue, PriorityQueue, Queue, QueueStats, ShutDown, TooMany};
 
+use crate::items::{Fate, Item, Ledger};
 use crate::support::drops::{Boxed, Scenario, Seen, then, touch};
 use crate::support::yield_now;
-
-/// What becomes of an item.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Fate {
-    /// Somebody got it.
-    Got,
-    /// It was in the queue at the end.
-    Kept,
-    /// Whoever wanted to put it got it back.
-    Returned,
-    /// A shutdown took it out.
-    TakenOut,
-    /// It was dropped with a future, or by a panic.
-    Dropped,
-}
-
-type Ledger = Mutex<Vec<(usize, Fate)>>;
-
-/// An item, by its number.
-struct Item {
-    number: usize,
-    /// Until its fate is known.
-    ledger: Option<Arc<Ledger>>,
-}
-
-impl Item {
-    fn meets(mut self, fate: Fate) {
-        self.note(fate);
-    }
-
-    fn note(&mut self, fate: Fate) {
-        if let Some(ledger) = self.ledger.take() {
-            ledger.lock().unwrap().push((self.number, fate));
-        }
-    }
-}
-
-impl Drop for Item {
-    fn drop(&mut self) {
-        self.note(Fate::Dropped);
-    }
-}
-
-impl PartialEq for Item {
-    fn eq(&self, other: &Self) -> bool {
-        self.number == other.number
-    }
-}
-impl Eq for Item {}
-impl PartialOrd for Item {
-    fn partial_cmp(&self, other: &Self) -> Option<Cmp> {
-        Some(self.cmp(other))
-    }
-}
-impl Ord for Item {
-    fn cmp(&self, other: &Self) -> Cmp {
-        self.number.cmp(&other.number)
-    }
-}
 
 /// A slot: called with an item it puts it, and dropped it gives its place back.
 type AnySlot<'a> = Box<dyn FnOnce(Item) -> Result<(), ShutDown<Item>> + 'a>;
@@ -215,10 +156,7 @@ impl<Q: Kind> Shop<Q> {
     }
 
     fn item(&self, number: usize) -> Item {
-        Item {
-            number,
-            ledger: Some(Arc::clone(&self.ledger)),
-        }
+        self.ledger.item(number)
     }
 
     fn put_in(&self, number: usize) {
@@ -282,8 +220,7 @@ impl<Q: Kind> Shop<Q> {
     }
 
     fn count(&self, fate: Fate) -> usize {
-        let ledger = self.ledger.lock().unwrap();
-        ledger.iter().filter(|(_, met)| *met == fate).count()
+        self.ledger.count(fate)
     }
 
     fn assert_unfinished(&self) {
@@ -295,7 +232,13 @@ impl<Q: Kind> Shop<Q> {
 
     /// Nobody waits, the count is right, and every item has met one fate; those that the subject wanted
     /// to put may be dropped, if it did not complete.
-    fn assert_whole(&self, seen: &Seen, of_subject: &[usize], items: usize) {
+    fn assert_whole(&self, seen: &Seen, of_subject: &[usize]) {
+        let is_given_up = |number| of_subject.contains(&number) && !seen.subject;
+        self.assert_whole_but(seen, is_given_up);
+    }
+
+    /// The same, with a word on what may be dropped.
+    fn assert_whole_but(&self, seen: &Seen, may_be_dropped: impl Fn(usize) -> bool) {
         let stats = self.queue.stats();
         let waiting = (stats.getters, stats.putters, stats.joiners, stats.reserved);
         assert_eq!(waiting, (0, 0, 0, 0));
@@ -303,17 +246,8 @@ impl<Q: Kind> Shop<Q> {
         let kept: Vec<_> = std::iter::from_fn(|| self.queue.try_get()).collect();
         assert_eq!(kept.len(), stats.len);
         kept.into_iter().for_each(|item| item.meets(Fate::Kept));
-        let mut ledger = self.ledger.lock().unwrap().clone();
-        ledger.sort_by_key(|(number, _)| *number);
-        let numbers: Vec<_> = ledger.iter().map(|(number, _)| *number).collect();
-        assert!(numbers.is_sorted_by(|one, next| one < next), "{ledger:?}");
-        assert!(numbers.len() <= items);
-        for (number, fate) in &ledger {
-            let is_given_up = of_subject.contains(number) && !seen.subject
-                || seen.broken > 0
-                || self.is_stopping.load(Ordering::Relaxed);
-            assert!(*fate != Fate::Dropped || is_given_up, "{ledger:?}");
-        }
+        self.ledger
+            .assert_each_has_one(|number| may_be_dropped(number) || seen.broken > 0);
     }
 
     /// What is in the queue stands in its order, if it was put in the order of the numbers.
@@ -326,15 +260,15 @@ impl<Q: Kind> Shop<Q> {
         kept.into_iter().for_each(|item| item.meets(Fate::Got));
     }
 
-    /// A leaked future may keep its own items, or a place, and nothing else.
-    fn assert_others_whole(&self, items: usize, of_subject: usize) {
+    /// A leaked future may keep so many items, and a place, and nothing else.
+    fn assert_others_whole(&self, of_subject: usize) {
         let stats = self.queue.stats();
         assert!(stats.reserved <= 1, "{stats:?}");
         while let Some(item) = self.queue.try_get() {
             item.meets(Fate::Kept);
         }
-        let met = self.ledger.lock().unwrap().len();
-        assert!(met + of_subject >= items, "{met} of {items}");
+        let missing = self.ledger.missing();
+        assert!(missing <= of_subject, "{missing} are missing");
     }
 }
 

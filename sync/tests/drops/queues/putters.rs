@@ -12,21 +12,19 @@ fn subjects<Q: Kind>() -> [(&'static str, Make<Q>); 3] {
 
 /// Item 0 is in, the subject has 1 and 2, the other one has 3.
 fn whole<Q: Kind>(shop: &Shop<Q>, seen: &Seen) {
-    shop.assert_whole(seen, &[1, 2], 4);
-    let met = shop.ledger.lock().unwrap();
-    assert!(met.iter().any(|(number, _)| *number == 0), "{met:?}");
-    let other = met.iter().find(|(number, _)| *number == 3);
-    assert!(other.is_some(), "{met:?}");
+    shop.assert_whole(seen, &[1, 2]);
+    assert!(shop.ledger.has_met(0) && shop.ledger.has_met(3));
 }
 
+/// The subject may keep what it wanted to put.
 fn after_leak<Q: Kind>(shop: &Shop<Q>, _: &Seen) {
-    shop.assert_others_whole(2, 0);
+    shop.assert_others_whole(2);
 }
 
 #[test]
 fn room_comes() {
     fn run<Q: Kind>() {
-        for (name, subject) in some::<Q, _, _>(subjects::<Q>(), 1) {
+        for (name, subject) in some::<Q, _, _>(subjects::<Q>(), 2) {
             scenario(name, Shop::full, subject)
                 .other(|shop| shop.put(3))
                 .event(Shop::take_one)
@@ -51,7 +49,7 @@ fn room_comes() {
 #[test]
 fn room_comes_until_it_is_shut() {
     fn run<Q: Kind>() {
-        for (name, subject) in some::<Q, _, _>(subjects::<Q>(), 1) {
+        for (name, subject) in some::<Q, _, _>(subjects::<Q>(), 2) {
             scenario(name, Shop::full, subject)
                 .other(|shop| shop.put(3))
                 .event(|shop| shop.queue.shutdown())
@@ -69,7 +67,7 @@ fn room_comes_until_it_is_shut() {
 #[test]
 fn all_is_taken_out() {
     fn run<Q: Kind>() {
-        for (name, subject) in some::<Q, _, _>(subjects::<Q>(), 1) {
+        for (name, subject) in some::<Q, _, _>(subjects::<Q>(), 2) {
             scenario(name, Shop::full, subject)
                 .other(Shop::join)
                 .other(|shop| shop.put(3))
@@ -87,14 +85,14 @@ fn all_is_taken_out() {
 #[test]
 fn somebody_has_the_place() {
     fn run<Q: Kind>() {
-        for (name, subject) in some::<Q, _, _>(subjects::<Q>(), 1) {
+        for (name, subject) in some::<Q, _, _>(subjects::<Q>(), 2) {
             for number in [Some(3), None] {
                 scenario(name, || Shop::new(Q::bounded(1)), subject)
                     .other(move |shop| shop.with_slot(number))
                     .polled_again()
                     .event(Shop::take_one)
                     .finish(|shop| shop.close())
-                    .whole(|shop, seen| shop.assert_whole(seen, &[1, 2], 4))
+                    .whole(|shop, seen| shop.assert_whole(seen, &[1, 2]))
                     .run();
             }
         }
@@ -105,11 +103,11 @@ fn somebody_has_the_place() {
 #[test]
 fn there_is_always_room() {
     fn run<Q: Kind>() {
-        for (name, subject) in some::<Q, _, _>(subjects::<Q>(), 1) {
+        for (name, subject) in some::<Q, _, _>(subjects::<Q>(), 2) {
             scenario(name, || Shop::new(Q::unbounded()), subject)
                 .other(Shop::get)
                 .event(|shop| shop.queue.shutdown())
-                .whole(|shop, seen| shop.assert_whole(seen, &[1, 2], 2))
+                .whole(|shop, seen| shop.assert_whole(seen, &[1, 2]))
                 .run();
         }
     }
