@@ -151,9 +151,17 @@ async fn two_in_branches(shared: Arc<(Lock<usize>, Event)>) {
         async move { *shared.0.lock().await += 1 }
     };
     let first = branches.add(wait(&shared));
-    poll_fn(|cx| Poll::Ready(branches.poll(cx, None))).await;
+    poll_fn(|cx| {
+        branches.poll(cx, None);
+        Poll::Ready(())
+    })
+    .await;
     let second = branches.add(wait(&shared));
-    poll_fn(|cx| Poll::Ready(branches.poll(cx, None))).await;
+    poll_fn(|cx| {
+        branches.poll(cx, None);
+        Poll::Ready(())
+    })
+    .await;
     shared.1.set();
     branches.run_until(second, Some(first)).await; // the stopped one is due
     let again = Branch(first, Arc::clone(&branches.woken));
