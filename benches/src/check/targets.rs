@@ -35,7 +35,7 @@ pub struct Target {
     pub row: String,
     /// The figure of that row.
     pub figure: String,
-    /// Whose figure divides ours: a peer, the better of a maker's two, [`BEST`] or [`BEST_IN_LINE`];
+    /// Whose figure divides ours: a peer, the better of a maker's two, `best` or `best-in-line`;
     /// without one `at_most` is in the figure's own unit.
     pub against: Option<String>,
     /// The most that meets the target.

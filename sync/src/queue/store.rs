@@ -168,10 +168,10 @@ const LOOKS: usize = shim::size(128, 0);
 /// Waits for an operation under way in another thread to end.
 #[cold]
 pub(super) fn until(is_over: impl Fn() -> bool) {
-    let mut looks = 0;
+    let mut looks = LOOKS;
     while !is_over() {
-        if looks < LOOKS {
-            looks += 1;
+        if looks > 0 {
+            looks -= 1;
             core::hint::spin_loop();
         } else {
             thread::yield_now();
