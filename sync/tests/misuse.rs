@@ -141,7 +141,7 @@ fn done_too_often() {
         ($kind:ident) => {
             for queue in [$kind::bounded(2), $kind::unbounded()] {
                 assert_eq!(queue.task_done(), Err(TooMany));
-                assert_eq!(TooMany.to_string(), "more tasks done than items were put");
+                assert!(TooMany.to_string().contains("call it once for each item"));
                 queue.try_put(1).unwrap();
                 let mut join = Box::pin(queue.join());
                 assert!(poll(join.as_mut()).is_pending());

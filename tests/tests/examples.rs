@@ -137,7 +137,13 @@ fn serve_answers_curl_and_ends_on_sigterm() {
         "the endless answer ends properly"
     );
     assert!(report.contains("accepted 6 connections"), "{report}");
-    assert!(report.contains("drained 1, dropped 0"), "{report}");
+    // The endless answer hears of the end a moment before the server does, and may be over by then.
+    assert!(
+        ["drained 1, dropped 0", "drained 0, dropped 0"]
+            .iter()
+            .any(|end| report.contains(end)),
+        "{report}"
+    );
 }
 
 /// Goal: `echo` sends back what it gets, to several clients at once.
