@@ -24,6 +24,14 @@ pub enum CancelKind {
     OwnerDropped,
     /// The system refused a thread to run a blocking job on.
     NoThread,
+    /// The time that a scope was given was over.
+    Deadline,
+    /// A sibling in the same task group failed.
+    GroupFailed,
+    /// The scope or group that it was part of was cancelled.
+    ParentCancelled,
+    /// Somebody interrupted the program from the terminal.
+    CtrlC,
 }
 
 /// Why a task was cancelled: carried to whoever joins it. The first reason stays.
@@ -104,6 +112,10 @@ impl fmt::Display for CancelReason {
             CancelKind::Shutdown => f.write_str("the runtime shut down")?,
             CancelKind::OwnerDropped => f.write_str("its owner was dropped")?,
             CancelKind::NoThread => f.write_str("there was no thread to run it")?,
+            CancelKind::Deadline => f.write_str("its time was over")?,
+            CancelKind::GroupFailed => f.write_str("another child of its group failed")?,
+            CancelKind::ParentCancelled => f.write_str("what it was part of was cancelled")?,
+            CancelKind::CtrlC => f.write_str("interrupted (ctrl-c)")?,
         }
         if let Some(message) = &self.message {
             write!(f, ": {message}")?;
