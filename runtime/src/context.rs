@@ -8,19 +8,22 @@
 //! Invariants:
 //! - X1: `driving` points to a value borrowed by a [`drive`] further up this stack.
 //! - X2: `top` is the address of the scheduler of the last entry of `entered`, or null.
+//! - X3: `lent` is a task whose poll or end is further up this stack, but in no run loop.
 
 use core::cell::{Cell, RefCell};
+use core::mem::offset_of;
 use core::panic::Location;
 use core::ptr::{self, NonNull};
 use core::task::Waker;
 
+use tenter_sync::current::slot_address;
 use tenter_sync::shim::alloc::Layout;
 use tenter_sync::shim::local;
 
 use crate::handle::Handle;
 use crate::scheduler::current_thread::Core;
 use crate::scheduler::multi_thread::Worker;
-use crate::scheduler::shared::{Bank, Scheduler, SchedulerRef};
+use crate::scheduler::shared::{Bank, Kind, Scheduler, SchedulerRef};
 use crate::task::Runnable;
 use crate::task::cell::Header;
 use crate::task::memory::{Magazine, Source};
@@ -89,6 +92,19 @@ impl<'a> Driving<'a> {
         self.bank.take(self.scheduler)
     }
 
+    /// Runs a task once that was just made on this thread, in the middle of another one or of none.
+    pub fn run_eagerly(&self, task: Runnable) {
+        match (self.place, &self.scheduler.kind) {
+            (Place::Thread(core), Kind::CurrentThread(scheduler)) => {
+                scheduler.run_eagerly(self, core, task);
+            }
+            (Place::Worker(worker), _) => worker.run_eagerly(self, task),
+            (Place::Thread(_), Kind::MultiThread(_)) => {
+                unreachable!("a core belongs to a single-threaded scheduler")
+            }
+        }
+    }
+
     /// Takes in a task that was spawned on this thread.
     #[inline]
     pub fn adopt(&self, task: Runnable) {
@@ -111,6 +127,8 @@ struct Context {
     /// Where a `block_on` that does not drive waits, further up this stack.
     blocking: Cell<Option<&'static Location<'static>>>,
     top: Cell<*const Scheduler>,
+    /// A task that is polled or ended here by others than a run loop.
+    lent: Cell<Option<NonNull<Header>>>,
 }
 
 local! {
@@ -119,6 +137,7 @@ local! {
             driving: Cell::new(ptr::null()),
             blocking: Cell::new(None),
             top: Cell::new(ptr::null()),
+            lent: Cell::new(None),
         }
     };
 }
@@ -152,8 +171,41 @@ pub fn undriven<R>(body: impl FnOnce() -> R) -> R {
             CONTEXT.with(|context| context.driving.set(self.0));
         }
     }
+    let task = current_header();
     let _restore = Restore(CONTEXT.with(|context| context.driving.replace(ptr::null())));
+    match task {
+        Some(task) => lend(task, body),
+        None => body(),
+    }
+}
+
+/// Runs `body` as part of a poll, or of the end, of `task`, which the caller keeps alive meanwhile and
+/// which is not the task of a run loop.
+pub fn lend<R>(task: NonNull<Header>, body: impl FnOnce() -> R) -> R {
+    struct Restore(Option<NonNull<Header>>);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            CONTEXT.with(|context| context.lent.set(self.0));
+        }
+    }
+    // X3: taken away again before the caller lets go, also when `body` panics.
+    let _restore = Restore(CONTEXT.with(|context| context.lent.replace(Some(task))));
     body()
+}
+
+/// Shows the task that this thread polls or ends, wherever that is: in a run loop, on a thread for
+/// blocking jobs, inside `block_in_place`, at the end of its runtime.
+pub fn with_current_task<R>(body: impl FnOnce(Option<&Header>) -> R) -> R {
+    let lent = CONTEXT.with(|context| context.lent.get());
+    let slot = slot_address();
+    let header = current_header().into_iter().chain(lent).find_map(|task| {
+        // Further down the stack may be a poll of another task, or the future of a `block_on`.
+        let own = task.as_ptr().wrapping_byte_add(offset_of!(Header, slot));
+        // SAFETY: the slot is in use, so by I1 of `tenter_sync::current` the task's poll or end is further
+        // up this stack, and the task outlives this call. A task that was freed is not looked at.
+        ptr::eq(own.cast(), slot).then(|| unsafe { &*task.as_ptr() })
+    });
+    body(header)
 }
 
 /// Shows the run loop that this thread is in.

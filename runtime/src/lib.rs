@@ -100,7 +100,7 @@ pub use crate::runtime::{NestedRuntime, Runtime, run};
 pub use crate::scheduler::shutdown::{LeftTask, ShutdownReport};
 pub use crate::task::{
     CancelKind, CancelOnDrop, CancelReason, Canceller, JoinError, JoinHandle, Unobserved,
-    UnobservedKind, shield,
+    UnobservedKind, shield, spawn_eager,
 };
 #[cfg(feature = "macros")]
 pub use tenter_macros::{main, test};

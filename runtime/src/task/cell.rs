@@ -22,6 +22,7 @@ use tenter_sync::shim::atomic::{AtomicPtr, AtomicU32, Ordering};
 use tenter_sync::shim::{Live, Mutex, UnsafeCell, thread};
 
 use super::cancel::CancelReason;
+use super::context::TaskContext;
 use super::error::JoinError;
 use super::raw::Vtable;
 use super::state::State;
@@ -69,6 +70,10 @@ pub struct Extras {
     pub reason: Mutex<Option<CancelReason>>,
     /// How many shields are in progress in the task.
     pub shields: AtomicU32,
+    /// A name that was given later, which counts instead.
+    pub renamed: Mutex<Option<StdArc<str>>>,
+    /// The values of context variables.
+    pub context: TaskContext,
 }
 
 /// The thread that a task belongs to.
@@ -207,7 +212,15 @@ impl Header {
 
     /// The task's name, if it was given one.
     pub fn name(&self) -> Option<StdArc<str>> {
-        self.extras().and_then(|extras| extras.name.clone())
+        let extras = self.extras()?;
+        let renamed = extras.renamed.lock().clone();
+        renamed.or_else(|| extras.name.clone())
+    }
+
+    /// Whether the task was spawned with a name.
+    #[inline]
+    pub fn is_named(&self) -> bool {
+        self.extras().is_some_and(|extras| extras.name.is_some())
     }
 
     /// Whether a shield is in progress.

@@ -127,6 +127,11 @@ impl<T> JoinHandle<T> {
         self.header().name()
     }
 
+    /// Gives the task a name, instead of the one it may have.
+    pub fn set_name(&self, name: impl Into<Arc<str>>) {
+        super::task_ref::set_name(self.header(), name.into());
+    }
+
     /// The right to cancel the task, apart from its output.
     #[doc(alias = "abort_handle")]
     pub fn canceller(&self) -> Canceller {

@@ -323,10 +323,11 @@ unsafe fn cancel_and_finish(task: NonNull<Header>, unlist: impl FnOnce(&Header))
     let header = unsafe { task.as_ref() };
     let error = JoinError::cancelled(header);
     // Destructors are the task's own code, and may ask whose.
-    with_task(&header.slot, budget::PER_POLL, || {
+    let discard = || {
         // SAFETY: the table is the task's own; RUNNING by (a).
         unsafe { (header.vtable.discard)(task, error) };
-    });
+    };
+    context::lend(task, || with_task(&header.slot, budget::PER_POLL, discard));
     // SAFETY: `discard` left the output in place; RUNNING by (a).
     unsafe { finish(task, unlist) };
 }
