@@ -88,16 +88,18 @@ fn t19_tasks_that_share_a_context_see_each_others_values() {
             assert_eq!(first.await.expect("no panic"), 11);
             let second = Task::new().name("second").context(&shared).spawn(step(20));
             assert_eq!(second.await.expect("no panic"), 31);
-            let job = Task::new().context(&shared).spawn_blocking(|| REQUEST.get());
+            let job = Task::new()
+                .context(&shared)
+                .spawn_blocking(|| REQUEST.get());
             assert_eq!(job.await.expect("no panic"), Some(31));
             assert_eq!(REQUEST.get(), Some(2));
             assert_eq!(shared.run(|| REQUEST.get()), Some(31));
             let empty = Task::new().context(&Context::new()).spawn(step(0));
             assert_eq!(empty.await.expect("no panic"), 100);
             // A child of a task that shares has a copy.
-            let outer = Task::new().context(&shared).spawn(async {
-                spawn(async { REQUEST.set(Some(77)) }).await.map(drop)
-            });
+            let outer = Task::new()
+                .context(&shared)
+                .spawn(async { spawn(async { REQUEST.set(Some(77)) }).await.map(drop) });
             outer.await.expect("no panic").expect("no panic");
             assert_eq!(shared.run(|| REQUEST.get()), Some(31));
         });
@@ -459,7 +461,10 @@ fn a80_without_a_runtime_the_values_are_the_threads() {
         REQUEST.set(Some(1));
         foreign_block_on(async {
             assert_eq!(REQUEST.get(), Some(1));
-            assert_eq!(REQUEST.scope(Some(2), async { REQUEST.get() }).await, Some(2));
+            assert_eq!(
+                REQUEST.scope(Some(2), async { REQUEST.get() }).await,
+                Some(2)
+            );
         });
         thread(|| assert_eq!(REQUEST.get(), None)).join();
         assert_eq!(Context::current().run(|| REQUEST.get()), Some(1));

@@ -21,6 +21,7 @@ use tenter_sync::current::{HEAD_TO_SLOT, TaskSlot};
 use tenter_sync::shim::atomic::{AtomicPtr, AtomicU32, Ordering};
 use tenter_sync::shim::{Live, Mutex, UnsafeCell, thread};
 
+use super::callbacks::Callbacks;
 use super::cancel::CancelReason;
 use super::context::TaskContext;
 use super::error::JoinError;
@@ -74,6 +75,8 @@ pub struct Extras {
     pub renamed: Mutex<Option<StdArc<str>>>,
     /// The values of context variables.
     pub context: TaskContext,
+    /// What is called when the task has ended.
+    pub callbacks: Mutex<Callbacks>,
 }
 
 /// The thread that a task belongs to.

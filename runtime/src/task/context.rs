@@ -162,6 +162,11 @@ impl TaskContext {
         Self(Mutex::new(Place::Shared(context)))
     }
 
+    /// The task has ended: what it had goes to the caller.
+    pub fn take(&self) -> impl Sized {
+        core::mem::replace(&mut *self.0.lock(), Place::EMPTY)
+    }
+
     fn of(values: Values) -> Self {
         Self(Mutex::new(Place::Own(values)))
     }

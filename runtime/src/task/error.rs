@@ -174,6 +174,10 @@ pub enum UnobservedKind {
     OutputDrop,
     /// The waker of whoever joins the task panicked when it was woken, or dropped with the handle.
     JoinerWake,
+    /// The destructor of a context variable's value panicked when the task ended.
+    ContextDrop,
+    /// A callback of [`JoinHandle::on_done`](crate::JoinHandle::on_done) panicked.
+    Callback,
 }
 
 /// A failure that nobody can observe any more, given to `Builder::on_unobserved` when it happens.
@@ -236,6 +240,8 @@ impl fmt::Display for Unobserved<'_> {
             UnobservedKind::FutureDrop => "panicked while its future was dropped",
             UnobservedKind::OutputDrop => "panicked while its output was dropped",
             UnobservedKind::JoinerWake => "had a joiner whose waker panicked",
+            UnobservedKind::ContextDrop => "panicked while its context was dropped",
+            UnobservedKind::Callback => "had a callback that panicked",
         };
         let (task, at) = (self.header.describe(), self.header.spawned_at);
         write!(

@@ -79,7 +79,7 @@ impl<T> JoinHandle<T> {
         }
     }
 
-    fn header(&self) -> &Header {
+    pub(crate) fn header(&self) -> &Header {
         // SAFETY: the handle has a reference.
         unsafe { self.task.as_ref() }
     }
@@ -143,6 +143,24 @@ impl<T> JoinHandle<T> {
         CancelOnDrop { handle: Some(self) }
     }
 
+    /// The output of a task that has ended, if it was not taken.
+    pub(crate) fn outcome(&mut self) -> Option<&Result<T, JoinError>> {
+        if self.taken || !self.is_finished() {
+            return None;
+        }
+        // SAFETY: `outcome` was made for this task, whose output is `T` (`new`); COMPLETE was seen with
+        // acquire, and the output was not taken: it is this handle's, which is borrowed until the end.
+        unsafe {
+            let outcome = (self.header().vtable.outcome)(self.task);
+            outcome.cast::<Result<T, JoinError>>().as_ref()
+        }
+    }
+
+    /// Notes that the current task waits for this one.
+    pub(crate) fn note_wait(&self) {
+        waiting_on(WaitKind::Task, self.task.as_ptr());
+    }
+
     /// Takes the waker back from the cell. False: the task is complete.
     fn unregister(&mut self) -> Option<Option<Waker>> {
         if self.registered && self.header().state.unregister() == Unregister::Complete {
@@ -181,7 +199,8 @@ impl<T> JoinHandle<T> {
         }
     }
 
-    fn is_complete_or_register(&mut self, cx: &mut Context<'_>) -> bool {
+    /// Whether the task has ended; if not, the waker of `cx` is woken once when it does.
+    pub(crate) fn is_complete_or_register(&mut self, cx: &mut Context<'_>) -> bool {
         if self.is_finished() {
             return true;
         }
@@ -212,7 +231,7 @@ impl<T> Future for JoinHandle<T> {
             this.header().describe()
         );
         if !this.is_complete_or_register(cx) {
-            waiting_on(WaitKind::Task, this.task.as_ptr());
+            this.note_wait();
             return Poll::Pending;
         }
         if budget::poll_spend(cx).is_pending() {

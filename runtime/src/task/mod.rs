@@ -36,6 +36,7 @@ pub(crate) mod state;
 pub(crate) mod waker;
 
 pub(crate) mod builder;
+pub(crate) mod callbacks;
 #[expect(unsafe_code, reason = "a counted task pointer")]
 pub(crate) mod cancel;
 pub(crate) mod context;
@@ -55,6 +56,7 @@ pub(crate) mod unconstrained;
 pub(crate) mod yield_now;
 
 pub use self::builder::Builder;
+pub use self::callbacks::CallbackId;
 pub use self::cancel::{CancelKind, CancelReason, Canceller};
 pub use self::context::Context;
 pub use self::context_var::{ContextScope, ContextVar, Token};

@@ -65,7 +65,7 @@ impl TaskRef {
         Self(NonNull::from(header))
     }
 
-    fn header(&self) -> &Header {
+    pub(crate) fn header(&self) -> &Header {
         // SAFETY: we have a reference.
         unsafe { self.0.as_ref() }
     }
