@@ -179,8 +179,8 @@ pub fn undriven<R>(body: impl FnOnce() -> R) -> R {
     }
 }
 
-/// Runs `body` as part of a poll, or of the end, of `task`, which the caller keeps alive meanwhile and
-/// which is not the task of a run loop.
+/// Runs `body`, in which `task` is polled or ended, and which is no run loop. It may be freed in there, after
+/// its slot was taken away again.
 pub fn lend<R>(task: NonNull<Header>, body: impl FnOnce() -> R) -> R {
     struct Restore(Option<NonNull<Header>>);
     impl Drop for Restore {
@@ -188,7 +188,7 @@ pub fn lend<R>(task: NonNull<Header>, body: impl FnOnce() -> R) -> R {
             CONTEXT.with(|context| context.lent.set(self.0));
         }
     }
-    // X3: taken away again before the caller lets go, also when `body` panics.
+    // X3: taken away again also when `body` panics.
     let _restore = Restore(CONTEXT.with(|context| context.lent.replace(Some(task))));
     body()
 }

@@ -307,8 +307,8 @@ pub mod model {
         start: impl Fn(Box<dyn FnOnce() + Send>) + Send + Sync + 'static,
     ) {
         let call = Box::new(move |_: &crate::task::TaskRef| callback());
-        let start = std::sync::Arc::new(move |task| {
-            start(Box::new(move || callbacks::call_all(&task)));
+        let start = std::sync::Arc::new(move |calls: callbacks::Calls| {
+            start(Box::new(move || calls.call()));
         });
         let _ = callbacks::add(handle.header(), call, start);
     }

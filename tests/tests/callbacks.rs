@@ -4,7 +4,9 @@ use std::future::pending;
 
 use tenter::task::yield_now;
 use tenter::{UnobservedKind, context_var, spawn};
-use tenter_tests::support::{Count, Log, assert_says, both, build, every, panic_of, settle};
+use tenter_tests::support::{
+    Count, Log, OnDrop, assert_says, both, build, every, panic_of, settle,
+};
 
 context_var! { static REQUEST: u32 = 0; }
 
@@ -191,6 +193,30 @@ fn a11_callbacks_are_dropped_with_their_runtime() {
         });
         drop(runtime);
         assert_eq!((called.get(), dropped.get()), (0, 1));
+    });
+}
+
+/// Goal: a callback that comes too late for its runtime is dropped, and its destructor may panic.
+#[test]
+fn a11_a_callback_that_is_dropped_may_panic() {
+    every(|builder| {
+        let reports = Log::new();
+        let runtime = build(builder.on_unobserved({
+            let reports = reports.clone();
+            move |failure| reports.add(failure.kind())
+        }));
+        let task = runtime.block_on(async {
+            let task = spawn(pending::<()>());
+            for _ in 0..2 {
+                let bomb = OnDrop(|| panic!("on purpose"));
+                task.on_done(move |_| drop(bomb));
+            }
+            settle().await;
+            task
+        });
+        drop(runtime);
+        assert_eq!(reports.take(), [UnobservedKind::Callback; 2]);
+        drop(task);
     });
 }
 

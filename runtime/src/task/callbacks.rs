@@ -46,8 +46,15 @@ pub struct CallbackId {
 /// What is called.
 pub type Call = Box<dyn FnOnce(&TaskRef) + Send>;
 
-/// Has the list of a task worked off, some time later, by [`call_all`].
-pub type Start = Arc<dyn Fn(TaskRef) + Send + Sync>;
+/// Has the list of a task worked off, some time later.
+pub type Start = Arc<dyn Fn(Calls) + Send + Sync>;
+
+/// The duty to work off the list of a task that has ended (K1). Dropped undone, it drops the callbacks, and
+/// not the free of the task, where nothing of the program may run.
+pub struct Calls {
+    task: TaskRef,
+    done: bool,
+}
 
 struct Callback {
     number: u64,
@@ -117,7 +124,10 @@ fn begin(header: &Header) {
     };
     let start = extras.callbacks.lock().begin();
     if let Some(start) = start {
-        start(TaskRef::new(header));
+        start(Calls {
+            task: TaskRef::new(header),
+            done: false,
+        });
     }
 }
 
@@ -136,15 +146,36 @@ fn remove(header: &Header, id: CallbackId) -> bool {
     removed.is_some()
 }
 
-/// Calls what is on the list of a task that has ended, until nothing is.
-pub fn call_all(task: &TaskRef) {
-    let header = task.header();
-    while let Some(extras) = header.extras() {
-        let next = extras.callbacks.lock().next();
-        let Some(callback) = next else { return };
-        guarded(NonNull::from(header), UnobservedKind::Callback, || {
-            (callback.call)(task);
-        });
+impl Calls {
+    /// Calls what is on the list, until nothing is.
+    pub fn call(mut self) {
+        while let Some(callback) = self.next() {
+            self.guarded(|| (callback.call)(&self.task));
+        }
+    }
+
+    fn next(&mut self) -> Option<Callback> {
+        if self.done {
+            return None;
+        }
+        let extras = self.task.header().extras();
+        let next = extras.and_then(|extras| extras.callbacks.lock().next());
+        // From here on it is somebody else's.
+        self.done = next.is_none();
+        next
+    }
+
+    fn guarded(&self, body: impl FnOnce()) {
+        let task = NonNull::from(self.task.header());
+        guarded(task, UnobservedKind::Callback, body);
+    }
+}
+
+impl Drop for Calls {
+    fn drop(&mut self) {
+        while let Some(callback) = self.next() {
+            self.guarded(|| drop(callback));
+        }
     }
 }
 
@@ -194,8 +225,8 @@ impl<T> JoinHandle<T> {
         let at = Location::caller();
         let context = Context::current();
         let call = Box::new(move |task: &TaskRef| context.run(|| callback(task)));
-        let start = Arc::new(move |task: TaskRef| {
-            drop(runtime.spawn_with(async move { call_all(&task) }, None, at));
+        let start = Arc::new(move |calls: Calls| {
+            drop(runtime.spawn_with(async move { calls.call() }, None, at));
         });
         add(self.header(), call, start)
     }

@@ -113,6 +113,10 @@ impl Context {
     }
 }
 
+// A variable is set in one step, in which nothing of the program runs.
+impl core::panic::UnwindSafe for Context {}
+impl core::panic::RefUnwindSafe for Context {}
+
 impl Default for Context {
     fn default() -> Self {
         Self::new()
@@ -310,5 +314,52 @@ impl Drop for Main {
         let inner = outer.map(|outer| THREAD.try_with(|place| place.replace(outer)));
         // Outside the borrow: values have destructors.
         drop(inner);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Builder;
+
+    crate::context_var! { static SEEN: u32 = 0; }
+
+    /// Case R04: what a run sets, the next one in the same context sees; nested runs and others do not.
+    #[test]
+    fn r04_runs_that_are_given_one_context_share_it() {
+        for builder in [
+            Builder::current_thread(),
+            Builder::multi_thread().workers(1),
+        ] {
+            let runtime = builder.build().expect("the system has resources left");
+            let context = Context::new();
+            let step = || {
+                context.run_main(|| {
+                    runtime.block_on(async {
+                        SEEN.set(SEEN.get() + 1);
+                        let child = crate::spawn(async { SEEN.get() });
+                        child.await.expect("no panic")
+                    })
+                })
+            };
+            assert_eq!((step(), step()), (1, 2));
+            assert_eq!(runtime.block_on(async { SEEN.get() }), 0);
+            assert_eq!(context.run(|| SEEN.get()), 2);
+            let inside = context.run_main(|| {
+                runtime.block_on(async {
+                    // Only the first `block_on` is meant.
+                    let nested = crate::spawn_blocking(|| {
+                        let runtime = Builder::current_thread().build().expect("as above");
+                        runtime.block_on(async {
+                            SEEN.set(10);
+                            SEEN.get()
+                        })
+                    });
+                    (nested.await.expect("no panic"), SEEN.get())
+                })
+            });
+            assert_eq!(inside, (10, 2));
+            assert_eq!(SEEN.get(), 0);
+        }
     }
 }

@@ -181,6 +181,12 @@ impl<T: Send + Sync> ContextVar<T> {
     }
 }
 
+// Values are replaced as a whole, and never lent to be changed.
+impl<T> core::panic::UnwindSafe for ContextVar<T> {}
+impl<T> core::panic::RefUnwindSafe for ContextVar<T> {}
+impl<T> core::panic::UnwindSafe for Token<T> {}
+impl<T> core::panic::RefUnwindSafe for Token<T> {}
+
 impl<T: fmt::Debug + Send + Sync> fmt::Debug for ContextVar<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ContextVar")

@@ -58,6 +58,10 @@ unsafe impl Send for TaskRef {}
 // SAFETY: as above.
 unsafe impl Sync for TaskRef {}
 
+// What is behind it changes in single steps: a panic leaves nothing half done.
+impl core::panic::UnwindSafe for TaskRef {}
+impl core::panic::RefUnwindSafe for TaskRef {}
+
 impl TaskRef {
     /// Counts a reference to a task that the caller keeps alive.
     pub(crate) fn new(header: &Header) -> Self {
