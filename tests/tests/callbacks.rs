@@ -65,7 +65,7 @@ fn t11_callbacks_are_called_in_order_however_the_task_ends() {
                 for number in 0..5 {
                     let log = log.clone();
                     task.on_done(move |task| {
-                        log.add((task.id() == id, task.is_finished(), number))
+                        log.add((task.id() == id, task.is_finished(), number));
                     });
                 }
                 match end {
@@ -205,14 +205,13 @@ fn a11_a_callback_that_is_dropped_may_panic() {
             let reports = reports.clone();
             move |failure| reports.add(failure.kind())
         }));
-        let task = runtime.block_on(async {
-            let task = spawn(pending::<()>());
+        let task = runtime.spawn(pending::<()>());
+        runtime.block_on(async {
             for _ in 0..2 {
                 let bomb = OnDrop(|| panic!("on purpose"));
                 task.on_done(move |_| drop(bomb));
             }
             settle().await;
-            task
         });
         drop(runtime);
         assert_eq!(reports.take(), [UnobservedKind::Callback; 2]);

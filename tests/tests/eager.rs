@@ -122,7 +122,7 @@ fn a14_a_panic_in_the_first_step_is_the_tasks() {
         runtime.block_on(async {
             let failed = spawn_eager(async { panic!("on purpose") });
             assert!(failed.is_finished());
-            let error = failed.await.map(|()| ()).expect_err("it panicked");
+            let error = failed.await.expect_err("it panicked");
             assert!(error.is_panic());
             drop(spawn_eager(async { panic!("on purpose") }));
             assert_eq!(reports.get(), 1);

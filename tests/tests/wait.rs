@@ -1,10 +1,10 @@
 //! Waiting for several tasks: row A21, cases W01 to W06.
 
 use std::future::{Future, pending, poll_fn};
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::task::Poll;
 
-use tenter::task::{self, Builder as Task, yield_now};
+use tenter::task::{Builder as Task, yield_now};
 use tenter::time::{Duration, Instant, sleep};
 use tenter::{JoinHandle, Until, spawn, wait, wait_mut};
 use tenter_tests::support::{
@@ -363,6 +363,5 @@ async fn a21_debug_says_how_far_it_is() {
     yield_now().await;
     let waiting = wait([over, spawn(async {})], Until::all());
     assert_says(&format!("{waiting:?}"), &["tasks: 2", "ended: 1", "All"]);
-    let _ = task::current();
-    drop(Pin::new(&mut Box::pin(waiting)));
+    drop(waiting);
 }
