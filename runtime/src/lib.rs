@@ -94,6 +94,10 @@ pub mod process;
 pub mod signal;
 
 pub use crate::builder::{Builder, Flavor};
+pub use crate::group::{
+    Ended, Failure, GroupError, GroupHandle, NamedChild, Panic, StartError, Started, TaskGroup,
+    TaskOutcome, task_group, task_group_with,
+};
 pub use crate::handle::{EnterGuard, Handle, NotInRuntime};
 pub use crate::histogram::Histogram;
 pub use crate::metrics::{RuntimeMetrics, WorkerMetrics};
@@ -125,6 +129,7 @@ mod builder;
     reason = "reads the run loop that a caller further up the stack lends"
 )]
 mod context;
+mod group;
 mod handle;
 mod histogram;
 mod hooks;
@@ -160,6 +165,7 @@ use core::panic::Location;
 ///     assert_eq!(task.await.expect("the task does not panic"), 42);
 /// });
 /// ```
+#[must_use = "dropping a JoinHandle detaches the task: `.await` it, or drop it on purpose"]
 #[track_caller]
 #[inline]
 #[doc(alias = "create_task")]
@@ -187,6 +193,7 @@ where
 ///     assert_eq!(sum.await.expect("no panic"), 500_500);
 /// });
 /// ```
+#[must_use = "dropping a JoinHandle detaches the task: `.await` it, or drop it on purpose"]
 #[track_caller]
 #[doc(alias = "to_thread")]
 pub fn spawn_blocking<F, R>(function: F) -> JoinHandle<R>
@@ -263,6 +270,7 @@ pub fn block_in_place<R>(function: impl FnOnce() -> R) -> R {
 /// # Ok(())
 /// # }
 /// ```
+#[must_use = "dropping a JoinHandle detaches the task: `.await` it, or drop it on purpose"]
 #[track_caller]
 pub fn spawn_local<F>(future: F) -> JoinHandle<F::Output>
 where
