@@ -48,8 +48,16 @@
 //! Rejected: looking for waits of the same task at each turn. It touches every waiter of the line, so it
 //! is done only while some wait with a waker that is not its task's (`sync/src/foreign.rs`).
 //!
-//! Tests: `state.rs`, `sync/tests/lock.rs`, `sync/tests/lock_oracle.rs`, `sync/tests/lock_wakers.rs`,
-//! `sync/tests/attack_locks.rs`, `sync/tests/models/lock.rs` (stress: `sync/tests/lock.rs`, model: `loom-tests/tests/lock.rs`).
+//! # Who holds it
+//!
+//! Whoever takes the lock notes its task's number beside the word (`sync/src/owner.rs`): a plain store, in
+//! the access to the thread's slot that pays the budget. Nobody clears it, since it counts only while
+//! the word says LOCKED. While somebody waits it is said to the thread's book as well, if there is one
+//! (`sync/src/holders.rs`).
+//!
+//! Tests: `state.rs`, `sync/tests/lock.rs`, `sync/tests/lock_owner.rs`, `sync/tests/lock_oracle.rs`,
+//! `sync/tests/lock_wakers.rs`, `sync/tests/attack_locks.rs`, `sync/tests/models/lock.rs`
+//! (stress: `sync/tests/lock.rs`, model: `loom-tests/tests/lock.rs`).
 
 #[expect(unsafe_code, reason = "enlists waiters, and moves them between lists")]
 pub(crate) mod core;

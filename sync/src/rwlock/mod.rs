@@ -45,8 +45,10 @@
 //! Rejected: letting new readers in while only readers wait to be called. It starves the writer that
 //! they keep from being called.
 //!
-//! Tests: `state.rs`, below, `sync/tests/rwlock.rs`, `sync/tests/rwlock_drops.rs`,
-//! `sync/tests/rwlock_oracle.rs`, `sync/tests/models/rwlock.rs` (stress:
+//! The writer notes its task's number beside the word, as the owner of a [`Lock`](crate::Lock) does.
+//!
+//! Tests: `state.rs`, below, `sync/tests/rwlock.rs`, `sync/tests/lock_owner.rs`,
+//! `sync/tests/rwlock_drops.rs`, `sync/tests/rwlock_oracle.rs`, `sync/tests/models/rwlock.rs` (stress:
 //! `sync/tests/stress.rs`, model: `loom-tests/tests/rwlock.rs`).
 
 #[expect(unsafe_code, reason = "opens the data to whoever holds a share")]
