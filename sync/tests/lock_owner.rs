@@ -109,7 +109,8 @@ fn x11_one_who_takes_it_without_waiting_is_named() {
 fn x11_threads_and_tasks_of_other_executors_have_no_number() {
     let lock = Lock::new(());
     let [task, _] = tasks::<2>();
-    let ways: [fn(&Lock<()>) -> LockGuard<'_, ()>; 3] = [
+    type Take = fn(&Lock<()>) -> LockGuard<'_, ()>;
+    let ways: [Take; 3] = [
         |lock| lock.try_lock().unwrap(),
         |lock| lock.blocking_lock(),
         |lock| ready(poll(pin!(lock.lock()))),
