@@ -60,7 +60,7 @@ use std::collections::VecDeque;
 pub use super::block::CELLS;
 use super::block::{Block, LAP, Limbo, Slot};
 use super::end::{End, STEP, count, offset};
-use super::store::{Full, HELD, Returned, Store, until};
+use super::store::{Full, HELD, Returned, Store, after_way, give_way, until};
 use crate::planted;
 use crate::shim::atomic::{AtomicU64, Ordering};
 use crate::shim::diagnostic::AtomicUsize;
@@ -173,7 +173,7 @@ impl<T> Blocks<T> {
                 fresh.make();
             }
             match self.tail.claim(word, count) {
-                Err(now) => word = now,
+                Err(now) => word = after_way(now, || self.tail.word()),
                 Ok(_) => {
                     if is_last {
                         let next = fresh.take();
@@ -218,7 +218,7 @@ impl<T> Blocks<T> {
             }
             let count = want.min(there).min(CELLS - at);
             match self.head.claim(word, count) {
-                Err(now) => word = now,
+                Err(now) => word = after_way(now, || self.head.word()),
                 Ok(_) => {
                     if at + count == CELLS {
                         // SAFETY: the claimed slots are not READ, so the block lives (I6, I7).
@@ -376,11 +376,14 @@ impl<T> Store<T> for Blocks<T> {
         let at = offset(word);
         let block = self.tail.block();
         // The common case: neither at the end of a block, nor the very first.
-        if at + 1 < CELLS && !block.is_null() && self.tail.claim(word, 1).is_ok() {
-            // SAFETY: the slot was claimed and is not FULL, so the block lives, and it is the caller's.
-            unsafe { Slot::fill(Block::slot(block, at), value) };
-            self.note_peak(word + STEP);
-            return Ok(());
+        if at + 1 < CELLS && !block.is_null() {
+            if self.tail.claim(word, 1).is_ok() {
+                // SAFETY: the slot was claimed and is not FULL, so the block lives, and it is the caller's.
+                unsafe { Slot::fill(Block::slot(block, at), value) };
+                self.note_peak(word + STEP);
+                return Ok(());
+            }
+            give_way();
         }
         self.push_again(value)
     }
@@ -393,13 +396,12 @@ impl<T> Store<T> for Blocks<T> {
         }
         let at = offset(word);
         let block = self.head.block();
-        if at + 1 < CELLS
-            && !block.is_null()
-            && self.pushed_beyond(word) > 0
-            && self.head.claim(word, 1).is_ok()
-        {
-            // SAFETY: the slot was claimed and is not READ, so the block lives, and it is the caller's.
-            return Some(unsafe { Slot::empty(Block::slot(block, at)) });
+        if at + 1 < CELLS && !block.is_null() && self.pushed_beyond(word) > 0 {
+            if self.head.claim(word, 1).is_ok() {
+                // SAFETY: the slot was claimed and is not READ, so the block lives, and it is the caller's.
+                return Some(unsafe { Slot::empty(Block::slot(block, at)) });
+            }
+            give_way();
         }
         self.pop_again()
     }

@@ -12,14 +12,17 @@ use super::join::Zero;
 use super::line::Line;
 use super::node::Node;
 use super::reentry;
-use super::store::Store;
+use super::store::{Store, give_way};
 use crate::name::Name;
 use crate::planted;
 use crate::shim::atomic::AtomicU64;
 use crate::shim::diagnostic::AtomicUsize;
-use crate::shim::{Mutex, MutexGuard, thread};
+use crate::shim::{MODELLED, Mutex, MutexGuard, thread};
 use crate::wait_list::{Identity, WaitList, WaitState, Waiter};
 use crate::wake_batch::{Progress, WakeBatch, wake_in_batches};
+
+/// How often a lock that somebody has is looked at before the thread waits for it.
+const LOCK_LOOKS: usize = 6;
 
 /// A store, and those who wait for it.
 pub struct Core<T, S: Store<T>> {
@@ -69,11 +72,29 @@ impl<T, S: Store<T>> Core<T, S> {
         if S::COMPARES {
             reentry::assert_outside(&self.owner);
         }
-        let line = self.line.lock();
+        let line = if MODELLED {
+            self.line.lock()
+        } else {
+            self.line.try_lock().unwrap_or_else(|| self.lock_later())
+        };
         if S::COMPARES {
             reentry::enter(&self.owner);
         }
         Locked { core: self, line }
+    }
+
+    /// Somebody has the lock: stays away for a moment, so that one thread does several turns while the
+    /// line is in its cache. It has an end: whoever has the lock may have lost its processor.
+    #[cold]
+    #[inline(never)]
+    fn lock_later(&self) -> MutexGuard<'_, Line<S::Inner>> {
+        for _ in 0..LOCK_LOOKS {
+            give_way();
+            if let Some(line) = self.line.try_lock() {
+                return line;
+            }
+        }
+        self.line.lock()
     }
 
     /// How many wait for an item and for room, if that can be told without blocking.

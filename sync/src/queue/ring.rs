@@ -43,7 +43,7 @@ use core::ptr::{self, NonNull};
 use std::collections::VecDeque;
 
 use super::slot::{FULL, Slot};
-use super::store::{Full, HELD, Returned, Store, until};
+use super::store::{Full, HELD, Returned, Store, after_way, give_way, until};
 use crate::planted;
 use crate::shim::atomic::{AtomicPtr, AtomicU64, Ordering};
 use crate::shim::diagnostic::{self, AtomicUsize};
@@ -230,7 +230,7 @@ impl<T> Ring<T> {
             if stamp == tail {
                 let end = self.advance(tail, 1);
                 match claim(&self.tail.word, tail, end) {
-                    Err(now) => tail = now,
+                    Err(now) => tail = after_way(now, || self.tail.word.guess()),
                     Ok(_) => {
                         // SAFETY: claimed, and ready.
                         unsafe { slot.fill(tail, value) };
@@ -262,7 +262,7 @@ impl<T> Ring<T> {
             let stamp = slot.stamp();
             if stamp == head | FULL {
                 match claim(&self.head, head, self.advance(head, 1)) {
-                    Err(now) => head = now,
+                    Err(now) => head = after_way(now, || self.head.guess()),
                     // SAFETY: claimed, and FULL.
                     Ok(_) => return Some(unsafe { slot.empty(head + self.one_lap) }),
                 }
@@ -307,11 +307,14 @@ impl<T> Store<T> for Ring<T> {
         if !slots.is_null() {
             let slot = self.slot(slots, tail);
             let end = self.advance(tail, 1);
-            if slot.stamp() == tail && claim(&self.tail.word, tail, end).is_ok() {
-                // SAFETY: claimed, and ready.
-                unsafe { slot.fill(tail, value) };
-                self.note_peak(end);
-                return Ok(());
+            if slot.stamp() == tail {
+                if claim(&self.tail.word, tail, end).is_ok() {
+                    // SAFETY: claimed, and ready.
+                    unsafe { slot.fill(tail, value) };
+                    self.note_peak(end);
+                    return Ok(());
+                }
+                give_way();
             }
         }
         self.push_again(value)
@@ -327,9 +330,12 @@ impl<T> Store<T> for Ring<T> {
         if !slots.is_null() {
             let slot = self.slot(slots, head);
             let next = self.advance(head, 1);
-            if slot.stamp() == head | FULL && claim(&self.head, head, next).is_ok() {
-                // SAFETY: claimed, and FULL.
-                return Some(unsafe { slot.empty(head + self.one_lap) });
+            if slot.stamp() == head | FULL {
+                if claim(&self.head, head, next).is_ok() {
+                    // SAFETY: claimed, and FULL.
+                    return Some(unsafe { slot.empty(head + self.one_lap) });
+                }
+                give_way();
             }
         }
         self.pop_again()

@@ -179,6 +179,30 @@ pub(super) fn until(is_over: impl Fn() -> bool) {
     }
 }
 
+/// How often [`give_way`] pauses: about a microsecond, in which another thread moves dozens of items.
+const PAUSES: usize = shim::size(32, 0);
+
+/// After a claim that somebody else made first: stays away from the words for a moment. Two threads that
+/// claim from one word at once pay for each claim with the way of its line from one processor to the
+/// other; so one of them is let go on alone.
+#[cold]
+#[inline(never)]
+pub(super) fn give_way() {
+    for _ in 0..PAUSES {
+        core::hint::spin_loop();
+    }
+}
+
+/// [`give_way`], and another look; in the model, which needs no second one, what was seen.
+#[cold]
+pub(super) fn after_way(seen: u64, look: impl FnOnce() -> u64) -> u64 {
+    if shim::MODELLED {
+        return seen;
+    }
+    give_way();
+    look()
+}
+
 /// Items that came back to a store that cannot take them at its front, in order of their numbers.
 #[derive(Debug)]
 pub struct Returned<T>(VecDeque<(u64, T)>);
