@@ -524,6 +524,16 @@ impl<T> Store<T> for Blocks<T> {
     }
 
     #[inline]
+    fn has_items_held(&self, returned: &Returned<T>) -> bool {
+        self.tail.count() > self.head.count() || returned.len() > 0
+    }
+
+    #[inline]
+    fn seems_to_have_room(&self) -> bool {
+        true
+    }
+
+    #[inline]
     fn seems_empty(&self) -> bool {
         self.head.word.guess() == self.tail.word.guess()
     }

@@ -153,6 +153,14 @@ impl<T, S: Store<T>> Core<T, S> {
     /// Gives everybody what they are due. The store is held (Q1).
     #[inline]
     pub(super) fn settle(&self, line: &mut Line<S::Inner>, batch: &mut WakeBatch) -> Progress {
+        if line.getters.is_empty() && line.putters.is_empty() {
+            self.release(line);
+            return Progress::Finished;
+        }
+        self.settle_those_who_wait(line, batch)
+    }
+
+    fn settle_those_who_wait(&self, line: &mut Line<S::Inner>, batch: &mut WakeBatch) -> Progress {
         loop {
             if batch.is_full() {
                 return Progress::More; // still held, so nobody gets in between but by the lock
@@ -193,6 +201,9 @@ impl<T, S: Store<T>> Core<T, S> {
         let Some(address) = line.getters.front_payload() else {
             return false;
         };
+        if !self.store.has_items_held(&line.inner) {
+            return false;
+        }
         let sends_on = SendOn::<S, T>::new(&mut line.getters, batch);
         let Some(item) = self.store.pop_held(&mut line.inner) else {
             sends_on.forget();
@@ -235,12 +246,8 @@ impl<T, S: Store<T>> Core<T, S> {
 
     /// Whether one more may come in (Q4).
     fn has_room(&self, line: &Line<S::Inner>) -> bool {
-        match self.store.capacity() {
-            None => true,
-            Some(0) if planted!("queue.room_without_a_getter") => true,
-            Some(0) => line.getters.len() > self.store.len_held(&line.inner) + line.reserved,
-            Some(capacity) => self.store.len_held(&line.inner) + line.reserved < capacity,
-        }
+        self.store
+            .has_room_held(&line.inner, line.reserved, line.getters.len())
     }
 
     /// Takes the next item, for one who does not wait. Nobody who waits is passed by (Q5).
@@ -349,6 +356,7 @@ impl<T, S: Store<T>> Core<T, S> {
 
     /// Back to the fast mode, if nothing speaks against it (Q1), and nobody was served just now: whoever
     /// was is likely to wait again soon, and to hold and release the store costs more than the lock.
+    #[inline]
     fn release(&self, line: &mut Line<S::Inner>) {
         if mem::take(&mut line.is_lively) {
             return;

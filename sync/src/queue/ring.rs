@@ -135,6 +135,18 @@ impl<T> Ring<T> {
         laps * self.capacity + (position & (self.one_lap - 1)) / STEP
     }
 
+    /// How many positions there are from `head` to `tail`, which is at most one lap further.
+    #[inline(always)]
+    fn between(&self, head: u64, tail: u64) -> u64 {
+        let index = |position: u64| (position & (self.one_lap - 1)) / STEP;
+        let lap = if (head ^ tail) < self.one_lap {
+            0
+        } else {
+            self.capacity
+        };
+        (index(tail) + lap).wrapping_sub(index(head))
+    }
+
     /// The number of the item that is, or will be, pushed at this position.
     fn number(&self, position: u64) -> u64 {
         // ORDERING: Relaxed. It changes under the lock, while the store is empty; whoever has an item
@@ -496,9 +508,15 @@ impl<T> Store<T> for Ring<T> {
         returned.len() > 0 && !planted!("queue_store.ring_passes_by_what_came_back")
     }
 
+    #[inline]
     fn len_held(&self, returned: &Returned<T>) -> usize {
         let (head, tail) = (self.position(&self.head), self.position(&self.tail.word));
-        (self.count(tail) - self.count(head)) as usize + returned.len()
+        self.between(head, tail) as usize + returned.len()
+    }
+
+    #[inline]
+    fn has_items_held(&self, returned: &Returned<T>) -> bool {
+        self.position(&self.head) != self.position(&self.tail.word) || returned.len() > 0
     }
 
     fn len(&self) -> usize {
@@ -519,6 +537,13 @@ impl<T> Store<T> for Ring<T> {
             .min(self.capacity);
         // ORDERING: Relaxed. A snapshot.
         stored as usize + self.returned.load(Ordering::Relaxed)
+    }
+
+    #[inline]
+    fn seems_to_have_room(&self) -> bool {
+        // Two guesses need not fit together; those that do not say anything.
+        let (head, tail) = (self.head.guess(), self.tail.word.guess());
+        self.between(head & !HELD, tail & !HELD) < self.capacity
     }
 
     #[inline]

@@ -79,6 +79,7 @@
 
 use std::collections::VecDeque;
 
+use crate::planted;
 use crate::shim::{self, thread};
 
 /// The flag in both words: all goes through the line's lock.
@@ -141,6 +142,23 @@ pub trait Store<T> {
     /// How many items there are, exactly.
     fn len_held(&self, inner: &Self::Inner) -> usize;
 
+    /// Whether there is an item, exactly.
+    fn has_items_held(&self, inner: &Self::Inner) -> bool {
+        self.len_held(inner) > 0
+    }
+
+    /// Whether there is room for one more beside so many slots, exactly. Without a place of its own the
+    /// room is a getter that waits.
+    #[inline]
+    fn has_room_held(&self, inner: &Self::Inner, reserved: usize, getters: usize) -> bool {
+        match self.capacity() {
+            None => true,
+            Some(0) if planted!("queue.room_without_a_getter") => true,
+            Some(0) => getters > self.len_held(inner) + reserved,
+            Some(capacity) => self.len_held(inner) + reserved < capacity,
+        }
+    }
+
     /// How many items there were at some moment not long ago.
     fn len(&self) -> usize;
 
@@ -151,6 +169,16 @@ pub trait Store<T> {
 
     /// A guess whether there is none; a wrong one costs time and nothing else.
     fn seems_empty(&self) -> bool;
+
+    /// A guess whether an item can be had at once; a wrong one costs time and nothing else.
+    fn seems_to_have_items(&self) -> bool {
+        !self.seems_empty()
+    }
+
+    /// A guess whether one more would be let in at once; a wrong one costs time and nothing else.
+    fn seems_to_have_room(&self) -> bool {
+        self.seems_empty()
+    }
 
     /// How many there may be.
     fn capacity(&self) -> Option<usize>;
