@@ -64,7 +64,7 @@ use super::store::{Full, HELD, Returned, Store, after_way, give_way, until};
 use crate::planted;
 use crate::shim::atomic::{AtomicU64, Ordering};
 use crate::shim::diagnostic::AtomicUsize;
-use crate::shim::{CachePadded, Guess};
+use crate::shim::{self, CachePadded, Guess};
 
 /// An unbounded FIFO store.
 pub struct Blocks<T> {
@@ -97,6 +97,16 @@ struct Claim<T> {
 enum Mode {
     Fast,
     Held,
+}
+
+/// How far the tail may go on before it looks at the head for a new peak: a queue that grows and grows
+/// would otherwise look after each push, at a word that the poppers write.
+const fn slack(peak: usize) -> usize {
+    if peak < shim::size(1024, 0) {
+        0
+    } else {
+        peak / 64
+    }
 }
 
 impl<T> Blocks<T> {
@@ -238,6 +248,13 @@ impl<T> Blocks<T> {
     #[inline(always)]
     fn pushed_beyond(&self, word: u64) -> u64 {
         let word = word & !HELD;
+        // A tail that is in transit, or was seen before the head, counts no item too many.
+        count(self.tail_seen(word)).saturating_sub(count(word))
+    }
+
+    /// A tail that was seen once: if that was not beyond this position of the head, then just now.
+    #[inline(always)]
+    fn tail_seen(&self, word: u64) -> u64 {
         // ORDERING: Relaxed. A tail that was seen once; FULL says when the item is there.
         let mut limit = self.head.limit.load(Ordering::Relaxed);
         if limit <= word {
@@ -246,8 +263,7 @@ impl<T> Blocks<T> {
             // ORDERING: Relaxed, as above.
             self.head.limit.store(limit, Ordering::Relaxed);
         }
-        // A tail that is in transit, or was seen before the head, counts no item too many.
-        count(limit).saturating_sub(count(word))
+        limit
     }
 
     /// Writes the items of a claim.
@@ -292,7 +308,7 @@ impl<T> Blocks<T> {
             // ORDERING: Relaxed, as above.
             peak = len.max(self.peak.fetch_max(len, Ordering::Relaxed));
         }
-        let limit = head + peak as u64;
+        let limit = head + peak as u64 + slack(peak) as u64;
         let limit = (limit / CELLS * LAP + limit % CELLS) * STEP;
         // ORDERING: Relaxed. Any limit ever computed is true for ever: the head only grows.
         self.tail.limit.store(limit, Ordering::Relaxed);
@@ -396,7 +412,7 @@ impl<T> Store<T> for Blocks<T> {
         }
         let at = offset(word);
         let block = self.head.block();
-        if at + 1 < CELLS && !block.is_null() && self.pushed_beyond(word) > 0 {
+        if at + 1 < CELLS && !block.is_null() && self.tail_seen(word) > word {
             if self.head.claim(word, 1).is_ok() {
                 // SAFETY: the slot was claimed and is not READ, so the block lives, and it is the caller's.
                 return Some(unsafe { Slot::empty(Block::slot(block, at)) });
@@ -548,7 +564,8 @@ impl<T> Store<T> for Blocks<T> {
 
     fn peak(&self) -> usize {
         // ORDERING: Relaxed. A number for people.
-        self.peak.load(Ordering::Relaxed)
+        let noted = self.peak.load(Ordering::Relaxed);
+        noted.max(Store::<T>::len(self)) // the last few may not have been noted
     }
 }
 

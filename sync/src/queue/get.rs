@@ -76,9 +76,9 @@ impl<T, Q: AnyQueue<T>> Future for Get<'_, T, Q> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let (queue, mut node) = self.parts();
         let core = queue.core();
-        if node.state() == WaitState::Idle {
+        if let Some(idle) = node.as_mut().idle() {
             if let Some(item) = core.get_fast() {
-                node.waiter().finish();
+                idle.finish();
                 return Poll::Ready(Ok(item));
             }
         }

@@ -66,9 +66,9 @@ impl<T, Q: AnyQueue<T>> Future for Put<'_, T, Q> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let (queue, mut node) = self.parts();
         let core = queue.core();
-        if node.state() == WaitState::Idle {
+        if let Some(mut idle) = node.as_mut().idle() {
             // Its place has the value: nobody has looked at it yet.
-            let put = node.as_mut().with_place(|place| match place.take() {
+            let put = idle.with_place(|place| match place.take() {
                 None => false,
                 Some(value) => match budget::spend_on(value, |value| core.store.push(value)) {
                     Ok(()) => true,
@@ -79,7 +79,7 @@ impl<T, Q: AnyQueue<T>> Future for Put<'_, T, Q> {
                 },
             });
             if put {
-                node.waiter().finish();
+                idle.finish();
                 return Poll::Ready(Ok(()));
             }
         }
