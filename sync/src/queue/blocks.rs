@@ -53,12 +53,11 @@
 //! Tests: see `store.rs`.
 
 use core::fmt;
-use core::mem;
 use core::ptr;
 use std::collections::VecDeque;
 
 pub use super::block::CELLS;
-use super::block::{Block, LAP, Limbo, Slot};
+use super::block::{Block, Fresh, LAP, Limbo, Slot};
 use super::end::{End, STEP, count, offset};
 use super::store::{Full, HELD, Returned, Store, after_way, give_way, until};
 use crate::planted;
@@ -340,42 +339,6 @@ impl<T> Blocks<T> {
         self.hold();
         while let Some((_, item)) = self.pop_held(&mut none) {
             drop(item);
-        }
-    }
-}
-
-/// A block made before the claim that may need it, and put aside if it did not.
-struct Fresh<'a, T> {
-    block: *mut Block<T>,
-    limbo: &'a Limbo<T>,
-}
-
-impl<'a, T> Fresh<'a, T> {
-    #[inline(always)]
-    fn new(limbo: &'a Limbo<T>) -> Self {
-        let block = ptr::null_mut();
-        Self { block, limbo }
-    }
-
-    #[cold]
-    fn make(&mut self) {
-        if self.block.is_null() {
-            self.block = self.limbo.take();
-        }
-    }
-
-    #[inline(always)]
-    fn take(&mut self) -> *mut Block<T> {
-        mem::replace(&mut self.block, ptr::null_mut())
-    }
-}
-
-impl<T> Drop for Fresh<'_, T> {
-    #[inline(always)]
-    fn drop(&mut self) {
-        if !self.block.is_null() {
-            // SAFETY: it came from `take`, and was published to nobody.
-            unsafe { self.limbo.put_aside(self.block) };
         }
     }
 }

@@ -151,15 +151,20 @@ impl<T, S: Store<T>> Core<T, S> {
     }
 
     /// Gives everybody what they are due. The store is held (Q1).
-    #[inline]
+    #[inline(always)]
     pub(super) fn settle(&self, line: &mut Line<S::Inner>, batch: &mut WakeBatch) -> Progress {
-        if line.getters.is_empty() && line.putters.is_empty() {
+        // What is left of most acts: a getter that just has lined up, or nobody.
+        let nobody_is_due = line.putters.is_empty()
+            && (line.getters.is_empty()
+                || !line.is_shut && !self.store.has_items_held(&line.inner));
+        if nobody_is_due {
             self.release(line);
             return Progress::Finished;
         }
         self.settle_those_who_wait(line, batch)
     }
 
+    #[inline(never)]
     fn settle_those_who_wait(&self, line: &mut Line<S::Inner>, batch: &mut WakeBatch) -> Progress {
         loop {
             if batch.is_full() {
@@ -251,6 +256,7 @@ impl<T, S: Store<T>> Core<T, S> {
     }
 
     /// Takes the next item, for one who does not wait. Nobody who waits is passed by (Q5).
+    #[inline(always)]
     pub(super) fn take(
         &self,
         line: &mut Line<S::Inner>,
@@ -259,9 +265,22 @@ impl<T, S: Store<T>> Core<T, S> {
         if !line.getters.is_empty() {
             return None;
         }
-        if let Some(item) = self.store.pop_held(&mut line.inner) {
-            return Some(item);
+        if self.store.has_items_held(&line.inner) {
+            return self.store.pop_held(&mut line.inner);
         }
+        if line.putters.is_empty() {
+            return None;
+        }
+        self.take_from_putter(line, batch)
+    }
+
+    /// The same, if there is no item but somebody who waits for room.
+    #[inline(never)]
+    fn take_from_putter(
+        &self,
+        line: &mut Line<S::Inner>,
+        batch: &mut WakeBatch,
+    ) -> Option<(u64, T)> {
         // Without a place of its own the queue is fed by the taker: by one with a value, since who
         // wants a slot has nothing to give yet, and waits for a getter that waits.
         let has_value = line
@@ -276,6 +295,7 @@ impl<T, S: Store<T>> Core<T, S> {
     }
 
     /// Puts a value in, for one who does not wait. Nobody who waits is passed by (Q5).
+    #[inline(always)]
     pub(super) fn admit(
         &self,
         line: &mut Line<S::Inner>,
@@ -288,6 +308,12 @@ impl<T, S: Store<T>> Core<T, S> {
         if self.hand_over(line, value, batch) {
             return Attempt::Served;
         }
+        self.admit_to_store(line, value)
+    }
+
+    /// The same, if nobody takes it from hand to hand.
+    #[inline(never)]
+    fn admit_to_store(&self, line: &mut Line<S::Inner>, value: &mut Option<T>) -> Attempt {
         let pushed = line.putters.is_empty()
             && self.has_room(line)
             && self.store.push_held(&mut line.inner, value).is_ok();
@@ -300,7 +326,7 @@ impl<T, S: Store<T>> Core<T, S> {
 
     /// Gives a value to the front getter, past the store, which is empty while somebody waits for an item
     /// (Q2). False if nobody does, or if others come before: a putter in line, a slot.
-    #[inline]
+    #[inline(always)]
     fn hand_over(
         &self,
         line: &mut Line<S::Inner>,

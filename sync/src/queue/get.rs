@@ -312,7 +312,7 @@ impl<T, S: Store<T>> Core<T, S> {
     }
 
     /// Takes an item into the node, if there is one that nobody comes before it for.
-    #[inline]
+    #[inline(always)]
     fn take_into(
         &self,
         mut node: Pin<&mut Node<Numbered<T>>>,

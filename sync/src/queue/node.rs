@@ -82,7 +82,8 @@ impl<V> Node<V> {
     /// The node, if its wait has not begun.
     #[inline(always)]
     pub(super) fn idle(self: Pin<&mut Self>) -> Option<IdleNode<'_, V>> {
-        (self.state() == WaitState::Idle).then(|| IdleNode(self))
+        let is_idle = self.state() == WaitState::Idle;
+        is_idle.then_some(IdleNode(self))
     }
 
     /// Uses the place, as the owner.
