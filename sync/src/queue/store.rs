@@ -69,6 +69,12 @@
 //! or `Blocks` waits in `Inner`, in order of numbers and before all that is in the slots; the store
 //! stays held as long as there is any ([`Store::must_stay_held`]), so that nobody passes it by.
 //!
+//! # Claims that collide
+//!
+//! Whoever claims second stays away for a moment (`give_way`), outside of any lock, and then claims again:
+//! two threads that claim from one word in turns have its line travel between them for each item. It is
+//! not in line for anything yet, so nobody passes it by (Q5). In the model there is no time, and no pause.
+//!
 //! Rejected: a counter of operations under way that the holder waits for. It costs every operation two
 //! more read-modify-writes.
 //! Rejected: a bit "somebody waits" that a fast operation sets and looks for after its claim. The wake
