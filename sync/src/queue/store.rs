@@ -192,7 +192,8 @@ pub trait Store<T> {
     /// How many were ever pushed. Whoever has popped an item finds it counted.
     fn pushed(&self) -> u64;
 
-    /// The most there ever were; perhaps more by what was popped at the very moment of a push.
+    /// The most there ever were; perhaps more by what was popped at the very moment of a push. `Blocks` may
+    /// miss up to one in 64 of more than a thousand.
     fn peak(&self) -> usize;
 }
 
