@@ -63,7 +63,7 @@ use super::store::{Full, HELD, Returned, Store, after_way, give_way, until};
 use crate::planted;
 use crate::shim::atomic::{AtomicU64, Ordering};
 use crate::shim::diagnostic::AtomicUsize;
-use crate::shim::{self, CachePadded, Guess};
+use crate::shim::{CachePadded, Guess};
 
 /// An unbounded FIFO store.
 pub struct Blocks<T> {
@@ -101,11 +101,7 @@ enum Mode {
 /// How far the tail may go on before it looks at the head for a new peak: a queue that grows and grows
 /// would otherwise look after each push, at a word that the poppers write.
 const fn slack(peak: usize) -> usize {
-    if peak < shim::size(1024, 0) {
-        0
-    } else {
-        peak / 64
-    }
+    if peak < 1024 { 0 } else { peak / 64 }
 }
 
 impl<T> Blocks<T> {
@@ -309,7 +305,8 @@ impl<T> Blocks<T> {
         }
         let limit = head + peak as u64 + slack(peak) as u64;
         let limit = (limit / CELLS * LAP + limit % CELLS) * STEP;
-        // ORDERING: Relaxed. Any limit ever computed is true for ever: the head only grows.
+        // ORDERING: Relaxed. Any limit ever computed is true for ever, but for the slack: the head only
+        // grows.
         self.tail.limit.store(limit, Ordering::Relaxed);
     }
 
