@@ -313,14 +313,17 @@ fn number(task: *const TaskSlot) -> u64 {
 /// the thread's slot for both.
 #[inline]
 pub(crate) fn spend_on<I, R>(input: I, op: impl FnOnce(I) -> Result<R, I>) -> Result<R, I> {
-    POLL.with(|poll| match poll.budget.get() {
-        None => op(input),
-        Some(0) => Err(input),
-        Some(left) => {
-            let result = op(input)?;
-            poll.budget.set(Some(left - 1));
-            Ok(result)
+    POLL.with(|poll| {
+        let budget = poll.budget.get();
+        if budget == Some(0) {
+            return Err(input);
         }
+        // Called in one place: it is large, and is to be a part of the caller.
+        let result = op(input)?;
+        if let Some(left) = budget {
+            poll.budget.set(Some(left - 1));
+        }
+        Ok(result)
     })
 }
 
