@@ -24,6 +24,8 @@ use tenter_http::{Peer, TenterIo, TenterTimer, serve};
 
 use crate::harness::{Client, HANG, Server};
 
+mod client;
+mod connector;
 mod harness;
 
 fn hello() -> Router {
