@@ -1,6 +1,6 @@
 //! Where a request goes next.
 //!
-//! Tests: `tests/tests/http/client.rs`.
+//! Tests: `tests/tests/http/answers.rs`.
 
 use bytes::Bytes;
 use http::header::{

@@ -185,8 +185,8 @@ impl Scripted {
         Some(head)
     }
 
-    pub fn answer(&mut self, text: &str) {
-        self.reader.get_ref().write_all(text.as_bytes()).unwrap();
+    pub fn answer(&mut self, bytes: impl AsRef<[u8]>) {
+        self.reader.get_ref().write_all(bytes.as_ref()).unwrap();
     }
 
     /// An answer with a body of that text.
