@@ -136,7 +136,7 @@ impl Connection {
 
     /// A question whose answer is known. A server that has hung itself up does not answer in time.
     async fn is_healthy(&mut self) -> bool {
-        let pong = timeout(Duration::from_secs(1), self.ask("ping")).await;
+        let pong = timeout(Duration::from_secs(5), self.ask("ping")).await;
         matches!(pong, Ok(Ok(answer)) if answer == "PING")
     }
 }

@@ -88,6 +88,9 @@ impl Target {
         if authority.contains('@') {
             return malformed("it names a user: send a header `authorization` instead");
         }
+        if authority.is_empty() || authority.starts_with(':') {
+            return malformed("it has no host");
+        }
         let slash = if path.starts_with('/') { "" } else { "/" };
         let uri = format!("http://{authority}{slash}{}", encode(path));
         let uri: Uri = match uri.parse() {
@@ -96,9 +99,6 @@ impl Target {
         };
         let host = uri.host().unwrap_or_default().to_ascii_lowercase();
         let bare = host.trim_start_matches('[').trim_end_matches(']');
-        if bare.is_empty() {
-            return malformed("it has no host");
-        }
         let port = match authority[host.len()..].trim_start_matches(':') {
             "" => 80,
             digits => match digits.parse() {
@@ -273,12 +273,12 @@ mod tests {
             ("", "no scheme"),
             ("localhost:80/", "begin with http://"),
             ("ftp://a/", "its scheme is `ftp`"),
-            ("http://", "empty"),
-            ("http:///a", "empty"),
+            ("http://", "no host"),
+            ("http:///a", "no host"),
             ("http://:80/", "no host"),
             ("http://me:secret@a/", "header `authorization`"),
             ("http://a:65536/", "`65536` is no port"),
-            ("http://a:b/", "invalid"),
+            ("http://a:b/", "`b` is no port"),
             ("http://ä/", "invalid"),
         ] {
             let refusal = Target::parse(text).unwrap_err().to_string();

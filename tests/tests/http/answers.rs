@@ -1,6 +1,7 @@
 //! What the client of `tenter-http` gets, and what it says when it gets nothing.
 
 use std::future::IntoFuture;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::Router;
@@ -8,6 +9,7 @@ use axum::body::Bytes;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Redirect;
 use axum::routing::any;
+use rustix::net::{AddressFamily, SocketType};
 use tenter_http::{Client, ErrorKind};
 
 use crate::client::{run, url};
@@ -144,6 +146,41 @@ async fn the_time_for_the_whole_is_bounded() {
     assert_eq!(start.elapsed(), Duration::from_secs(300));
 }
 
+/// Goal: an address that does not answer costs 10 s by default, and the error names it. Method: the
+/// backlog of a listener is full, and the virtual clock jumps.
+#[tenter::test]
+async fn the_time_for_connecting_is_bounded() {
+    let listener = rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+    let any_port = SocketAddr::from(([127, 0, 0, 1], 0));
+    rustix::net::bind(&listener, &any_port).unwrap();
+    rustix::net::listen(&listener, 0).unwrap();
+    let address = rustix::net::getsockname(&listener).unwrap();
+    let address = SocketAddr::try_from(address).unwrap();
+    let fillers = [(); 4].map(|()| {
+        let filler = rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+        rustix::io::ioctl_fionbio(&filler, true).unwrap();
+        let _ = rustix::net::connect(&filler, &address);
+        filler
+    });
+    let start = tenter::time::now();
+    let asked = url(address, "/");
+    let error = Client::new().get(&asked).await.unwrap_err();
+    assert!(error.is_timeout() && error.is_connect());
+    assert_eq!(
+        error.to_string(),
+        format!("cannot connect to {asked}: {address} has not answered: timed out after 10s")
+    );
+    assert_eq!(start.elapsed(), Duration::from_secs(10));
+    // The time for the whole counts too.
+    let limit = Duration::from_secs(1);
+    let error = Client::new().get(&asked).timeout(limit).await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        format!("GET {asked}: timed out after 1s, connecting to {address}")
+    );
+    drop(fillers);
+}
+
 /// Goal: the time for the whole is up while the body is read.
 #[test]
 fn a_body_that_stops_is_bounded() {
@@ -154,13 +191,13 @@ fn a_body_that_stops_is_bounded() {
     });
     run(async move {
         let asked = url(address, "/");
-        let limit = Duration::from_millis(300);
+        let limit = Duration::from_secs(1);
         let response = Client::new().get(&asked).timeout(limit).await.unwrap();
         let error = response.text().await.unwrap_err();
         assert_eq!(
             error.to_string(),
             format!(
-                "GET {asked}: timed out after 300ms, reading the body from {address}, 4 bytes so \
+                "GET {asked}: timed out after 1s, reading the body from {address}, 4 bytes so \
                  far"
             )
         );
