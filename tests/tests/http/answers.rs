@@ -127,13 +127,7 @@ fn bodies_of_every_kind_are_read() {
 /// waited for. Method: the virtual clock jumps when nothing else is left to do.
 #[tenter::test]
 async fn the_time_for_the_whole_is_bounded() {
-    let address = Scripted::start(|_, mut connection| {
-        while let Some(request) = connection.request() {
-            if request.starts_with("GET /part ") {
-                connection.answer("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\npart");
-            }
-        }
-    });
+    let address = Scripted::start(|_, mut connection| while connection.request().is_some() {});
     let start = tenter::time::now();
     let silent = url(address, "/silent");
     let error = Client::new().get(&silent).await.unwrap_err();

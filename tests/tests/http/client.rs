@@ -324,6 +324,39 @@ async fn a_request_may_be_dropped_at_every_poll() {
     drop(server);
 }
 
+/// Goal: the deadline of a scope ends the request in it, and closes its connection; the client goes
+/// on as before.
+#[tenter::test]
+async fn the_deadline_of_a_scope_closes_the_connection() {
+    let (told, closed) = mpsc::channel();
+    let address = Scripted::start(move |number, mut connection| {
+        while let Some(request) = connection.request() {
+            if !request.starts_with("GET /silent ") {
+                connection.text("its own");
+            }
+        }
+        let _ = told.send(number);
+    });
+    // The server is in another thread, for whose answers no virtual clock waits: without limits of its
+    // own the client has no timer to which it could jump.
+    let client = Client::builder()
+        .timeout(Duration::MAX)
+        .connect_timeout(Duration::MAX)
+        .pool_idle_timeout(Duration::MAX)
+        .max_per_host(1)
+        .build();
+    let ask = async |path: &str| client.get(url(address, path)).await?.text().await;
+    assert_eq!(ask("/").await.unwrap(), "its own");
+    let start = tenter::time::now();
+    let limit = Duration::from_secs(2);
+    let silent = tenter::move_on_after(limit, async |_| ask("/silent").await);
+    assert!(silent.await.is_none());
+    assert_eq!(start.elapsed(), limit);
+    let closed = tenter::spawn_blocking(move || closed.recv_timeout(HANG));
+    assert_eq!(closed.await.unwrap(), Ok(0));
+    assert_eq!(ask("/").await.unwrap(), "its own");
+}
+
 /// Goal: a server and a client on one runtime with a virtual clock take the time that the server
 /// sleeps, and no other.
 #[tenter::test]
