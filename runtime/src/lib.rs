@@ -93,6 +93,10 @@ pub mod process;
 pub mod signal;
 
 pub use crate::builder::{Builder, Flavor};
+pub use crate::combine::completed::{AsCompleted, AsCompletedTimeout, NextCompleted, as_completed};
+pub use crate::combine::gather::{Gather, TryGather, gather, gather_settled, try_gather};
+pub use crate::combine::race::{Race, RaceOk, race, race_ok};
+pub use crate::combine::tuple::{GatherTuple, TryGatherTuple};
 pub use crate::handle::{EnterGuard, Handle, NotInRuntime};
 pub use crate::histogram::Histogram;
 pub use crate::metrics::{RuntimeMetrics, WorkerMetrics};
@@ -115,6 +119,7 @@ pub mod __private;
 mod block_on;
 mod blocking;
 mod builder;
+mod combine;
 #[expect(
     unsafe_code,
     reason = "reads the run loop that a caller further up the stack lends"
