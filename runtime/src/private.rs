@@ -15,6 +15,11 @@ pub mod combine {
     pub use crate::combine::tuple::{TryTuple, Tuple, gather_tuple, try_gather_tuple};
 }
 
+pub mod select {
+    //! What `select!` calls.
+    pub use crate::combine::select::{Ask, Fused, NotFused, Over, Select};
+}
+
 use crate::builder::Builder;
 pub use crate::builder::Flavor;
 use crate::runtime::Runtime;

@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 use futures_core::{FusedStream, Stream};
 use tenter_timer::{Elapsed, Timeout, timeout};
 
-use super::gather::All;
+use super::gather::{All, debug};
 
 /// Runs futures concurrently in the caller's task, and yields their outputs as they end, each with its
 /// index in the arguments.
@@ -66,9 +66,10 @@ where
     }
 }
 
+debug!(AsCompleted.all);
+
 /// The stream of [`as_completed`].
 #[must_use = "streams do nothing unless they are polled"]
-#[derive(Debug)]
 pub struct AsCompleted<F: Future> {
     all: All<F>,
     /// Those whose outputs have not been yielded, in the order in which they ended.

@@ -1,5 +1,6 @@
 //! All outputs of many futures.
 
+use core::fmt;
 use core::future::{Future, IntoFuture};
 use core::ops::ControlFlow;
 use core::pin::Pin;
@@ -134,7 +135,6 @@ where
 }
 
 /// Members and their turns.
-#[derive(Debug)]
 pub(super) struct All<F: Future> {
     pub ready: Ready,
     pub row: Row<F>,
@@ -166,9 +166,28 @@ impl<F: Future> All<F> {
     }
 }
 
+impl<F: Future> fmt::Debug for All<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.ready.fmt(f)
+    }
+}
+
+/// The outside is named; of the futures, it is said how many there are and have ended.
+macro_rules! debug {
+    ($($name:ident . $field:ident),*) => {$(
+        impl<F: ::core::future::Future> ::core::fmt::Debug for $name<F> {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                f.debug_tuple(stringify!($name)).field(&self.$field).finish()
+            }
+        }
+    )*};
+}
+pub(super) use debug;
+
+debug!(Gather.all, TryGather.all);
+
 /// The future of [`gather`] and [`gather_settled`].
 #[must_use = "futures do nothing unless they are awaited"]
-#[derive(Debug)]
 pub struct Gather<F: Future> {
     all: All<F>,
 }
@@ -191,7 +210,6 @@ impl<F: Future> Future for Gather<F> {
 
 /// The future of [`try_gather`].
 #[must_use = "futures do nothing unless they are awaited"]
-#[derive(Debug)]
 pub struct TryGather<F: Future> {
     all: All<F>,
     failed: Option<u32>,

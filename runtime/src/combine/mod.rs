@@ -20,9 +20,14 @@ pub(crate) mod gather;
 mod lazy;
 #[expect(unsafe_code, reason = "one allocation that wakers count and share")]
 mod list;
+pub(crate) mod map;
 pub(crate) mod race;
+mod random;
 mod ready;
+pub(crate) mod select;
+mod select_macro;
 #[expect(unsafe_code, reason = "projects the pin to members of a row")]
 mod slot;
+pub(crate) mod staggered;
 #[expect(unsafe_code, reason = "projects the pin to members of a tuple")]
 pub(crate) mod tuple;

@@ -6,7 +6,7 @@ use core::panic::Location;
 use core::pin::Pin;
 use core::task::{Context, Poll, ready};
 
-use super::gather::All;
+use super::gather::{All, debug};
 
 /// Runs futures concurrently in the caller's task until the first of them ends, and returns its index and
 /// its output.
@@ -97,9 +97,10 @@ where
     }
 }
 
+debug!(Race.all, RaceOk.all);
+
 /// The future of [`race`].
 #[must_use = "futures do nothing unless they are awaited"]
-#[derive(Debug)]
 pub struct Race<F: Future> {
     all: All<F>,
     won: Option<u32>,
@@ -132,7 +133,6 @@ impl<F: Future> Future for Race<F> {
 
 /// The future of [`race_ok`].
 #[must_use = "futures do nothing unless they are awaited"]
-#[derive(Debug)]
 pub struct RaceOk<F: Future> {
     all: All<F>,
     won: Option<u32>,

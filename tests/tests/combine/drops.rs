@@ -5,7 +5,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
 
-use tenter::{as_completed, gather, gather as all_of, gather_settled, race, race_ok, try_gather};
+use tenter::{
+    as_completed, gather as all_of, gather, gather_settled, map_concurrent, race, race_ok, select,
+    staggered, try_gather,
+};
 
 use crate::support::{Gate, Member, Task};
 
@@ -67,7 +70,9 @@ pub fn combinators() -> Vec<(&'static str, fn(&Gates) -> Boxed)> {
         }),
         ("race", |gates| {
             let race = race(members(gates));
-            Box::pin(async { drop(race.await) })
+            Box::pin(async {
+                let _ = race.await;
+            })
         }),
         ("race_ok", |gates| {
             let race = race_ok(results(gates, |index| index != 3));
@@ -76,6 +81,33 @@ pub fn combinators() -> Vec<(&'static str, fn(&Gates) -> Boxed)> {
         ("race_ok that fails", |gates| {
             let race = race_ok(results(gates, |_| true));
             Box::pin(async { assert!(race.await.is_err()) })
+        }),
+        ("map_concurrent", |gates| {
+            let gates = gates.clone();
+            Box::pin(async move {
+                let rows = gates.chunks(2);
+                let work =
+                    |row: &[Arc<Gate>]| all_of(row.iter().map(Gate::member).collect::<Vec<_>>());
+                drop(map_concurrent(rows, 3, work).await);
+            })
+        }),
+        ("staggered", |gates| {
+            let members = results(gates, |index| index != 4);
+            Box::pin(async { assert_eq!(staggered(members, None).await, Ok((4, 4))) })
+        }),
+        ("select!", |gates| {
+            let mut members = members(gates).into_iter();
+            let [a, b, c] = [(); 3].map(|()| members.next().expect("there are five at least"));
+            let rest = gather(members.collect::<Vec<_>>());
+            Box::pin(async {
+                // Declared here, so that they are dropped in this order.
+                select! {
+                    1_000 = a => unreachable!(),
+                    _ = b => {}
+                    _ = c => {}
+                    _ = rest => {}
+                }
+            })
         }),
         ("as_completed", |gates| {
             let mut outputs = as_completed(members(gates));
