@@ -339,7 +339,12 @@ impl Drop for Counted {
             let header = unsafe { self.0.as_ref() };
             header.live.touch();
             // ORDERING: Release, so that who frees comes after all that we did; its partner is below.
-            if header.refs.fetch_sub(1, Ordering::Release) != 1 {
+            let order = if planted!("combine.relaxed_release") {
+                Ordering::Relaxed
+            } else {
+                Ordering::Release
+            };
+            if header.refs.fetch_sub(1, order) != 1 {
                 return;
             }
             // ORDERING: Acquire, of the releases of all the others.

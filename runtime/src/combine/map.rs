@@ -83,10 +83,10 @@ where
 /// The future of [`map_concurrent`].
 #[must_use = "futures do nothing unless they are awaited"]
 pub struct MapConcurrent<I, F, Fut: Future> {
+    /// Those that run, from the first poll on. Dropped before what has not begun.
+    window: Option<Window<Fut>>,
     source: Source<I, F>,
     limit: usize,
-    /// Those that run, from the first poll on.
-    window: Option<Window<Fut>>,
     outputs: Vec<Option<Fut::Output>>,
 }
 

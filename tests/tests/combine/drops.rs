@@ -83,13 +83,11 @@ pub fn combinators() -> Vec<(&'static str, fn(&Gates) -> Boxed)> {
             Box::pin(async { assert!(race.await.is_err()) })
         }),
         ("map_concurrent", |gates| {
-            let gates = gates.clone();
-            Box::pin(async move {
-                let rows = gates.chunks(2);
-                let work =
-                    |row: &[Arc<Gate>]| all_of(row.iter().map(Gate::member).collect::<Vec<_>>());
-                drop(map_concurrent(rows, 3, work).await);
-            })
+            let rows: Vec<_> = gates
+                .chunks(2)
+                .map(|row| all_of(members(&row.to_vec())))
+                .collect();
+            Box::pin(async { drop(map_concurrent(rows, 3, |row| row).await) })
         }),
         ("staggered", |gates| {
             let members = results(gates, |index| index != 4);
