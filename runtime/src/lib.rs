@@ -94,6 +94,12 @@ pub mod process;
 pub mod signal;
 
 pub use crate::builder::{Builder, Flavor};
+pub use crate::combine::completed::{AsCompleted, AsCompletedTimeout, NextCompleted, as_completed};
+pub use crate::combine::gather::{Gather, TryGather, gather, gather_settled, try_gather};
+pub use crate::combine::map::{MapConcurrent, map_concurrent};
+pub use crate::combine::race::{Race, RaceOk, race, race_ok};
+pub use crate::combine::staggered::{Staggered, staggered};
+pub use crate::combine::tuple::{GatherTuple, TryGatherTuple};
 pub use crate::group::{
     Ended, Failure, GroupError, GroupHandle, NamedChild, Panic, StartError, Started, TaskGroup,
     TaskOutcome, task_group, task_group_with,
@@ -124,6 +130,7 @@ pub mod __private;
 mod block_on;
 mod blocking;
 mod builder;
+mod combine;
 #[expect(
     unsafe_code,
     reason = "reads the run loop that a caller further up the stack lends"

@@ -266,6 +266,13 @@ fn with_slot<R>(read: impl FnOnce(&TaskSlot) -> R) -> Option<R> {
     unsafe { task.as_ref() }.map(read)
 }
 
+/// How many operations this poll may still complete; `None` is without limit. For what polls several
+/// futures: when nothing is left, they would only be told to come back.
+#[inline]
+pub fn budget() -> Option<u8> {
+    POLL.with(|poll| poll.budget.get())
+}
+
 /// Takes one operation from the budget; false if it is spent.
 #[inline]
 pub(crate) fn spend() -> bool {
