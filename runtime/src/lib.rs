@@ -54,6 +54,7 @@ pub mod task;
 #[cfg(feature = "time")]
 pub mod time {
     //! Sleeping, timeouts and intervals, on the clock of the runtime.
+    pub use crate::scope::{Timeout, timeout, timeout_at};
     pub use core::time::Duration;
     #[doc(inline)]
     pub use tenter_timer::*;
@@ -93,14 +94,28 @@ pub mod process;
 pub mod signal;
 
 pub use crate::builder::{Builder, Flavor};
+pub use crate::combine::completed::{AsCompleted, AsCompletedTimeout, NextCompleted, as_completed};
+pub use crate::combine::gather::{Gather, TryGather, gather, gather_settled, try_gather};
+pub use crate::combine::map::{MapConcurrent, map_concurrent};
+pub use crate::combine::race::{Race, RaceOk, race, race_ok};
+pub use crate::combine::staggered::{Staggered, staggered};
+pub use crate::combine::tuple::{GatherTuple, TryGatherTuple};
+pub use crate::group::{
+    Ended, Failure, GroupError, GroupHandle, NamedChild, Panic, StartError, Started, TaskGroup,
+    TaskOutcome, task_group, task_group_with,
+};
 pub use crate::handle::{EnterGuard, Handle, NotInRuntime};
 pub use crate::histogram::Histogram;
 pub use crate::metrics::{RuntimeMetrics, WorkerMetrics};
 pub use crate::runtime::{NestedRuntime, Runtime, run};
 pub use crate::scheduler::shutdown::{LeftTask, ShutdownReport};
+pub use crate::scope::{
+    CancelHandle, CancelScope, Deadline, DeferGuard, InScope, Outcome, RescheduleError,
+    defer_async, fail_after, move_on_after, scope_deadline, shield,
+};
 pub use crate::task::{
     CancelKind, CancelOnDrop, CancelReason, Canceller, JoinError, JoinHandle, Unobserved,
-    UnobservedKind, shield, spawn_eager,
+    UnobservedKind, spawn_eager,
 };
 pub use crate::wait::{Until, Wait, WaitMut, Waited, WaitedMut, wait, wait_mut};
 #[cfg(feature = "macros")]
@@ -116,11 +131,13 @@ pub mod __private;
 mod block_on;
 mod blocking;
 mod builder;
+mod combine;
 #[expect(
     unsafe_code,
     reason = "reads the run loop that a caller further up the stack lends"
 )]
 mod context;
+mod group;
 mod handle;
 mod histogram;
 mod hooks;
@@ -128,6 +145,7 @@ mod metrics;
 mod offload;
 mod runtime;
 mod scheduler;
+mod scope;
 #[cfg(feature = "net")]
 mod serve;
 mod stdio;
@@ -156,6 +174,7 @@ use core::panic::Location;
 ///     assert_eq!(task.await.expect("the task does not panic"), 42);
 /// });
 /// ```
+#[must_use = "dropping a JoinHandle detaches the task: `.await` it, or drop it on purpose"]
 #[track_caller]
 #[inline]
 #[doc(alias = "create_task")]
@@ -183,6 +202,7 @@ where
 ///     assert_eq!(sum.await.expect("no panic"), 500_500);
 /// });
 /// ```
+#[must_use = "dropping a JoinHandle detaches the task: `.await` it, or drop it on purpose"]
 #[track_caller]
 #[doc(alias = "to_thread")]
 pub fn spawn_blocking<F, R>(function: F) -> JoinHandle<R>
@@ -259,6 +279,7 @@ pub fn block_in_place<R>(function: impl FnOnce() -> R) -> R {
 /// # Ok(())
 /// # }
 /// ```
+#[must_use = "dropping a JoinHandle detaches the task: `.await` it, or drop it on purpose"]
 #[track_caller]
 pub fn spawn_local<F>(future: F) -> JoinHandle<F::Output>
 where

@@ -25,7 +25,8 @@ use super::JoinHandle;
 use super::cell::{Extras, Header, Ownership, Shared};
 use super::context::inherit;
 use super::memory::Source;
-use super::raw::{self, Ran, YieldFlag};
+use super::raw::{self, Ran, Runnable, YieldFlag};
+use super::state::AfterWake;
 use crate::context::{self, Driving};
 use crate::handle::Handle;
 use crate::scheduler::multi_thread::Scheduler;
@@ -145,8 +146,14 @@ where
         // SAFETY: (a) the task is anybody's.
         unsafe { task.run(&queue_again, enlist, unlist) }
     });
-    if let Ran::Requeue(task) = ran {
-        scheduler.adopt_late(shared, task);
+    match ran {
+        Ran::Requeue(task) => scheduler.adopt_late(shared, task),
+        // It was cancelled in its first poll, and waits for what it left to be cleaned up. E1.
+        Ran::Parked if joined.header().state.wake() == AfterWake::Submit => {
+            // SAFETY: (a) the place is the one that `wake` has just given.
+            scheduler.adopt_late(shared, unsafe { Runnable::from_raw(header) });
+        }
+        Ran::Parked | Ran::Finished => {}
     }
     joined
 }

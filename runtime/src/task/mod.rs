@@ -45,11 +45,6 @@ pub(crate) mod context_map;
 pub(crate) mod context_var;
 #[expect(unsafe_code, reason = "runs a task outside its run loop")]
 pub(crate) mod eager;
-#[expect(
-    unsafe_code,
-    reason = "a counted task pointer, and the pin of the inner future"
-)]
-pub(crate) mod shield;
 #[expect(unsafe_code, reason = "a counted task pointer")]
 pub(crate) mod task_ref;
 pub(crate) mod unconstrained;
@@ -65,11 +60,11 @@ pub use self::error::{JoinError, Unobserved, UnobservedKind};
 pub use self::id::TaskId;
 pub use self::join::{CancelOnDrop, JoinHandle};
 pub(crate) use self::raw::Runnable;
-pub use self::shield::{Shield, shield};
 pub use self::task_ref::{TaskInfo, TaskRef, all, current};
 pub use self::unconstrained::{Unconstrained, unconstrained};
 pub use self::yield_now::{YieldNow, yield_now};
 pub use crate::context_var;
+pub use crate::scope::{Shield, cancelled};
 pub use tenter_sync::current::{WaitKind, WaitingOn};
 
 /// The number of the task that calls.
