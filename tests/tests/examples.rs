@@ -445,3 +445,37 @@ fn pool_uses_again_only_what_is_whole() {
         connection 3: four -> FOUR, after a health check\n";
     assert_eq!(output("pool"), expected);
 }
+
+/// Goal: `cookbook` lists its programs, runs those that it is asked for, one after the other, and names
+/// what it does not have.
+#[test]
+fn cookbook_lists_and_runs_its_programs() {
+    let list = output("cookbook");
+    assert_eq!(list.lines().count(), 28 + 16);
+    assert!(list.starts_with("p01  a line, a second, another line\n"));
+
+    let run = |ids: &[&str]| {
+        Command::new(example("cookbook"))
+            .args(ids)
+            .output()
+            .unwrap()
+    };
+    let ran = run(&["P07", "f03", "p24", "f06"]);
+    let said = String::from_utf8(ran.stdout).unwrap();
+    assert!(ran.status.success(), "{said}");
+    let start = "<!doctype html>\n<html>\n<head><title>Example Domain</title></head>\n<body>\n<h1>";
+    let expected = [
+        "Asyncio Run Example\nstarted\nit made 42\n",
+        start,
+        "Example Domain</h1>\n<p>\nBlocking operation\n",
+    ];
+    assert_eq!(said, expected.concat());
+
+    let refused = run(&["p07", "p29"]);
+    assert_eq!(
+        (refused.status.code(), refused.stdout),
+        (Some(2), Vec::new())
+    );
+    let reason = String::from_utf8(refused.stderr).unwrap();
+    assert!(reason.contains("no program `p29`"), "{reason}");
+}
