@@ -14,7 +14,7 @@ fn main() -> ExitCode {
         .collect();
     if ids.is_empty() {
         for program in PROGRAMS {
-            println!("{}  {}", program.id, program.title);
+            println!("{}  {}", program.id(), program.title);
         }
         return ExitCode::SUCCESS;
     }
@@ -29,7 +29,7 @@ fn main() -> ExitCode {
     for program in programs {
         // A runtime for each: what a program leaves behind ends with it.
         if let Err(error) = tenter::run(program.run()) {
-            eprintln!("cookbook: {}: {error}", program.id);
+            eprintln!("cookbook: {}: {error}", program.id());
             return ExitCode::FAILURE;
         }
     }

@@ -27,9 +27,7 @@ type Start = fn(site: String) -> Pin<Box<dyn Future<Output = Result<(), String>>
 /// A program of the cookbook.
 #[derive(Clone, Copy, Debug)]
 pub struct Program {
-    /// `p04`.
-    pub id: &'static str,
-    /// The name of its file, without the ending.
+    /// The name of its file, without the ending: `p04_workers`.
     pub file: &'static str,
     /// What it shows.
     pub title: &'static str,
@@ -38,10 +36,16 @@ pub struct Program {
 }
 
 impl Program {
+    /// `p04`.
+    #[must_use]
+    pub fn id(&self) -> &'static str {
+        &self.file[..3]
+    }
+
     /// The program with this id.
     #[must_use]
     pub fn find(id: &str) -> Option<&'static Program> {
-        PROGRAMS.iter().find(|program| program.id == id)
+        PROGRAMS.iter().find(|program| program.id() == id)
     }
 
     /// Runs it to its end. One that fetches pages gets a [site](site::Site) of its own for that.
@@ -95,7 +99,6 @@ macro_rules! programs {
 
         /// All programs, in the order of their ids.
         pub const PROGRAMS: &[Program] = &[$(Program {
-            id: stringify!($file).split_at(3).0,
             file: stringify!($file),
             title: $title,
             start: |site| Box::pin(async move { programs!(@ $kind $file site).ended() }),

@@ -6,8 +6,8 @@
 use std::future::Future;
 use std::io::Write as _;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use tenter::Handle;
@@ -56,7 +56,7 @@ impl Record {
         (ended, lines, took)
     }
 
-    fn lines(&self) -> std::sync::MutexGuard<'_, Vec<Line>> {
+    fn lines(&self) -> MutexGuard<'_, Vec<Line>> {
         self.lines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -106,5 +106,5 @@ fn block_virtually(duration: Duration) {
     // On the thread that runs the tasks: time passes over all deadlines, and nobody gets a turn.
     let mut passing = pin!(advance(duration));
     let mut nobody = Context::from_waker(Waker::noop());
-    while let Poll::Pending = passing.as_mut().poll(&mut nobody) {}
+    while passing.as_mut().poll(&mut nobody).is_pending() {}
 }

@@ -60,7 +60,7 @@ pub fn cases() -> Vec<Case> {
     }
     let ids = cases.iter().map(|case| case.id);
     assert!(
-        ids.eq(PROGRAMS.iter().map(|program| program.id)),
+        ids.eq(PROGRAMS.iter().map(|program| program.id())),
         "one case for each program"
     );
     cases

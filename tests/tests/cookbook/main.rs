@@ -95,7 +95,7 @@ impl Ran {
 
     fn really(program: &Program) -> Ran {
         // It blocks its thread for fifteen seconds, to be compared with three. Ten times as fast will do.
-        let times = if program.id == "p11" { 10 } else { 1 };
+        let times = if program.id() == "p11" { 10 } else { 1 };
         let runtime = Builder::multi_thread().workers(2);
         Ran::on(runtime, Pace::Real { times }, program)
     }
@@ -297,7 +297,7 @@ fn f16_every_program_is_explained() {
         let text = fs::read_to_string(folder.join(format!("{}.rs", program.file))).unwrap();
         let run = format!(
             "//! Run: `cargo run --release --example cookbook -- {}`",
-            program.id
+            program.id()
         );
         assert_eq!(text.lines().next(), Some(&*run));
         let about = text
@@ -307,9 +307,9 @@ fn f16_every_program_is_explained() {
         assert!(
             about.count() >= 3,
             "{}: what it shows and what it prints",
-            program.id
+            program.id()
         );
         let comments = text.lines().filter(|line| line.contains("// ")).count();
-        assert!(comments >= 1, "{} is not explained", program.id);
+        assert!(comments >= 1, "{} is not explained", program.id());
     }
 }
