@@ -19,7 +19,8 @@ use super::node::Node;
 use super::store::Store;
 use super::{AnyQueue, Queue};
 use crate::budget;
-use crate::current::{self, WaitKind};
+use crate::current::WaitKind;
+use crate::notes::{self, Wants};
 use crate::planted;
 use crate::wait_list::{Identity, Left, WaitState};
 
@@ -294,7 +295,7 @@ impl<T, S: Store<T>> Core<T, S> {
                 WaitState::Done => super::completed(),
             }
         }
-        current::waiting_on(WaitKind::Queue, self);
+        notes::waiting_on(WaitKind::Queue, self, &self.name, Wants::Item);
         Poll::Pending
     }
 
