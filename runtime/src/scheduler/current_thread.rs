@@ -35,6 +35,7 @@ use core::time::Duration;
 use std::sync::Arc as StdArc;
 
 use tenter_io as io;
+use tenter_sync::holders::{self, Holders};
 use tenter_sync::notes::{self, Notes};
 use tenter_sync::planted;
 use tenter_sync::shim::size;
@@ -90,6 +91,8 @@ pub struct Core {
     burst: Cell<u32>,
     last_check: Cell<Instant>,
     driven_at: Cell<&'static Location<'static>>,
+    /// Who holds the locks that tasks here wait for, under a virtual clock: for the deadlock report.
+    holders: Cell<Option<Holders>>,
     /// What tasks here wait for, in words, under a virtual clock: for the deadlock report.
     notes: Cell<Option<Notes>>,
 }
@@ -123,6 +126,7 @@ impl Scheduler {
             burst: Cell::new(BURST_MAX),
             last_check: Cell::new(timers.clock().now()),
             driven_at: Cell::new(Location::caller()),
+            holders: Cell::new(None),
             notes: Cell::new(None),
         };
         Self {
@@ -174,7 +178,8 @@ impl Scheduler {
         done: impl Fn() -> bool,
     ) -> RunEnded {
         if self.config.is_virtual() {
-            return notes::keeping(&core.notes, || self.run_loop(driving, core, done));
+            let run = || self.run_loop(driving, core, done);
+            return notes::keeping(&core.notes, || holders::keeping(&core.holders, run));
         }
         self.run_loop(driving, core, done)
     }

@@ -100,7 +100,7 @@ fn stuck_tasks(core: &Core) -> Tasks {
 fn for_whom(core: &Core, task: &Header) -> Option<NonZeroU64> {
     let wait = task.slot.waiting_on()?;
     if wait.kind != WaitKind::Task {
-        return None;
+        return task.slot.waiting_for();
     }
     let mut joined = None;
     core.owned.for_each(|other| {
