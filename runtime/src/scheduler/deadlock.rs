@@ -46,8 +46,11 @@ pub fn report(config: &Config, core: &Core, grace: Duration) -> String {
     let tasks = stuck_tasks(core);
     let mut report = format!(
         "tenter: deadlock. No task is ready, no timer is armed, no socket is awaited, and no \
-         other thread woke a task for {grace:?}.\n{} tasks have not ended:\n",
-        tasks.len()
+         other thread woke a task for {grace:?}.\n{}:\n",
+        match tasks.len() {
+            1 => "1 task has not ended".to_owned(),
+            count => format!("{count} tasks have not ended"),
+        }
     );
     if let Some(choices) = &config.choices {
         let order = match choices.order() {
@@ -62,15 +65,16 @@ pub fn report(config: &Config, core: &Core, grace: Duration) -> String {
         let (shown, place) = (&task.shown, &task.spawned_at);
         let _ = writeln!(report, "  {shown} spawned at {place} waits for {wait}");
     }
-    for cycle in cycles(&tasks) {
+    // A circle of one says so in its line.
+    for cycle in cycles(&tasks).iter().filter(|cycle| cycle.len() > 1) {
         let _ = writeln!(
             report,
             "They wait in a circle: {}.",
-            in_words(&tasks, &cycle)
+            in_words(&tasks, cycle)
         );
     }
     for advice in advices(&tasks) {
-        let _ = writeln!(report, "{advice}");
+        let _ = writeln!(report, "hint: {advice}");
     }
     report.push_str(
         "If another thread is to wake one of them later, use a runtime with a real clock \
@@ -208,19 +212,19 @@ fn advice(task: &Stuck, on_itself: bool) -> Option<&'static str> {
         match note.wants {
             Wants::AllDone => {
                 return Some(
-                    "A Queue: each item that was taken needs one task_done, also where the work fails; \
+                    "Each item that is taken from a Queue needs one task_done, also where the work fails; \
                      what next_job returns says it by being dropped.",
                 );
             }
             Wants::Room(_) => {
                 return Some(
-                    "A full Queue: whoever takes from it is gone, or waits to put something itself.",
+                    "Whoever takes from a full Queue is gone, or waits to put something itself.",
                 );
             }
             Wants::Value => {
                 return Some(
-                    "A channel: it ends when the last Sender is dropped; a clone is still there, perhaps \
-                     in the task that receives.",
+                    "A channel ends when its last Sender is dropped; a clone is still there, perhaps in \
+                     the task that receives.",
                 );
             }
             Wants::Words(_) => return None,
@@ -236,27 +240,27 @@ fn advice(task: &Stuck, on_itself: bool) -> Option<&'static str> {
              guards.",
         ),
         WaitKind::Lock | WaitKind::RwLock => Some(
-            "Locks: take them in the same order everywhere, and keep no guard across an await that \
-             depends on others.",
+            "Locks are to be taken in the same order everywhere, and no guard is to be kept across an \
+             await that depends on others.",
         ),
         WaitKind::Event | WaitKind::Notify => {
-            Some("An Event or a Notify: whoever should have set it has ended, or waits too.")
+            Some("Whoever should set the Event, or notify, has ended, or waits too.")
         }
         WaitKind::Condition => Some(
-            "A Condition: whoever changes the data has to call notify after that; wait_for looks at the \
-             data before it waits.",
+            "Whoever changes the data of a Condition has to notify after that; wait_for looks at the data \
+             before it waits.",
         ),
         WaitKind::Barrier => Some(
-            "A Barrier: fewer come than it was made for; one has ended on the way, or was never spawned.",
+            "Fewer come to a Barrier than it was made for: one has ended on the way, or was never spawned.",
         ),
         WaitKind::Semaphore => Some(
-            "A Semaphore: a permit comes back when it is dropped; one was forgotten, or is kept by who \
+            "A permit of a Semaphore comes back when it is dropped: one was forgotten, or is kept by who \
              waits.",
         ),
-        WaitKind::Queue => {
-            Some("An empty Queue: whoever puts into it is gone; shutdown tells those who wait.")
-        }
-        WaitKind::Oneshot => Some("A oneshot: its Sender is kept, and never used."),
+        WaitKind::Queue => Some(
+            "Whoever puts into an empty Queue is gone, or waits too; shutdown tells those who wait.",
+        ),
+        WaitKind::Oneshot => Some("The Sender of a oneshot is kept, and has not sent."),
         _ => None,
     }
 }

@@ -31,7 +31,7 @@ use crate::scheduler::shared::Kind;
 ///
 /// # Panics
 ///
-/// Outside a runtime, and in a multi-threaded one, where other workers move at any time.
+/// When polled: outside a runtime, and in a multi-threaded one, where other workers move at any time.
 ///
 /// # Examples
 ///
@@ -53,33 +53,24 @@ use crate::scheduler::shared::Kind;
 #[doc(alias = "wait_until_idle")]
 #[doc(alias = "sleep(0)")]
 pub fn wait_all_tasks_blocked() -> AllTasksBlocked {
-    let handle = Handle::current_for("tenter::testing::wait_all_tasks_blocked");
-    assert!(
-        matches!(handle.scheduler().kind, Kind::CurrentThread(_)),
-        "tenter::testing::wait_all_tasks_blocked was called at {} in a multi-threaded runtime, where \
-         workers move at any time: use #[tenter::test], or flavor = \"current_thread\"",
-        Location::caller()
-    );
     AllTasksBlocked {
-        handle,
         cushion: Duration::ZERO,
-        stage: Stage::New,
+        stage: Stage::New(Location::caller()),
     }
 }
 
 /// The future of [`wait_all_tasks_blocked`].
 #[must_use = "futures do nothing unless you `.await` or poll them"]
 pub struct AllTasksBlocked {
-    handle: Handle,
     cushion: Duration,
     stage: Stage,
 }
 
-#[derive(Clone, Copy, Debug)]
 enum Stage {
-    New,
-    /// In the line, under this number.
-    Waiting(u64),
+    /// Made there.
+    New(&'static Location<'static>),
+    /// In the line of this runtime, under this number.
+    Waiting(Handle, u64),
     Done,
 }
 
@@ -90,23 +81,35 @@ impl AllTasksBlocked {
         self.cushion = cushion;
         self
     }
+}
 
-    fn scheduler(&self) -> &Scheduler {
-        match &self.handle.scheduler().kind {
-            Kind::CurrentThread(scheduler) => scheduler,
-            Kind::MultiThread(_) => unreachable!("refused when this was made"),
-        }
+/// The runtime that this thread is in, if its tasks can be waited for.
+fn runtime(called_at: &'static Location<'static>) -> Handle {
+    const WHAT: &str = "tenter::testing::wait_all_tasks_blocked";
+    let handle = Handle::current_at(WHAT, called_at);
+    assert!(
+        matches!(handle.scheduler().kind, Kind::CurrentThread(_)),
+        "{WHAT} was called at {called_at} in a multi-threaded runtime, where workers move at any time: use \
+         #[tenter::test], or flavor = \"current_thread\""
+    );
+    handle
+}
+
+fn scheduler(handle: &Handle) -> &Scheduler {
+    match &handle.scheduler().kind {
+        Kind::CurrentThread(scheduler) => scheduler,
+        Kind::MultiThread(_) => unreachable!("refused at the first poll"),
     }
+}
 
-    /// Another thread than that of the run loop waits: the loop has to notice.
-    fn interrupt_if_elsewhere(&self) {
-        let address = self.handle.scheduler_address();
-        let drives = context::with_driving(|driving| {
-            driving.is_some_and(|driving| core::ptr::eq(driving.scheduler.address(), address))
-        });
-        if !drives {
-            self.scheduler().parking.interrupt();
-        }
+/// If another thread than that of the run loop waits, the loop has to notice.
+fn interrupt_if_elsewhere(handle: &Handle) {
+    let address = handle.scheduler_address();
+    let drives = context::with_driving(|driving| {
+        driving.is_some_and(|driving| core::ptr::eq(driving.scheduler.address(), address))
+    });
+    if !drives {
+        scheduler(handle).parking.interrupt();
     }
 }
 
@@ -114,16 +117,19 @@ impl Future for AllTasksBlocked {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        match self.stage {
-            Stage::New => {
+        match &self.stage {
+            Stage::New(called_at) => {
+                let handle = runtime(called_at);
                 let waker = cx.waker().clone();
-                let key = self.scheduler().quiet.join(self.cushion, waker);
-                self.stage = Stage::Waiting(key);
-                self.interrupt_if_elsewhere();
+                let key = scheduler(&handle).quiet.join(self.cushion, waker);
+                interrupt_if_elsewhere(&handle);
+                self.stage = Stage::Waiting(handle, key);
                 Poll::Pending
             }
-            Stage::Waiting(key) if self.scheduler().quiet.waits(key, cx.waker()) => Poll::Pending,
-            Stage::Waiting(_) => {
+            Stage::Waiting(handle, key) => {
+                if scheduler(handle).quiet.waits(*key, cx.waker()) {
+                    return Poll::Pending;
+                }
                 self.stage = Stage::Done;
                 Poll::Ready(())
             }
@@ -134,8 +140,8 @@ impl Future for AllTasksBlocked {
 
 impl Drop for AllTasksBlocked {
     fn drop(&mut self) {
-        if let Stage::Waiting(key) = self.stage {
-            self.scheduler().quiet.leave(key);
+        if let Stage::Waiting(handle, key) = &self.stage {
+            scheduler(handle).quiet.leave(*key);
         }
     }
 }
@@ -144,7 +150,7 @@ impl fmt::Debug for AllTasksBlocked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AllTasksBlocked")
             .field("cushion", &self.cushion)
-            .field("stage", &self.stage)
+            .field("is_waiting", &matches!(self.stage, Stage::Waiting(..)))
             .finish_non_exhaustive()
     }
 }
