@@ -15,8 +15,9 @@
 
 use core::fmt::Write as _;
 use core::num::NonZeroU64;
+use core::panic::Location;
 use core::time::Duration;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use tenter_sync::current::{WaitKind, WaitingOn};
 use tenter_sync::notes::{self, Note, Wants};
@@ -30,15 +31,20 @@ use crate::task::cell::Header;
 struct Stuck {
     /// `task 7 "name"`, or `task 7`.
     shown: String,
-    spawned_at: String,
+    spawned_at: &'static Location<'static>,
     wait: Option<WaitingOn>,
     note: Option<Note>,
+    /// How many wait for the same thing, this one among them.
+    together: usize,
     /// Who has to do something before it goes on.
     for_whom: Option<NonZeroU64>,
 }
 
 /// All of them, by number.
 type Tasks = BTreeMap<NonZeroU64, Stuck>;
+
+/// How many tasks are listed; the rest are counted. Those in a circle are shown whatever their number.
+const LISTED_MAX: usize = 200;
 
 /// Every task: name, spawn site, and what it waits for; then those that wait in a circle, and what to look
 /// for.
@@ -60,10 +66,13 @@ pub fn report(config: &Config, core: &Core, grace: Duration) -> String {
         let (seed, made) = (choices.seed(), choices.made());
         let _ = writeln!(report, "(seed {seed}, {order}, after {made} choices)");
     }
-    for (id, task) in &tasks {
+    for (id, task) in tasks.iter().take(LISTED_MAX) {
         let wait = describe_wait(&tasks, *id, task);
         let (shown, place) = (&task.shown, &task.spawned_at);
         let _ = writeln!(report, "  {shown} spawned at {place} waits for {wait}");
+    }
+    if let Some(more @ 1..) = tasks.len().checked_sub(LISTED_MAX) {
+        let _ = writeln!(report, "  and {more} more");
     }
     // A circle of one says so in its line.
     for cycle in cycles(&tasks).iter().filter(|cycle| cycle.len() > 1) {
@@ -84,16 +93,25 @@ pub fn report(config: &Config, core: &Core, grace: Duration) -> String {
 }
 
 fn stuck_tasks(core: &Core) -> Tasks {
+    let mut by_address = HashMap::new();
+    let mut together: HashMap<WaitingOn, usize> = HashMap::new();
+    core.owned.for_each(|task| {
+        by_address.insert(core::ptr::from_ref(task).addr(), task.slot.id());
+        if let Some(wait) = task.slot.waiting_on() {
+            *together.entry(wait).or_default() += 1;
+        }
+    });
     let mut tasks = Tasks::new();
     core.owned.for_each(|task| {
         let id = task.slot.id();
         let wait = task.slot.waiting_on();
         let stuck = Stuck {
             shown: task.describe(),
-            spawned_at: task.spawned_at.to_string(),
+            spawned_at: task.spawned_at,
             wait,
             note: wait.and_then(|wait| notes::note_of(id, wait)),
-            for_whom: for_whom(core, task),
+            together: wait.map_or(0, |wait| together[&wait]),
+            for_whom: for_whom(&by_address, task),
         };
         tasks.insert(id, stuck);
     });
@@ -101,18 +119,12 @@ fn stuck_tasks(core: &Core) -> Tasks {
 }
 
 /// The task that has to do something before this one goes on, if that is one task.
-fn for_whom(core: &Core, task: &Header) -> Option<NonZeroU64> {
+fn for_whom(by_address: &HashMap<usize, NonZeroU64>, task: &Header) -> Option<NonZeroU64> {
     let wait = task.slot.waiting_on()?;
-    if wait.kind != WaitKind::Task {
-        return task.slot.waiting_for();
+    match wait.kind {
+        WaitKind::Task => by_address.get(&wait.address).copied(),
+        _ => task.slot.waiting_for(),
     }
-    let mut joined = None;
-    core.owned.for_each(|other| {
-        if core::ptr::from_ref(other).addr() == wait.address {
-            joined = Some(other.slot.id());
-        }
-    });
-    joined
 }
 
 /// What the task waits for, and who has it.
@@ -134,8 +146,7 @@ fn describe_wait(tasks: &Tasks, id: NonZeroU64, task: &Stuck) -> String {
         ..
     }) = task.note
     {
-        let here = tasks.values().filter(|t| t.wait == Some(wait)).count();
-        let _ = write!(words, " and {here} wait");
+        let _ = write!(words, " and {} wait", task.together);
     }
     match other {
         Some(_) if task.for_whom == Some(id) => words.push_str(", held by itself"),

@@ -53,7 +53,7 @@ impl<T: Outcome, E> Outcome for Result<T, E> {
 ///
 /// # Panics
 ///
-/// As the body does. If [`VARIABLE`] is set to what is no number.
+/// As the body does. If the variable `TENTER_SEED` is set to what is no number.
 #[track_caller]
 pub fn run_schedules<F>(config: TestConfig, schedules: u64, body: impl Fn() -> F) -> F::Output
 where
