@@ -259,6 +259,21 @@ async fn x13_a_cancelled_step_breaks_the_order() {
     assert!(format!("{order:?}").contains("broken: Some(1)"));
 }
 
+/// Goal: a step whose turn never comes says which one it is.
+#[test]
+fn x13_a_step_that_never_comes_is_named() {
+    let report = ends("deterministic", || {
+        let runtime = build(Builder::deterministic(0));
+        panic_of(|| {
+            runtime.block_on(async {
+                let order = Sequencer::new();
+                drop(order.step(7).await);
+            });
+        })
+    });
+    assert_says(&report, &["waits for its turn, step 7 of a Sequencer"]);
+}
+
 /// Goal: a number is one step.
 #[tenter::test]
 #[should_panic(expected = "step 0 of a Sequencer is made a second time")]

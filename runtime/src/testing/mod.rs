@@ -8,7 +8,7 @@
 //! | a short sleep "until the server is ready" | [`wait_all_tasks_blocked`]`().await` |
 //! | a chain of events that order what tasks do | [`Sequencer`] |
 //! | a sleep "until the timeout has fired" | [`time::advance`](crate::time::advance) |
-//! | a socket pair | [`duplex`] |
+//! | a socket pair | [`duplex`]; with room for one byte, writer and reader go in lockstep |
 //! | a comment that says where a function may be cancelled | [`assert_checkpoints`], [`assert_no_checkpoints`] |
 //! | a loop that starts the test a thousand times | `#[tenter::test(seed = 1, schedules = 1000)]` |
 //!

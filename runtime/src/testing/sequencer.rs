@@ -23,7 +23,8 @@ use core::pin::Pin;
 use core::task::{Context, Poll, Waker};
 use std::collections::{BTreeMap, BTreeSet};
 
-use tenter_sync::current::{self, WaitKind};
+use tenter_sync::current::WaitKind;
+use tenter_sync::notes;
 use tenter_sync::shim::Mutex;
 
 /// An order between steps of several tasks, for tests: step 0, then step 1, and so on.
@@ -168,8 +169,9 @@ impl<'a> Future for Step<'a> {
         let old = state.waiting.insert(self.number, waker);
         drop(state);
         drop(old);
-        // To a diagnosis a step is an event.
-        current::waiting_on(WaitKind::Event, self.sequencer);
+        notes::waiting_for(WaitKind::Event, self.sequencer, || {
+            format!("its turn, step {} of a Sequencer", self.number).into()
+        });
         Poll::Pending
     }
 }
