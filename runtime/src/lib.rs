@@ -55,6 +55,7 @@ pub mod task;
 #[cfg(feature = "time")]
 pub mod time {
     //! Sleeping, timeouts and intervals, on the clock of the runtime.
+    pub use crate::scope::{Timeout, timeout, timeout_at};
     pub use core::time::Duration;
     #[doc(inline)]
     pub use tenter_timer::*;
@@ -100,9 +101,13 @@ pub use crate::histogram::Histogram;
 pub use crate::metrics::{RuntimeMetrics, WorkerMetrics};
 pub use crate::runtime::{NestedRuntime, Runtime, run};
 pub use crate::scheduler::shutdown::{LeftTask, ShutdownReport};
+pub use crate::scope::{
+    CancelHandle, CancelScope, Deadline, DeferGuard, InScope, Outcome, RescheduleError,
+    defer_async, fail_after, move_on_after, scope_deadline, shield,
+};
 pub use crate::task::{
     CancelKind, CancelOnDrop, CancelReason, Canceller, JoinError, JoinHandle, Unobserved,
-    UnobservedKind, shield,
+    UnobservedKind,
 };
 #[cfg(feature = "macros")]
 pub use tenter_macros::{main, test};
@@ -129,6 +134,7 @@ mod metrics;
 mod offload;
 mod runtime;
 mod scheduler;
+mod scope;
 #[cfg(feature = "net")]
 mod serve;
 mod stdio;
