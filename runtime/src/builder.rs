@@ -51,7 +51,7 @@ type OnUnobserved = Arc<dyn Fn(&Unobserved<'_>) + Send + Sync>;
 pub struct Builder {
     flavor: Flavor,
     seed: u64,
-    random_order: bool,
+    order: Order,
     workers: Option<usize>,
     name: Option<Arc<str>>,
     virtual_clock: bool,
@@ -78,7 +78,7 @@ impl Builder {
         Self {
             flavor,
             seed,
-            random_order: false,
+            order: Order::Fifo,
             workers: None,
             name: None,
             virtual_clock: flavor == Flavor::Deterministic,
@@ -122,7 +122,7 @@ impl Builder {
     ///
     /// `#[tenter::test(seed = 7, schedules = 1000)]` does so with a thousand seeds.
     pub fn random_order(mut self, random: bool) -> Self {
-        self.random_order = random;
+        self.order = Order::random_if(random);
         self
     }
 
@@ -233,13 +233,8 @@ impl Builder {
             (None, None) => "tenter".to_owned(),
         };
         let config = Config {
-            choices: (self.flavor == Flavor::Deterministic).then(|| {
-                let order = match self.random_order {
-                    true => Order::Random,
-                    false => Order::Fifo,
-                };
-                Choices::new(self.seed, order)
-            }),
+            choices: (self.flavor == Flavor::Deterministic)
+                .then(|| Choices::new(self.seed, self.order)),
             flavor: self.flavor,
             name: self.name,
             virtual_clock: self.virtual_clock,
@@ -274,7 +269,7 @@ impl Builder {
                     .to_owned(),
             );
         }
-        if self.flavor != Flavor::Deterministic && self.random_order {
+        if self.flavor != Flavor::Deterministic && self.order == Order::Random {
             return wrong(format!(
                 "Builder::random_order: the {:?} flavour has no seed that could decide the order; use \
                  Builder::deterministic",

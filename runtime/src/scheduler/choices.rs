@@ -43,6 +43,13 @@ pub enum Order {
     Random,
 }
 
+impl Order {
+    /// Random, or first in, first out.
+    pub fn random_if(random: bool) -> Self {
+        if random { Order::Random } else { Order::Fifo }
+    }
+}
+
 /// The decisions of a deterministic run.
 #[derive(Debug)]
 pub struct Choices {
