@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tenter::__private::{TestConfig, choose, run_schedules};
-use tenter::sync::{Notify, Semaphore};
+use tenter::sync::{Lock, Notify, Semaphore};
 use tenter::task::yield_now;
 use tenter::time::{now, sleep, timeout};
 use tenter::{Builder, spawn};
@@ -143,6 +143,42 @@ fn x14_a_hidden_bug_is_found_and_its_seed_replays_it() {
         });
         assert_says(&failed, &[says]);
     }
+}
+
+/// Two transfers in opposite directions. First in, first out, the one is over before the other begins.
+async fn transfers() {
+    let from = Arc::new(Lock::new(0).named("from"));
+    let to = Arc::new(Lock::new(0).named("to"));
+    let transfer = |first: Arc<Lock<i32>>, second: Arc<Lock<i32>>, after: usize| async move {
+        for _ in 0..after {
+            yield_now().await;
+        }
+        let _first = first.lock().await;
+        yield_now().await;
+        let _second = second.lock().await;
+    };
+    let there = spawn(transfer(Arc::clone(&from), Arc::clone(&to), 0));
+    let back = spawn(transfer(to, from, 3));
+    there.await.expect("no panic");
+    back.await.expect("no panic");
+}
+
+/// Goal: a deadlock that depends on the order is found, and reported with its seed and the place of the test.
+#[test]
+fn x14_a_deadlock_that_depends_on_the_order_is_found() {
+    let report = ends("deterministic", || {
+        build(Builder::deterministic(0)).block_on(transfers());
+        panic_of(|| run_schedules(TestConfig::default(), 1_000, transfers))
+    });
+    assert_says(
+        &report,
+        &[
+            "random order, after",
+            "\"main\" spawned at tests/tests/schedules.rs:",
+            "in a circle",
+            "Lock \"from\", held by task",
+        ],
+    );
 }
 
 /// Goal: the seed is one run; a seed that finds nothing passes.

@@ -12,11 +12,12 @@
 use core::fmt::Write as _;
 use core::future::Future;
 use core::time::Duration;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::panic::catch_unwind;
 use std::process::ExitCode;
 
 use crate::__private::{TestConfig, run_in};
 use crate::scheduler::choices::derive;
+use crate::task::payload::drop_payload;
 
 /// Names the seed of the one run that is wanted.
 const VARIABLE: &str = "TENTER_SEED";
@@ -75,16 +76,42 @@ where
             seed: derive(first, run),
             ..config
         };
-        let outcome = catch_unwind(AssertUnwindSafe(|| run_in(config, true, body())));
-        let failed = outcome.as_ref().map_or(true, Outcome::is_failure);
         run += 1;
-        if failed && schedules > 1 {
-            eprintln!("{}", explain(config, run, count));
+        let explained = Explained {
+            text: (schedules > 1).then(|| explain(config, run, count)),
+        };
+        // Called here and not in a closure, so that the place of the test is that of its main task.
+        let output = run_in(config, true, body());
+        if output.is_failure() || run == count {
+            explained.end(output.is_failure());
+            return output;
         }
-        match outcome {
-            Ok(output) if failed || run == count => return output,
-            Ok(_) => {}
-            Err(payload) => resume_unwind(payload),
+        explained.end(false);
+    }
+}
+
+/// Says how to have a run again, if the run unwinds.
+struct Explained {
+    text: Option<String>,
+}
+
+impl Explained {
+    /// The run has ended by itself.
+    fn end(mut self, is_failure: bool) {
+        let text = self.text.take().filter(|_| is_failure);
+        if let Some(text) = text {
+            eprintln!("{text}");
+        }
+    }
+}
+
+impl Drop for Explained {
+    fn drop(&mut self) {
+        if let Some(text) = self.text.take() {
+            // It unwinds already: a panic of the printing would abort the process.
+            if let Err(payload) = catch_unwind(|| eprintln!("{text}")) {
+                drop_payload(payload);
+            }
         }
     }
 }
