@@ -100,6 +100,10 @@ pub use crate::combine::map::{MapConcurrent, map_concurrent};
 pub use crate::combine::race::{Race, RaceOk, race, race_ok};
 pub use crate::combine::staggered::{Staggered, staggered};
 pub use crate::combine::tuple::{GatherTuple, TryGatherTuple};
+pub use crate::group::{
+    Ended, Failure, GroupError, GroupHandle, NamedChild, Panic, StartError, Started, TaskGroup,
+    TaskOutcome, task_group, task_group_with,
+};
 pub use crate::handle::{EnterGuard, Handle, NotInRuntime};
 pub use crate::histogram::Histogram;
 pub use crate::metrics::{RuntimeMetrics, WorkerMetrics};
@@ -132,6 +136,7 @@ mod combine;
     reason = "reads the run loop that a caller further up the stack lends"
 )]
 mod context;
+mod group;
 mod handle;
 mod histogram;
 mod hooks;
@@ -167,6 +172,7 @@ use core::panic::Location;
 ///     assert_eq!(task.await.expect("the task does not panic"), 42);
 /// });
 /// ```
+#[must_use = "dropping a JoinHandle detaches the task: `.await` it, or drop it on purpose"]
 #[track_caller]
 #[inline]
 #[doc(alias = "create_task")]
@@ -194,6 +200,7 @@ where
 ///     assert_eq!(sum.await.expect("no panic"), 500_500);
 /// });
 /// ```
+#[must_use = "dropping a JoinHandle detaches the task: `.await` it, or drop it on purpose"]
 #[track_caller]
 #[doc(alias = "to_thread")]
 pub fn spawn_blocking<F, R>(function: F) -> JoinHandle<R>
@@ -270,6 +277,7 @@ pub fn block_in_place<R>(function: impl FnOnce() -> R) -> R {
 /// # Ok(())
 /// # }
 /// ```
+#[must_use = "dropping a JoinHandle detaches the task: `.await` it, or drop it on purpose"]
 #[track_caller]
 pub fn spawn_local<F>(future: F) -> JoinHandle<F::Output>
 where
