@@ -1,12 +1,14 @@
 //! Where an unbiased `select!` begins.
 //!
-//! In a deterministic runtime its seed decides, as it does everything. Elsewhere each thread has a
+//! A deterministic runtime decides it, as it does everything. Elsewhere each thread has a
 //! generator of its own: a plain one, as nobody gains from guessing it.
 
 use core::cell::Cell;
 use std::hash::{BuildHasher, RandomState};
 
 use tenter_sync::shim::{MODELLED, local};
+
+use crate::context;
 
 local! {
     /// Zero: not begun.
@@ -15,7 +17,7 @@ local! {
 
 /// One of so many, each as likely as the others.
 pub fn below(possibilities: u32) -> u32 {
-    seeded(possibilities).unwrap_or_else(|| {
+    seeded().unwrap_or_else(|| {
         if MODELLED {
             return 0; // A model decides nothing by chance.
         }
@@ -31,10 +33,9 @@ pub fn below(possibilities: u32) -> u32 {
     })
 }
 
-/// What the seed of a deterministic runtime says.
-fn seeded(possibilities: u32) -> Option<u32> {
-    let _ = possibilities;
-    None
+/// What a deterministic runtime decides, where everything is the first possibility.
+fn seeded() -> Option<u32> {
+    context::with_driving(|driving| driving?.scheduler.config().choices.as_ref().map(|_| 0))
 }
 
 /// Marsaglia's xorshift, "Xorshift RNGs", 2003. Never zero.
