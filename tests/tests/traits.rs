@@ -20,7 +20,7 @@ use tenter::io::ext;
 use tenter::task::{self, Shield, TaskId, Unconstrained, YieldNow};
 use tenter::{
     CancelKind, CancelOnDrop, CancelReason, Canceller, JoinError, JoinHandle, Unobserved,
-    UnobservedKind, fs, io, net, process, signal, sync, time,
+    UnobservedKind, fs, io, net, process, signal, sync, testing, time,
 };
 
 type Source = std_net::TcpStream;
@@ -134,6 +134,15 @@ table! {
     Unconstrained<Ready<Rc<u8>>> => - - +;
     Unconstrained<NotUnpin> => + + -;
     YieldNow => + + +;
+
+    testing::AllTasksBlocked => + + +;
+    testing::AssertCheckpoints<NotUnpin> => + + +;
+    testing::AssertCheckpoints<Ready<Rc<u8>>> => - - +;
+    testing::AssertNoCheckpoints<NotUnpin> => + + +;
+    testing::AssertNoCheckpoints<Ready<Rc<u8>>> => - - +;
+    testing::Sequencer => + + +;
+    testing::Step<'static> => + + +;
+    testing::Turn<'static> => + + +;
     time::Timeout<Ready<u8>> => + + -;
     time::Timeout<Ready<Rc<u8>>> => - - -;
 }
