@@ -1,6 +1,6 @@
 //! Where an unbiased `select!` begins.
 //!
-//! A deterministic runtime decides it, as it does everything. Elsewhere each thread has a
+//! In a deterministic runtime the seed decides, as it does everything. Elsewhere each thread has a
 //! generator of its own: a plain one, as nobody gains from guessing it.
 
 use core::cell::Cell;
@@ -8,7 +8,7 @@ use std::hash::{BuildHasher, RandomState};
 
 use tenter_sync::shim::{MODELLED, local};
 
-use crate::context;
+use crate::scheduler::choices;
 
 local! {
     /// Zero: not begun.
@@ -17,25 +17,21 @@ local! {
 
 /// One of so many, each as likely as the others.
 pub fn below(possibilities: u32) -> u32 {
-    seeded().unwrap_or_else(|| {
-        if MODELLED {
-            return 0; // A model decides nothing by chance.
-        }
-        let random = STATE.with(|state| {
-            let next = step(match state.get() {
-                0 => RandomState::new().hash_one(0) | 1,
-                random => random,
-            });
-            state.set(next);
-            next
+    if let Some(chosen) = choices::choose(possibilities as usize) {
+        return chosen as u32;
+    }
+    if MODELLED {
+        return 0; // A model decides nothing by chance.
+    }
+    let random = STATE.with(|state| {
+        let next = step(match state.get() {
+            0 => RandomState::new().hash_one(0) | 1,
+            random => random,
         });
-        scale(random, possibilities)
-    })
-}
-
-/// What a deterministic runtime decides, where everything is the first possibility.
-fn seeded() -> Option<u32> {
-    context::with_driving(|driving| driving?.scheduler.config().choices.as_ref().map(|_| 0))
+        state.set(next);
+        next
+    });
+    scale(random, possibilities)
 }
 
 /// Marsaglia's xorshift, "Xorshift RNGs", 2003. Never zero.

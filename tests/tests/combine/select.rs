@@ -85,6 +85,30 @@ fn unbiased_starves_nobody() {
     );
 }
 
+/// On the deterministic flavour the seed decides, and nothing else.
+#[test]
+fn unbiased_is_decided_by_the_seed() {
+    let run = |seed| {
+        let runtime = tenter::Builder::deterministic(seed).build().unwrap();
+        runtime.block_on(async {
+            let mut chosen = Vec::new();
+            for _ in 0..64 {
+                select! {
+                    _ = ready(()) => chosen.push('a'),
+                    _ = ready(()) => chosen.push('b'),
+                    _ = ready(()) => chosen.push('c'),
+                }
+            }
+            chosen
+        })
+    };
+    assert_eq!(run(7), run(7));
+    assert_ne!(run(7), run(8));
+    for branch in ['a', 'b', 'c'] {
+        assert!(run(7).contains(&branch));
+    }
+}
+
 #[tenter::test]
 async fn a_pattern_that_does_not_match_puts_its_branch_out() {
     let start = now();
