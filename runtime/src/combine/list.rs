@@ -36,7 +36,7 @@
 //! Rejected: registering the parent before the members are polled. Each wake from a poll would then wake
 //! the task that is being polled.
 //!
-//! Tests: below, `tests/tests/combine`, model: `loom-tests/tests/combine.rs`.
+//! Tests: `tests/tests/combine`, model: `loom-tests/tests/combine.rs`.
 
 use core::mem::ManuallyDrop;
 use core::ptr::NonNull;
