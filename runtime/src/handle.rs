@@ -171,7 +171,7 @@ impl Handle {
         let spawned = context::with_local_spawner(|driving| {
             let driving = driving?;
             let (work, extras) = work.take()?;
-            Some(spawn_on(driving, work, Shared, extras, spawned_at))
+            Some(spawn_on(driving, work, Shared, inherit(extras), spawned_at))
         });
         let (work, extras) = match (spawned, work) {
             (Some(handle), _) => return handle,
