@@ -35,7 +35,8 @@ use crate::scheduler::seat::{Seat, Taken};
 use crate::scheduler::shared::{Kind, SchedulerRef, TaskScheduler};
 use crate::scope::scoped::{End, Scoped};
 use crate::task::cell::{Extras, Shared};
-use crate::task::{JoinError, JoinHandle, raw};
+use crate::task::context::TaskContext;
+use crate::task::{self, JoinError, JoinHandle, raw};
 
 local! {
     /// The parker of this thread, for when it waits without driving.
@@ -53,6 +54,7 @@ fn thread_parker() -> (StdArc<ThreadParker>, Waker) {
 
 /// Runs a future on a thread that drives nothing.
 pub fn wait<F: Future>(at: &'static Location<'static>, future: F) -> F::Output {
+    let _values = task::context::Main::enter();
     let mut future = pin!(future);
     let (parker, waker) = thread_parker();
     context::block(at, || {
@@ -104,6 +106,7 @@ fn drive<F: Future>(
     at: &'static Location<'static>,
     future: F,
 ) -> F::Output {
+    let _values = task::context::Main::enter();
     let mut future = pin!(future);
     if let Some(core) = scheduler.seat.take() {
         if let Some(output) = drive_core(shared, scheduler, core, at, future.as_mut()) {
@@ -286,6 +289,7 @@ fn spawn_main(
 ) -> JoinHandle<()> {
     let extras = Extras {
         name: Some("main".into()),
+        context: TaskContext::of_thread(),
         ..Extras::default()
     };
     let scheduler = TaskScheduler(driving.shared());

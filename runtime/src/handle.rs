@@ -16,6 +16,7 @@ use crate::scheduler::multi_thread::Entered;
 use crate::scheduler::shared::{Kind, Scheduler, SchedulerRef, TaskScheduler};
 use crate::task::JoinHandle;
 use crate::task::cell::{Extras, Local, Shared, Work};
+use crate::task::context::inherit;
 use crate::task::memory::Source;
 use crate::task::raw;
 
@@ -98,6 +99,7 @@ impl Handle {
         F: Work + Send + 'static,
         F::Output: Send + 'static,
     {
+        let extras = inherit(extras);
         let address = self.scheduler.address();
         context::with_driving(|driving| match driving {
             Some(driving) if ptr::eq(driving.scheduler.address(), address) => {
@@ -147,6 +149,7 @@ impl Handle {
         F: FnOnce() -> R + Send + 'static,
         R: Send + 'static,
     {
+        let extras = inherit(extras);
         self.scheduler
             .blocking
             .spawn(function, self.clone(), extras, spawned_at)
@@ -167,7 +170,7 @@ impl Handle {
         let spawned = context::with_local_spawner(|driving| {
             let driving = driving?;
             let (work, extras) = work.take()?;
-            Some(spawn_on(driving, work, Shared, extras, spawned_at))
+            Some(spawn_on(driving, work, Shared, inherit(extras), spawned_at))
         });
         let (work, extras) = match (spawned, work) {
             (Some(handle), _) => return handle,
@@ -201,7 +204,14 @@ impl Handle {
         let mut future = Some(future);
         let handle = context::with_local_spawner(|driving| {
             let driving = driving?;
-            Some(spawn_on(driving, future.take()?, Shared, None, spawned_at))
+            let extras = inherit(None);
+            Some(spawn_on(
+                driving,
+                future.take()?,
+                Shared,
+                extras,
+                spawned_at,
+            ))
         });
         if let Some(handle) = handle {
             return handle;
@@ -228,6 +238,17 @@ impl Handle {
         F: Future + 'static,
         F::Output: 'static,
     {
+        Self::with_local_driving(spawned_at, |driving| {
+            let owner = Local(thread::current_id());
+            spawn_on(driving, future, owner, inherit(extras), spawned_at)
+        })
+    }
+
+    /// Shows the single-threaded run loop that this thread is in.
+    pub(crate) fn with_local_driving<R>(
+        spawned_at: &'static Location<'static>,
+        body: impl FnOnce(&Driving<'_>) -> R,
+    ) -> R {
         context::with_local_spawner(|driving| {
             let one_thread = |driving: &&Driving<'_>| matches!(driving.place, Place::Thread(_));
             let Some(driving) = driving.filter(one_thread) else {
@@ -238,13 +259,7 @@ impl Handle {
                     thread_name()
                 )
             };
-            spawn_on(
-                driving,
-                future,
-                Local(thread::current_id()),
-                extras,
-                spawned_at,
-            )
+            body(driving)
         })
     }
 

@@ -117,8 +117,9 @@ pub use crate::scope::{
 };
 pub use crate::task::{
     CancelKind, CancelOnDrop, CancelReason, Canceller, JoinError, JoinHandle, Unobserved,
-    UnobservedKind,
+    UnobservedKind, spawn_eager,
 };
+pub use crate::wait::{Until, Wait, WaitMut, Waited, WaitedMut, wait, wait_mut};
 #[cfg(feature = "macros")]
 pub use tenter_macros::{main, test};
 
@@ -152,6 +153,7 @@ mod serve;
 mod stdio;
 #[cfg(feature = "tokio-io")]
 mod tokio_io;
+mod wait;
 
 use core::future::Future;
 use core::panic::Location;
@@ -316,9 +318,23 @@ pub mod model {
     pub use crate::serve::listener::sealed::Sealed as SealedListener;
     pub use crate::serve::shared::Shared as ServerShared;
     pub use crate::task::Unobserved;
+    use crate::task::callbacks;
     pub use crate::task::cell::{Header, Schedule, Shared};
     use crate::task::memory::Source;
     pub use crate::task::raw::{Ran, Runnable, YieldFlag, allocate, shut_down};
+
+    /// [`JoinHandle::on_done`] with a runtime of the model's own: `start` gets what is to be called later.
+    pub fn on_done<T>(
+        handle: &JoinHandle<T>,
+        callback: impl FnOnce() + Send + 'static,
+        start: impl Fn(Box<dyn FnOnce() + Send>) + Send + Sync + 'static,
+    ) {
+        let call = Box::new(move |_: &crate::task::TaskRef| callback());
+        let start = std::sync::Arc::new(move |calls: callbacks::Calls| {
+            start(Box::new(move || calls.call()));
+        });
+        let _ = callbacks::add(handle.header(), call, start);
+    }
 
     /// A task on a scheduler of the model's own.
     #[track_caller]

@@ -125,6 +125,30 @@ table! {
     task::Builder => + + +, +;
 }
 
+// Tasks to look at, to wait for and to be told of; what they pass on to each other.
+table! {
+    task::TaskRef => + + +, +;
+    task::TaskInfo => + + +, +;
+    task::WaitingOn => + + +, +;
+    task::WaitKind => + + +, +;
+    task::CallbackId => + + +, +;
+    task::Context => + + +, +;
+    task::ContextVar<u8> => + + +, +;
+    task::Token<u8> => + + +, +;
+    task::ContextScope<u8, Ready<u8>> => + + +;
+    task::ContextScope<u8, Ready<Rc<u8>>> => - - +;
+    task::ContextScope<u8, NotUnpin> => + + -;
+    tenter::Until => + + +, +;
+    tenter::Wait<u8> => + + +;
+    tenter::Wait<Rc<u8>> => - - +;
+    tenter::WaitMut<'static, u8> => + + +;
+    tenter::WaitMut<'static, Rc<u8>> => - - +;
+    tenter::Waited<u8> => + + +, +;
+    tenter::Waited<Rc<u8>> => - - +, +;
+    tenter::WaitedMut<u8> => + + +, +;
+    tenter::WaitedMut<Rc<u8>> => - - +, +;
+}
+
 // Futures that wrap another one are what that one is.
 table! {
     Shield<Ready<u8>> => + + +;

@@ -11,6 +11,7 @@ use std::io;
 
 use tenter_sync::shim::local;
 
+use crate::context;
 use crate::handle::Handle;
 use crate::scheduler::shared::TaskScheduler;
 use crate::task::cell::Schedule;
@@ -88,8 +89,10 @@ impl<H: Home> Schedule for Scheduler<H> {
 
 /// Runs a job on the calling thread, or ends it if it was cancelled while it was queued.
 pub fn run(task: Runnable) {
-    // SAFETY: (a) a job has no owner: it is made with `cell::Shared`.
-    let ran = unsafe { task.run(&YieldFlag::new(false), |_| None, |_| ()) };
+    let ran = context::lend(task.pointer(), || {
+        // SAFETY: (a) a job has no owner: it is made with `cell::Shared`.
+        unsafe { task.run(&YieldFlag::new(false), |_| None, |_| ()) }
+    });
     debug_assert!(
         matches!(ran, Ran::Finished),
         "a job is ready after its only poll"

@@ -242,6 +242,16 @@ impl Scheduler {
         }
     }
 
+    /// Runs a task that this thread has just made, in the middle of another one.
+    pub fn run_eagerly(&self, driving: &Driving<'_>, core: &Core, task: Runnable) {
+        if let Some(task) = core.adopt_running(driving.scheduler, task) {
+            // What the outer task has asked for is not the inner one's.
+            let yielded = driving.yielded.replace(false);
+            self.run_task(driving, core, task);
+            driving.yielded.set(yielded);
+        }
+    }
+
     #[inline]
     fn run_task(&self, driving: &Driving<'_>, core: &Core, task: Runnable) {
         if let Some(owner) = task.owner() {
@@ -420,6 +430,19 @@ impl Core {
         }
         self.owned.insert(task.pointer());
         self.queue.push(task);
+    }
+
+    /// Takes in a task that this thread spawned and is about to run, without a place in the queue. `None`: the
+    /// runtime ends, and with it the task.
+    pub fn adopt_running(&self, scheduler: &shared::Scheduler, task: Runnable) -> Option<Runnable> {
+        scheduler.counters().spawned.add(1);
+        if self.closing.get() {
+            scheduler.counters().completed.add(1);
+            refuse(scheduler, task);
+            return None;
+        }
+        self.owned.insert(task.pointer());
+        Some(task)
     }
 
     fn adopt_remote(&self, counters: &Counters, task: Runnable) {

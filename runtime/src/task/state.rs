@@ -426,6 +426,15 @@ impl State {
         self.update(Word::cancel)
     }
 
+    /// Whether the task has ended, in a step of the word: if not, then whoever ends it sees what this thread
+    /// has written before.
+    pub fn has_ended(&self) -> bool {
+        if planted!("task.callback_check_is_a_load") {
+            return self.load().is_complete();
+        }
+        self.update(|word| (word, word.is_complete()))
+    }
+
     /// The holder of the queue place takes the right to the future (S2).
     #[inline]
     pub fn begin_poll(&self) -> BeginPoll {

@@ -252,6 +252,14 @@ impl Scheduler {
         }
     }
 
+    /// Takes a task in that ran on a thread that is no worker, or ends it if the runtime has ended.
+    pub fn adopt_late(&self, shared: &SchedulerRef, task: Runnable) {
+        if let Err(task) = self.submit(shared, task) {
+            self.counters.completed.add_shared(1);
+            refuse(shared, task);
+        }
+    }
+
     fn submit(&self, shared: &SchedulerRef, task: Runnable) -> Result<(), Runnable> {
         self.sticky_worker().inbox.push(task)?;
         if !planted!("idle.no_fence_after_push") {

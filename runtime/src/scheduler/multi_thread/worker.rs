@@ -255,14 +255,7 @@ impl Worker<'_> {
     fn run_task(&self, driving: &Driving<'_>, task: Runnable) {
         driving.task.set(Some(task.pointer()));
         self.remote.progress.begin(task.header());
-        let enlist = |header: &Header| {
-            // One with a name is on a list already.
-            let unlisted = header.state.load().list().is_none();
-            unlisted.then(|| {
-                self.enlist(header);
-                self.index
-            })
-        };
+        let enlist = |header: &Header| self.enlist_first(header);
         let unlist = |header: &Header| {
             self.unlist(header);
             self.core.ending.set(true);
@@ -280,10 +273,27 @@ impl Worker<'_> {
     /// A task with a name is to be found by it before it has run, too. Its place is the caller's.
     #[inline]
     pub(super) fn enlist_if_named(&self, task: &Runnable) {
-        if task.header().extras().is_some() {
+        if task.header().is_named() {
             self.enlist(task.header());
             task.header().state.enlist(self.index);
         }
+    }
+
+    /// Puts a task on the list after its first poll, and says which one.
+    #[inline]
+    fn enlist_first(&self, header: &Header) -> Option<usize> {
+        // One with a name is on a list already.
+        let unlisted = header.state.load().list().is_none();
+        unlisted.then(|| {
+            self.enlist(header);
+            self.index
+        })
+    }
+
+    /// A task that has run on a thread that is no worker is on no list yet. Its place is the caller's.
+    pub(super) fn enlist_late(&self, task: &Runnable) {
+        self.enlist(task.header());
+        task.header().state.enlist(self.index);
     }
 
     fn enlist(&self, header: &Header) {
@@ -313,6 +323,29 @@ impl Worker<'_> {
         }
         self.push(task);
         self.work_is_there();
+    }
+
+    /// Runs a task that was just made on this thread, in the middle of another one.
+    pub fn run_eagerly(&self, driving: &Driving<'_>, task: Runnable) {
+        self.remote.counters.spawned.add(1);
+        if self.scheduler.stop.is_closing() {
+            self.remote.counters.completed.add(1);
+            refuse(self.shared, task);
+            return;
+        }
+        self.enlist_if_named(&task);
+        let outer = driving.task.replace(Some(task.pointer()));
+        // What the outer task has asked for is not the inner one's.
+        let yielded = driving.yielded.replace(false);
+        let enlist = |header: &Header| self.enlist_first(header);
+        // SAFETY: (a) no task of this scheduler has an owner.
+        let ran = unsafe { task.run(&driving.yielded, enlist, |header| self.unlist(header)) };
+        driving.yielded.set(yielded);
+        driving.task.set(outer);
+        if let Ran::Requeue(task) = ran {
+            self.remote.backlog.push(task);
+            self.work_is_there();
+        }
     }
 
     /// Queues a task that was woken on this thread.
