@@ -16,7 +16,7 @@ use core::panic::Location;
 use core::ptr::{self, NonNull};
 use core::task::Waker;
 
-use tenter_sync::current::slot_address;
+use tenter_sync::current::{TaskSlot, slot_address};
 use tenter_sync::shim::alloc::Layout;
 use tenter_sync::shim::local;
 
@@ -122,13 +122,21 @@ impl Drop for Driving<'_> {
     }
 }
 
+/// A task without a run loop.
+#[derive(Clone, Copy)]
+struct Lent {
+    task: NonNull<Header>,
+    /// It is polled, and goes on in a run loop: what it defers finds its turn there.
+    goes_on: bool,
+}
+
 struct Context {
     driving: Cell<*const Driving<'static>>,
     /// Where a `block_on` that does not drive waits, further up this stack.
     blocking: Cell<Option<&'static Location<'static>>>,
     top: Cell<*const Scheduler>,
     /// A task that is polled or ended here by others than a run loop.
-    lent: Cell<Option<NonNull<Header>>>,
+    lent: Cell<Option<Lent>>,
 }
 
 local! {
@@ -171,7 +179,7 @@ pub fn undriven<R>(body: impl FnOnce() -> R) -> R {
             CONTEXT.with(|context| context.driving.set(self.0));
         }
     }
-    let task = current_header();
+    let task = driven_header();
     let _restore = Restore(CONTEXT.with(|context| context.driving.replace(ptr::null())));
     match task {
         Some(task) => lend(task, body),
@@ -182,14 +190,27 @@ pub fn undriven<R>(body: impl FnOnce() -> R) -> R {
 /// Runs `body`, in which `task` is polled or ended, and which is no run loop. It may be freed in there, after
 /// its slot was taken away again.
 pub fn lend<R>(task: NonNull<Header>, body: impl FnOnce() -> R) -> R {
-    struct Restore(Option<NonNull<Header>>);
+    let outer = CONTEXT.with(|context| context.lent.get());
+    // The future is dropped in the poll in which it was cancelled.
+    let goes_on = outer.is_some_and(|outer| outer.goes_on && outer.task == task);
+    with_lent(Lent { task, goes_on }, body)
+}
+
+/// [`lend`] for a poll of a task that goes on in a run loop.
+pub fn lend_poll<R>(task: NonNull<Header>, body: impl FnOnce() -> R) -> R {
+    let goes_on = true;
+    with_lent(Lent { task, goes_on }, body)
+}
+
+fn with_lent<R>(lent: Lent, body: impl FnOnce() -> R) -> R {
+    struct Restore(Option<Lent>);
     impl Drop for Restore {
         fn drop(&mut self) {
             CONTEXT.with(|context| context.lent.set(self.0));
         }
     }
     // X3: taken away again also when `body` panics.
-    let _restore = Restore(CONTEXT.with(|context| context.lent.replace(Some(task))));
+    let _restore = Restore(CONTEXT.with(|context| context.lent.replace(Some(lent))));
     body()
 }
 
@@ -198,14 +219,20 @@ pub fn lend<R>(task: NonNull<Header>, body: impl FnOnce() -> R) -> R {
 pub fn with_current_task<R>(body: impl FnOnce(Option<&Header>) -> R) -> R {
     let lent = CONTEXT.with(|context| context.lent.get());
     let slot = slot_address();
-    let header = current_header().into_iter().chain(lent).find_map(|task| {
-        // Further down the stack may be a poll of another task, or the future of a `block_on`.
-        let own = task.as_ptr().wrapping_byte_add(offset_of!(Header, slot));
+    let lent = lent.map(|lent| lent.task);
+    let header = driven_header().into_iter().chain(lent).find_map(|task| {
         // SAFETY: the slot is in use, so by I1 of `tenter_sync::current` the task's poll or end is further
         // up this stack, and the task outlives this call. A task that was freed is not looked at.
-        ptr::eq(own.cast(), slot).then(|| unsafe { &*task.as_ptr() })
+        is_slot_of(slot, task).then(|| unsafe { &*task.as_ptr() })
     });
     body(header)
+}
+
+/// Whether the slot of the poll that this thread is in is that of a task. Further down the stack may be a
+/// poll of another one, or the future of a `block_on`.
+fn is_slot_of(slot: *const TaskSlot, task: NonNull<Header>) -> bool {
+    let own = task.as_ptr().wrapping_byte_add(offset_of!(Header, slot));
+    ptr::eq(own.cast(), slot)
 }
 
 /// Shows the run loop that this thread is in.
@@ -235,8 +262,16 @@ fn is_waker_of(waker: &Waker, task: Option<NonNull<Header>>) -> bool {
         && ptr::eq(waker.vtable(), &raw const WAKER)
 }
 
-/// The task that this thread polls.
+/// The task that this thread polls, in a run loop or before it gets there.
 pub fn current_header() -> Option<NonNull<Header>> {
+    match CONTEXT.with(|context| context.lent.get()) {
+        Some(lent) if lent.goes_on && is_slot_of(slot_address(), lent.task) => Some(lent.task),
+        _ => driven_header(),
+    }
+}
+
+/// The task that the run loop of this thread polls.
+fn driven_header() -> Option<NonNull<Header>> {
     with_driving(|driving| driving.and_then(|driving| driving.task.get()))
 }
 

@@ -65,14 +65,13 @@ impl Handle {
 
     #[track_caller]
     pub(crate) fn current_for(what: &'static str) -> Self {
+        Self::current_at(what, Location::caller())
+    }
+
+    /// The runtime that this thread is in, for what was called there.
+    pub(crate) fn current_at(what: &'static str, at: &'static Location<'static>) -> Self {
         let Some(handle) = context::current_handle() else {
-            panic!(
-                "{}",
-                NotInRuntime {
-                    what,
-                    at: Location::caller()
-                }
-            )
+            panic!("{}", NotInRuntime { what, at })
         };
         handle
     }
@@ -171,7 +170,7 @@ impl Handle {
         let spawned = context::with_local_spawner(|driving| {
             let driving = driving?;
             let (work, extras) = work.take()?;
-            Some(spawn_on(driving, work, Shared, extras, spawned_at))
+            Some(spawn_on(driving, work, Shared, inherit(extras), spawned_at))
         });
         let (work, extras) = match (spawned, work) {
             (Some(handle), _) => return handle,

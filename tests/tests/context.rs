@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use tenter::task::{Builder as Task, Context, yield_now};
-use tenter::{context_var, spawn, spawn_blocking, spawn_eager, spawn_local};
+use tenter::{TaskGroup, context_var, spawn, spawn_blocking, spawn_eager, spawn_local, task_group};
 use tenter_tests::support::{
     Count, Log, OnDrop, alone, assert_says, both, build, every, foreign_block_on, panic_of,
     poll_once, settle, thread,
@@ -200,6 +200,25 @@ fn a80_local_tasks_inherit() {
             let given = Task::new().context(&Context::new());
             let given = given.spawn_local(async { REQUEST.get() });
             assert_eq!(given.await.expect("no panic"), None);
+        });
+    });
+}
+
+/// Goal: the children of a group inherit what holds where they are spawned.
+#[test]
+fn a80_children_of_a_group_inherit() {
+    every(|builder| {
+        build(builder).block_on(async {
+            REQUEST.set(Some(1));
+            let seen = task_group(async |group: &TaskGroup<()>| {
+                let first = group.spawn(async { Ok(REQUEST.get()) });
+                REQUEST.set(Some(2));
+                let second = group.spawn(async { Ok(REQUEST.get()) });
+                Ok((first.await, second.await))
+            });
+            let (first, second) = seen.await.expect("no child fails");
+            assert_eq!(first.expect("no panic"), Some(1));
+            assert_eq!(second.expect("no panic"), Some(2));
         });
     });
 }

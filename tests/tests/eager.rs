@@ -179,6 +179,31 @@ fn a14_an_eager_task_that_suspends_is_a_task_like_any_other() {
     });
 }
 
+/// Goal: an eager task that is cancelled in its first poll does what it has deferred before it is done.
+#[test]
+fn a14_an_eager_task_that_is_cancelled_at_once_cleans_up() {
+    every(|builder| {
+        build(builder).block_on(async {
+            let cleaned = Count::new();
+            let task = spawn_eager({
+                let cleaned = cleaned.clone();
+                async move {
+                    let _clean_up = tenter::defer_async(async move {
+                        yield_now().await;
+                        cleaned.add();
+                    });
+                    let own = task::current().expect("a task").canceller();
+                    own.cancel();
+                    pending::<()>().await;
+                }
+            });
+            let ended = task.await;
+            assert!(ended.expect_err("cancelled").is_cancelled());
+            assert_eq!(cleaned.get(), 1);
+        });
+    });
+}
+
 /// Goal: the builder spawns eagerly too, with name and all, and local futures.
 #[test]
 fn a14_the_builder_is_eager_on_request() {

@@ -142,7 +142,7 @@ where
     let unlist = |_: &Header| scheduler.counters.completed.add_shared(1);
     // Timers and sockets of the poll are the runtime's, and so is what it spawns.
     let _entered = handle.enter();
-    let ran = context::lend(header, || {
+    let ran = context::lend_poll(header, || {
         // SAFETY: (a) the task is anybody's.
         unsafe { task.run(&queue_again, enlist, unlist) }
     });
