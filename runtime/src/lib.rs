@@ -93,10 +93,12 @@ pub mod process;
 pub mod signal;
 
 pub use crate::builder::{Builder, Flavor};
+pub use crate::ctrl_c::CtrlC;
 pub use crate::handle::{EnterGuard, Handle, NotInRuntime};
 pub use crate::histogram::Histogram;
 pub use crate::metrics::{RuntimeMetrics, WorkerMetrics};
-pub use crate::runtime::{NestedRuntime, Runtime, run};
+pub use crate::runner::{Interrupted, Runner, run};
+pub use crate::runtime::{NestedRuntime, Runtime};
 pub use crate::scheduler::shutdown::{LeftTask, ShutdownReport};
 pub use crate::task::{
     CancelKind, CancelOnDrop, CancelReason, Canceller, JoinError, JoinHandle, Unobserved,
@@ -120,11 +122,13 @@ mod builder;
     reason = "reads the run loop that a caller further up the stack lends"
 )]
 mod context;
+mod ctrl_c;
 mod handle;
 mod histogram;
 mod hooks;
 mod metrics;
 mod offload;
+mod runner;
 mod runtime;
 mod scheduler;
 #[cfg(feature = "net")]
