@@ -255,7 +255,8 @@ impl fmt::Debug for Runtime {
     }
 }
 
-/// `block_on` or `run` was called on a thread that is in one already.
+/// `block_on` or `run` was called on a thread that is in one already, or `block_on_nested` where that does not
+/// help.
 #[derive(Clone, Copy, Debug)]
 pub struct NestedRuntime {
     what: &'static str,
@@ -264,6 +265,10 @@ pub struct NestedRuntime {
 }
 
 impl NestedRuntime {
+    pub(crate) fn new(what: &'static str, at: &'static Location<'static>, outer: Blocked) -> Self {
+        Self { what, at, outer }
+    }
+
     /// The place of the call, if it is not nested.
     #[track_caller]
     pub(crate) fn check(what: &'static str) -> Result<&'static Location<'static>, Self> {
