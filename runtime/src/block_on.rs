@@ -33,6 +33,7 @@ use crate::scheduler::current_thread::{Core, RunEnded, Scheduler, poll_parked};
 use crate::scheduler::parking::ThreadParker;
 use crate::scheduler::seat::{Seat, Taken};
 use crate::scheduler::shared::{Kind, SchedulerRef, TaskScheduler};
+use crate::scope::scoped::{End, Scoped};
 use crate::task::cell::{Extras, Shared};
 use crate::task::{JoinError, JoinHandle, raw};
 
@@ -80,12 +81,25 @@ fn wait_with<F: Future>(
     })
 }
 
-/// Runs a future in a runtime: with many workers beside them, with one thread as that thread.
+/// Runs a future in a runtime: with many workers beside them, with one thread as that thread. It is a scope
+/// of its own: what was deferred in it is done before this returns.
 pub fn run<F: Future>(
     shared: &SchedulerRef,
     at: &'static Location<'static>,
     future: F,
 ) -> F::Output {
+    match run_scoped(shared, at, Scoped::new(future, None)) {
+        End::Ready(output) => output,
+        End::Cancelled(_) | End::TimedOut => unreachable!("nobody has the handle of this scope"),
+    }
+}
+
+/// [`run`] of a future in a scope that others may cancel.
+pub fn run_scoped<F: Future>(
+    shared: &SchedulerRef,
+    at: &'static Location<'static>,
+    future: Scoped<F>,
+) -> End<F::Output> {
     // Before the future, so that its destructors are in the runtime too, however it ends.
     let _entered = Entered(context::enter(Handle::new(shared.clone())));
     match &shared.kind {

@@ -15,7 +15,7 @@ use crate::runtime::NestedRuntime;
 use crate::scheduler::multi_thread::Entered;
 use crate::scheduler::shared::{Kind, Scheduler, SchedulerRef, TaskScheduler};
 use crate::task::JoinHandle;
-use crate::task::cell::{Extras, Local, Shared};
+use crate::task::cell::{Extras, Local, Shared, Work};
 use crate::task::memory::Source;
 use crate::task::raw;
 
@@ -280,7 +280,7 @@ impl Handle {
 
 /// Makes a task on the run loop that this thread is in.
 #[inline]
-fn spawn_on<F: Future, O: crate::task::cell::Ownership>(
+fn spawn_on<F: Work, O: crate::task::cell::Ownership>(
     driving: &Driving<'_>,
     future: F,
     ownership: O,

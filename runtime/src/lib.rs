@@ -54,6 +54,7 @@ pub mod task;
 #[cfg(feature = "time")]
 pub mod time {
     //! Sleeping, timeouts and intervals, on the clock of the runtime.
+    pub use crate::scope::{Timeout, timeout, timeout_at};
     pub use core::time::Duration;
     #[doc(inline)]
     pub use tenter_timer::*;
@@ -101,9 +102,13 @@ pub use crate::nested::block_on_nested;
 pub use crate::runner::{Interrupted, Runner, run};
 pub use crate::runtime::{NestedRuntime, Runtime};
 pub use crate::scheduler::shutdown::{LeftTask, ShutdownReport};
+pub use crate::scope::{
+    CancelHandle, CancelScope, Deadline, DeferGuard, InScope, Outcome, RescheduleError,
+    defer_async, fail_after, move_on_after, scope_deadline, shield,
+};
 pub use crate::task::{
     CancelKind, CancelOnDrop, CancelReason, Canceller, JoinError, JoinHandle, Unobserved,
-    UnobservedKind, shield,
+    UnobservedKind,
 };
 #[cfg(feature = "macros")]
 pub use tenter_macros::{main, test};
@@ -133,6 +138,7 @@ mod offload;
 mod runner;
 mod runtime;
 mod scheduler;
+mod scope;
 #[cfg(feature = "net")]
 mod serve;
 mod stdio;

@@ -24,6 +24,8 @@ pub use crate::clock::Clock;
 pub use crate::instant::Instant;
 pub use crate::interval::{Interval, MissedTick, Tick, interval, interval_at};
 pub use crate::sleep::{Sleep, sleep, sleep_until};
+#[doc(hidden)]
+pub use crate::timeout::poll_deadline;
 pub use crate::timeout::{Elapsed, Timeout, timeout, timeout_at};
 pub use crate::timers::Timers;
 #[doc(hidden)]

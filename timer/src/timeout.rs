@@ -171,15 +171,23 @@ impl<F: Future> Future for Timeout<F> {
             return Poll::Ready(Ok(output));
         }
         // SAFETY: pinned along with the whole, as above.
-        let mut sleep = unsafe { Pin::new_unchecked(&mut this.sleep) };
-        let fired = sleep.has_fired();
-        ready!(sleep.as_mut().poll_passed(cx));
-        if !fired {
-            // From here on it has fired: the next poll finds it so.
-            ready!(budget::poll_spend(cx));
-        }
+        let sleep = unsafe { Pin::new_unchecked(&mut this.sleep) };
+        ready!(poll_deadline(sleep, cx));
         Poll::Ready(Err(Elapsed { limit: this.limit }))
     }
+}
+
+/// Looks at the timer of a bound whose future waits. What it costs of the budget is said above.
+#[doc(hidden)]
+#[inline]
+pub fn poll_deadline(mut sleep: Pin<&mut Sleep>, cx: &mut Context<'_>) -> Poll<()> {
+    let fired = sleep.has_fired();
+    ready!(sleep.as_mut().poll_passed(cx));
+    if !fired {
+        // From here on it has fired: the next poll finds it so.
+        ready!(budget::poll_spend(cx));
+    }
+    Poll::Ready(())
 }
 
 impl<F> fmt::Debug for Timeout<F> {
@@ -217,6 +225,15 @@ pub struct Elapsed {
 }
 
 impl Elapsed {
+    /// After a bound of that length.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn after(limit: Duration) -> Self {
+        Self {
+            limit: instant::nanos(limit).unwrap_or(u64::MAX),
+        }
+    }
+
     /// How long the future was given.
     #[must_use]
     pub fn limit(&self) -> Duration {

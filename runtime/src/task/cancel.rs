@@ -144,7 +144,7 @@ pub(crate) fn cancel(task: NonNull<Header>, reason: CancelReason) -> bool {
     }
     // The reason is in place before the request can be seen, and the lock keeps a second request
     // from putting its own there in between.
-    *slot = Some(reason);
+    let kept = slot.insert(reason).clone();
     let after = header.state.cancel();
     if after == AfterCancel::TooLate {
         let reason = slot.take();
@@ -153,6 +153,10 @@ pub(crate) fn cancel(task: NonNull<Header>, reason: CancelReason) -> bool {
         return false;
     }
     drop(slot);
+    if let Some(root) = header.root() {
+        // Groups and scopes inside the task see to their own.
+        root.cancel(&kept);
+    }
     if after == AfterCancel::Submit && !planted!("task.cancel_without_submit") {
         // SAFETY: the caller's reference lives on; the place in the queue is passed on.
         unsafe { raw::submit(task) };

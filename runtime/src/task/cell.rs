@@ -13,18 +13,20 @@
 use core::future::Future;
 use core::mem::ManuallyDrop;
 use core::panic::Location;
+use core::pin::Pin;
 use core::ptr::NonNull;
-use core::task::Waker;
-use std::sync::Arc as StdArc;
+use core::task::{Context, Poll, Waker};
+use std::sync::{Arc as StdArc, OnceLock};
 
 use tenter_sync::current::{HEAD_TO_SLOT, TaskSlot};
-use tenter_sync::shim::atomic::{AtomicPtr, AtomicU32, Ordering};
+use tenter_sync::shim::atomic::{AtomicPtr, Ordering};
 use tenter_sync::shim::{Live, Mutex, UnsafeCell, thread};
 
 use super::cancel::CancelReason;
 use super::error::JoinError;
 use super::raw::Vtable;
 use super::state::State;
+use crate::scope::node::Node;
 
 /// What every task has, whatever its future.
 #[repr(C)]
@@ -65,10 +67,36 @@ pub struct Links {
 #[derive(Debug, Default)]
 pub struct Extras {
     pub name: Option<StdArc<str>>,
-    /// Why the task was cancelled; the first reason stays.
+    /// Why the task was cancelled; the first reason stays. The lock also orders requests with the making
+    /// of `root`: one of the two sees the other.
     pub reason: Mutex<Option<CancelReason>>,
-    /// How many shields are in progress in the task.
-    pub shields: AtomicU32,
+    /// The task as a scope: made when something in it needs to know.
+    pub root: OnceLock<StdArc<Node>>,
+}
+
+/// What a task does: a future, or one of the runtime's own that may also end with a [`JoinError`].
+pub trait Work {
+    /// What it makes.
+    type Output;
+    /// One poll. `header` is the task's.
+    fn poll_work(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        header: &Header,
+    ) -> Poll<Result<Self::Output, JoinError>>;
+}
+
+impl<F: Future> Work for F {
+    type Output = F::Output;
+
+    #[inline(always)]
+    fn poll_work(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        _header: &Header,
+    ) -> Poll<Result<F::Output, JoinError>> {
+        self.poll(cx).map(Ok)
+    }
 }
 
 /// The thread that a task belongs to.
@@ -117,14 +145,14 @@ pub trait Schedule: 'static {
 /// - COMPLETE: the output, until the join handle takes it, and remembers that it has, or whoever may drop
 ///   it does;
 /// - LEAKED: the future, for ever.
-pub union Stage<F: Future> {
+pub union Stage<F: Work> {
     pub future: ManuallyDrop<F>,
     pub output: ManuallyDrop<Result<F::Output, JoinError>>,
 }
 
 /// A task.
 #[repr(C)]
-pub struct Cell<F: Future, S, O> {
+pub struct Cell<F: Work, S, O> {
     pub header: Header,
     /// Immutable until the free.
     pub scheduler: S,
@@ -134,7 +162,7 @@ pub struct Cell<F: Future, S, O> {
     pub stage: UnsafeCell<Stage<F>>,
 }
 
-impl<F: Future, S, O> Cell<F, S, O> {
+impl<F: Work, S, O> Cell<F, S, O> {
     /// Takes the output, and moves no more than that: the stage may be as large as the future was. `None`,
     /// if the task was leaked.
     ///
@@ -210,13 +238,35 @@ impl Header {
         self.extras().and_then(|extras| extras.name.clone())
     }
 
-    /// Whether a shield is in progress.
+    /// The task as a scope, if something in it needed that.
     #[inline]
-    pub fn is_shielded(&self) -> bool {
-        // ORDERING: Relaxed. A shield is raised and dropped in a poll of this very task, or, if it is
-        // dropped elsewhere, wakes the task after it has counted itself out (`shield.rs`).
-        self.extras()
-            .is_some_and(|extras| extras.shields.load(Ordering::Relaxed) > 0)
+    pub fn root(&self) -> Option<&StdArc<Node>> {
+        self.extras()?.root.get()
+    }
+
+    /// The task as a scope. For the thread that polls it.
+    pub fn root_or_insert(&self, waker: impl FnOnce() -> Waker) -> &StdArc<Node> {
+        let extras = self.extras_or_insert();
+        if let Some(root) = extras.root.get() {
+            return root;
+        }
+        let root = Node::root();
+        // So that a shield that ends outside a poll of its task can wake it. Given back in `finish`.
+        root.register(&waker());
+        let reason = {
+            // A request puts its reason here under this lock before it looks for a root.
+            let reason = extras.reason.lock();
+            let _ = extras.root.set(root);
+            reason.clone()
+        };
+        let root = extras
+            .root
+            .get()
+            .expect("set above, by the one thread that polls");
+        if let Some(reason) = reason {
+            root.cancel(&reason);
+        }
+        root
     }
 
     /// task 7 "name", or task 7.

@@ -172,6 +172,8 @@ pub enum UnobservedKind {
     FutureDrop,
     /// The destructor of an output that nobody took panicked.
     OutputDrop,
+    /// A clean-up that was deferred panicked, or did not end within its grace.
+    CleanUp,
     /// The waker of whoever joins the task panicked when it was woken, or dropped with the handle.
     JoinerWake,
 }
@@ -235,6 +237,7 @@ impl fmt::Display for Unobserved<'_> {
             UnobservedKind::Panic => "panicked and nobody holds its handle",
             UnobservedKind::FutureDrop => "panicked while its future was dropped",
             UnobservedKind::OutputDrop => "panicked while its output was dropped",
+            UnobservedKind::CleanUp => "left a clean-up",
             UnobservedKind::JoinerWake => "had a joiner whose waker panicked",
         };
         let (task, at) = (self.header.describe(), self.header.spawned_at);

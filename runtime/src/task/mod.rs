@@ -38,11 +38,6 @@ pub(crate) mod waker;
 pub(crate) mod builder;
 #[expect(unsafe_code, reason = "a counted task pointer")]
 pub(crate) mod cancel;
-#[expect(
-    unsafe_code,
-    reason = "a counted task pointer, and the pin of the inner future"
-)]
-pub(crate) mod shield;
 pub(crate) mod unconstrained;
 pub(crate) mod yield_now;
 
@@ -52,9 +47,9 @@ pub use self::error::{JoinError, Unobserved, UnobservedKind};
 pub use self::id::TaskId;
 pub use self::join::{CancelOnDrop, JoinHandle};
 pub(crate) use self::raw::Runnable;
-pub use self::shield::{Shield, shield};
 pub use self::unconstrained::{Unconstrained, unconstrained};
 pub use self::yield_now::{YieldNow, yield_now};
+pub use crate::scope::{Shield, cancelled};
 
 /// The number of the task that calls.
 ///

@@ -18,7 +18,6 @@
 //!
 //! "Reported" is [`Schedule::unobserved`]. None of these unwinds into the scheduler.
 
-use core::future::Future;
 use core::mem::ManuallyDrop;
 use core::panic::Location;
 use core::pin::Pin;
@@ -34,12 +33,12 @@ use tenter_sync::shim::thread::ThreadId;
 
 use crate::context;
 
-use super::cell::{Cell, Extras, Header, Ownership, Schedule, Stage};
+use super::cell::{Cell, Extras, Header, Ownership, Schedule, Stage, Work};
 use super::error::{JoinError, Unobserved, UnobservedKind};
 use super::id;
 use super::memory::{self, Source};
 use super::payload::drop_payload;
-use super::state::{BeginPoll, EndPoll, Finish};
+use super::state::{BeginPoll, Claim, EndCleanUp, EndPoll, Finish};
 use super::waker;
 
 /// The functions that know the type of the future.
@@ -78,7 +77,7 @@ impl core::fmt::Debug for Vtable {
 
 struct TableOf<F, S, O>(core::marker::PhantomData<(F, S, O)>);
 
-impl<F: Future, S: Schedule, O: Ownership> TableOf<F, S, O> {
+impl<F: Work, S: Schedule, O: Ownership> TableOf<F, S, O> {
     const TABLE: Vtable = Vtable {
         poll: poll::<F, S, O>,
         discard: discard::<F, S, O>,
@@ -97,7 +96,7 @@ impl<F: Future, S: Schedule, O: Ownership> TableOf<F, S, O> {
 ///
 /// The caller answers for what the ownership promises: with [`super::cell::Shared`] the future may be
 /// polled and dropped on any thread; with [`super::cell::Local`] only on the owner.
-pub fn allocate<F: Future, S: Schedule, O: Ownership>(
+pub fn allocate<F: Work, S: Schedule, O: Ownership>(
     future: F,
     scheduler: S,
     ownership: O,
@@ -211,8 +210,13 @@ impl Runnable {
             BeginPoll::PollFirst => true,
             BeginPoll::Discard => {
                 // SAFETY: `begin_poll` gave RUNNING and CLEANING; on the right thread by (a).
-                unsafe { cancel_and_finish(task, unlist) };
-                return Ran::Finished;
+                unsafe { discard_future(task) };
+                // SAFETY: the output is in place, and RUNNING is ours.
+                return unsafe { clean_up_or_finish(task, yielded, Some(enlist), unlist) };
+            }
+            BeginPoll::CleanUp => {
+                // SAFETY: the output is in place since the task is CLEANING (S8), and RUNNING is ours.
+                return unsafe { poll_clean_ups(task, yielded, unlist) };
             }
         };
         header.slot.clear_waiting_on();
@@ -227,8 +231,7 @@ impl Runnable {
             // A yield that the task began and did not wait for is not the next task's.
             yielded.set(false);
             // SAFETY: the output is in place and RUNNING is ours.
-            unsafe { finish(task, unlist) };
-            return Ran::Finished;
+            return unsafe { clean_up_or_finish(task, yielded, first.then_some(enlist), unlist) };
         }
         if first {
             // While RUNNING is ours: after `end_poll` another thread may run the task, and end it.
@@ -236,16 +239,85 @@ impl Runnable {
                 header.state.enlist(list);
             }
         }
-        let yielded = yielded.replace(false);
-        match header.state.end_poll(header.is_shielded(), yielded) {
+        let held = header.root().is_some_and(|root| {
+            root.register(&waker);
+            root.reap();
+            root.is_held()
+        });
+        let yielded_now = yielded.replace(false);
+        match header.state.end_poll(held, yielded_now) {
             EndPoll::Requeue => Ran::Requeue(Runnable(task)),
             EndPoll::Release => Ran::Parked,
             EndPoll::Discard => {
                 // SAFETY: RUNNING stays ours together with CLEANING; on the right thread by (a).
-                unsafe { cancel_and_finish(task, unlist) };
-                Ran::Finished
+                unsafe { discard_future(task) };
+                // SAFETY: the output is in place and RUNNING is ours.
+                unsafe { clean_up_or_finish(task, yielded, None::<NoList>, unlist) }
             }
         }
+    }
+}
+
+/// What puts a task on a list that is on one already.
+type NoList = fn(&Header) -> Option<usize>;
+
+/// The future is gone. What it left to be cleaned up is polled before the task is complete.
+///
+/// # Safety
+///
+/// (a) The caller holds RUNNING, and (b) the stage holds the output.
+#[inline]
+unsafe fn clean_up_or_finish(
+    task: NonNull<Header>,
+    yielded: &YieldFlag,
+    enlist: Option<impl FnOnce(&Header) -> Option<usize>>,
+    unlist: impl FnOnce(&Header),
+) -> Ran {
+    // SAFETY: RUNNING keeps the scheduler's reference in place.
+    let header = unsafe { task.as_ref() };
+    if header.root().is_none_or(|root| !root.has_clean_ups()) {
+        // SAFETY: (a) and (b).
+        unsafe { finish(task, unlist) };
+        return Ran::Finished;
+    }
+    header.state.begin_clean_up();
+    if let Some(list) = enlist.and_then(|enlist| enlist(header)) {
+        header.state.enlist(list);
+    }
+    // SAFETY: (a) and (b).
+    unsafe { poll_clean_ups(task, yielded, unlist) }
+}
+
+/// Polls what the future left. Nothing cancels it; it bounds itself.
+///
+/// # Safety
+///
+/// (a) The caller holds RUNNING and CLEANING, and (b) the stage holds the output.
+#[cold]
+unsafe fn poll_clean_ups(
+    task: NonNull<Header>,
+    yielded: &YieldFlag,
+    unlist: impl FnOnce(&Header),
+) -> Ran {
+    // SAFETY: RUNNING keeps the scheduler's reference in place.
+    let header = unsafe { task.as_ref() };
+    header.slot.clear_waiting_on();
+    // SAFETY: (a) S2 keeps the task alive during the poll; (b) never dropped.
+    let waker = unsafe { waker::lend(task) };
+    let mut cx = Context::from_waker(&waker);
+    let polled = with_task(&header.slot, budget::PER_POLL, || match header.root() {
+        Some(root) => root.poll_clean_ups(&mut cx),
+        None => Poll::Ready(()),
+    });
+    let yielded = yielded.replace(false);
+    if polled.is_ready() {
+        // SAFETY: (a) and (b).
+        unsafe { finish(task, unlist) };
+        return Ran::Finished;
+    }
+    match header.state.end_clean_up(yielded) {
+        EndCleanUp::Requeue => Ran::Requeue(Runnable(task)),
+        EndCleanUp::Release => Ran::Parked,
     }
 }
 
@@ -275,25 +347,35 @@ pub unsafe fn owner_of(task: NonNull<Header>) -> Option<ThreadId> {
 pub unsafe fn shut_down(task: NonNull<Header>, unlist: impl FnOnce(&Header)) {
     // SAFETY: alive by (a).
     let header = unsafe { task.as_ref() };
-    if header.state.claim_for_shutdown() {
-        // SAFETY: RUNNING and CLEANING are ours; on the right thread by (b).
-        unsafe { cancel_and_finish(task, unlist) };
-    } else {
-        debug_assert!(
-            false,
-            "a task on the list is neither complete nor running: {header:?}"
-        );
-    }
+    let claim = header.state.claim_for_shutdown();
+    debug_assert!(
+        claim != Claim::Nothing,
+        "a task on the list is neither complete nor running: {header:?}"
+    );
+    // SAFETY: RUNNING and CLEANING are ours if it is a claim; on the right thread by (b).
+    unsafe { end_claimed(task, claim, unlist) };
 }
 
-/// Ends a task that was taken from its sleep by `State::claim_idle_for_shutdown`.
+/// Ends a task for which there is a claim.
 ///
 /// # Safety
 ///
-/// (a) The claim is the caller's, and used once; (b) the task has no owner.
-pub unsafe fn end_claimed(task: NonNull<Header>, unlist: impl FnOnce(&Header)) {
-    // SAFETY: RUNNING and CLEANING are ours; on the right thread by (b).
-    unsafe { cancel_and_finish(task, unlist) };
+/// (a) The claim is the caller's, and used once; (b) if the task has an owner, this is its thread.
+pub unsafe fn end_claimed(task: NonNull<Header>, claim: Claim, unlist: impl FnOnce(&Header)) {
+    match claim {
+        Claim::Nothing => return,
+        // SAFETY: RUNNING and CLEANING are ours by (a); on the right thread by (b).
+        Claim::Future => unsafe { discard_future(task) },
+        Claim::CleanUps => {}
+    }
+    // SAFETY: RUNNING keeps the scheduler's reference in place.
+    let header = unsafe { task.as_ref() };
+    if let Some(root) = header.root() {
+        // There is nobody left to poll them.
+        with_task(&header.slot, budget::PER_POLL, || root.abandon_clean_ups());
+    }
+    // SAFETY: the output is in place: `discard_future` left it there, or S8 says so. RUNNING by (a).
+    unsafe { finish(task, unlist) };
 }
 
 /// Ends a `!Send` task away from its owner: whoever joins it learns that it was cancelled, but the
@@ -305,7 +387,7 @@ pub unsafe fn end_claimed(task: NonNull<Header>, unlist: impl FnOnce(&Header)) {
 pub unsafe fn leak(task: NonNull<Header>) {
     // SAFETY: alive by (a).
     let header = unsafe { task.as_ref() };
-    if header.state.claim_for_leak() {
+    if header.state.claim_for_leak() != Claim::Nothing {
         match header.state.finish() {
             Finish::WakeJoiner => wake_joiner(task),
             // `take_output` and `drop_output` find the future, and leave it alone.
@@ -314,11 +396,13 @@ pub unsafe fn leak(task: NonNull<Header>) {
     }
 }
 
+/// Drops the future of a task that is cancelled, and leaves that as its output.
+///
 /// # Safety
 ///
-/// (a) The caller holds RUNNING and CLEANING, (b) on the right thread.
+/// (a) The caller holds RUNNING and CLEANING, (b) on the right thread, and (c) the stage is the future.
 #[cold]
-unsafe fn cancel_and_finish(task: NonNull<Header>, unlist: impl FnOnce(&Header)) {
+unsafe fn discard_future(task: NonNull<Header>) {
     // SAFETY: RUNNING keeps the scheduler's reference in place.
     let header = unsafe { task.as_ref() };
     let error = JoinError::cancelled(header);
@@ -327,8 +411,6 @@ unsafe fn cancel_and_finish(task: NonNull<Header>, unlist: impl FnOnce(&Header))
         // SAFETY: the table is the task's own; RUNNING by (a).
         unsafe { (header.vtable.discard)(task, error) };
     });
-    // SAFETY: `discard` left the output in place; RUNNING by (a).
-    unsafe { finish(task, unlist) };
 }
 
 /// # Safety
@@ -339,6 +421,10 @@ unsafe fn finish(task: NonNull<Header>, unlist: impl FnOnce(&Header)) {
     // SAFETY: RUNNING keeps the scheduler's reference in place.
     let header = unsafe { task.as_ref() };
     unlist(header);
+    if let Some(root) = header.root() {
+        // It holds a waker, and so a reference.
+        root.leave();
+    }
     if !header.state.load().has_join() {
         // SAFETY: nobody can come to want the output any more (S4), so it is ours by (a).
         unsafe { (header.vtable.drop_output)(task) };
@@ -411,7 +497,7 @@ pub fn guarded(task: NonNull<Header>, kind: UnobservedKind, body: impl FnOnce())
 }
 
 #[cold]
-fn report(task: NonNull<Header>, kind: UnobservedKind, payload: Box<dyn Any + Send>) {
+pub fn report(task: NonNull<Header>, kind: UnobservedKind, payload: Box<dyn Any + Send>) {
     // SAFETY: the callers are inside the life of a reference or of RUNNING.
     let header = unsafe { task.as_ref() };
     // SAFETY: the table is the task's own.
@@ -425,7 +511,7 @@ fn report(task: NonNull<Header>, kind: UnobservedKind, payload: Box<dyn Any + Se
 ///
 /// (a) of [`Vtable`].
 #[inline(always)]
-unsafe fn cell<'a, F: Future, S, O>(task: NonNull<Header>) -> &'a Cell<F, S, O> {
+unsafe fn cell<'a, F: Work, S, O>(task: NonNull<Header>) -> &'a Cell<F, S, O> {
     // SAFETY: a header is the first field of its `repr(C)` cell, of these types by (a).
     unsafe { task.cast::<Cell<F, S, O>>().as_ref() }
 }
@@ -433,7 +519,7 @@ unsafe fn cell<'a, F: Future, S, O>(task: NonNull<Header>) -> &'a Cell<F, S, O> 
 /// # Safety
 ///
 /// (a) and (b) of [`Vtable::poll`].
-unsafe fn poll<F: Future, S: Schedule, O: Ownership>(
+unsafe fn poll<F: Work, S: Schedule, O: Ownership>(
     task: NonNull<Header>,
     cx: &mut Context<'_>,
 ) -> Poll<()> {
@@ -444,12 +530,12 @@ unsafe fn poll<F: Future, S: Schedule, O: Ownership>(
             // SAFETY: RUNNING by (b): nobody else touches the stage; not complete, it is the future.
             let future: &mut F = unsafe { &mut (*stage).future };
             // SAFETY: the cell never moves, and the future is dropped in place (`replace_future`).
-            unsafe { Pin::new_unchecked(future) }.poll(cx)
+            unsafe { Pin::new_unchecked(future) }.poll_work(cx, &cell.header)
         }))
     });
     let output = match polled {
         Ok(Poll::Pending) => return Poll::Pending,
-        Ok(Poll::Ready(value)) => Ok(value),
+        Ok(Poll::Ready(output)) => output,
         Err(payload) => Err(JoinError::panicked(&cell.header, payload)),
     };
     // SAFETY: (a) and (b).
@@ -462,7 +548,7 @@ unsafe fn poll<F: Future, S: Schedule, O: Ownership>(
 /// # Safety
 ///
 /// (a) and (b) of [`Vtable::discard`].
-unsafe fn discard<F: Future, S: Schedule, O: Ownership>(task: NonNull<Header>, error: JoinError) {
+unsafe fn discard<F: Work, S: Schedule, O: Ownership>(task: NonNull<Header>, error: JoinError) {
     // SAFETY: (a).
     let cell = unsafe { cell::<F, S, O>(task) };
     // SAFETY: (a) and (b).
@@ -481,7 +567,7 @@ unsafe fn discard<F: Future, S: Schedule, O: Ownership>(task: NonNull<Header>, e
 /// # Safety
 ///
 /// The caller holds RUNNING, and the stage is a future.
-unsafe fn replace_future<F: Future, S, O>(
+unsafe fn replace_future<F: Work, S, O>(
     cell: &Cell<F, S, O>,
     output: Result<F::Output, JoinError>,
 ) -> Result<(), Box<dyn Any + Send>> {
@@ -507,7 +593,7 @@ unsafe fn replace_future<F: Future, S, O>(
 /// # Safety
 ///
 /// (a), (b) and (c) of [`Vtable::take_output`].
-unsafe fn take_output<F: Future, S: Schedule, O: Ownership>(
+unsafe fn take_output<F: Work, S: Schedule, O: Ownership>(
     task: NonNull<Header>,
     destination: *mut (),
 ) {
@@ -526,7 +612,7 @@ unsafe fn take_output<F: Future, S: Schedule, O: Ownership>(
 /// # Safety
 ///
 /// (a) and (b) of [`Vtable::drop_output`].
-unsafe fn drop_output<F: Future, S: Schedule, O: Ownership>(task: NonNull<Header>) {
+unsafe fn drop_output<F: Work, S: Schedule, O: Ownership>(task: NonNull<Header>) {
     // SAFETY: (a).
     let cell = unsafe { cell::<F, S, O>(task) };
     // SAFETY: the output is the caller's by (b).
@@ -547,7 +633,7 @@ unsafe fn drop_output<F: Future, S: Schedule, O: Ownership>(task: NonNull<Header
 /// # Safety
 ///
 /// (a) and (b) of [`Vtable::schedule`].
-unsafe fn schedule<F: Future, S: Schedule, O: Ownership>(task: NonNull<Header>) {
+unsafe fn schedule<F: Work, S: Schedule, O: Ownership>(task: NonNull<Header>) {
     // SAFETY: (a).
     let cell = unsafe { cell::<F, S, O>(task) };
     cell.scheduler.schedule(Runnable(task));
@@ -556,7 +642,7 @@ unsafe fn schedule<F: Future, S: Schedule, O: Ownership>(task: NonNull<Header>) 
 /// # Safety
 ///
 /// (a) of [`Vtable`].
-unsafe fn unobserved<F: Future, S: Schedule, O: Ownership>(
+unsafe fn unobserved<F: Work, S: Schedule, O: Ownership>(
     task: NonNull<Header>,
     kind: UnobservedKind,
     payload: &(dyn Any + Send),
@@ -570,7 +656,7 @@ unsafe fn unobserved<F: Future, S: Schedule, O: Ownership>(
 /// # Safety
 ///
 /// (a) and (b) of [`Vtable::dealloc`].
-unsafe fn free<F: Future, S: Schedule, O: Ownership>(task: NonNull<Header>) {
+unsafe fn free<F: Work, S: Schedule, O: Ownership>(task: NonNull<Header>) {
     let cell = task.cast::<Cell<F, S, O>>().as_ptr();
     // SAFETY: the last reference by (b). The stage was consumed before that: the scheduler's reference
     // outlives the future, and the join handle's the output, so no user code runs here.
@@ -588,7 +674,7 @@ unsafe fn free<F: Future, S: Schedule, O: Ownership>(task: NonNull<Header>) {
 /// # Safety
 ///
 /// (a) of [`Vtable`].
-unsafe fn owner<F: Future, S: Schedule, O: Ownership>(task: NonNull<Header>) -> Option<ThreadId> {
+unsafe fn owner<F: Work, S: Schedule, O: Ownership>(task: NonNull<Header>) -> Option<ThreadId> {
     // SAFETY: (a).
     unsafe { cell::<F, S, O>(task) }.ownership.thread()
 }

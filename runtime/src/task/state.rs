@@ -8,6 +8,9 @@
 //!            └──────────────────────────── end_poll (quiet) ─────────┘ │ cancel requested │
 //!                                                                      ▼                  │
 //!                                                                   Cleaning ───finish────┘
+//!                                                                      │ ▲
+//!                                                     clean-ups left   ▼ │ begin_poll
+//!                                                                   Idle or Scheduled + CLEANING
 //! ```
 //!
 //! | from | event | to | the caller then |
@@ -16,26 +19,33 @@
 //! | Scheduled | [`State::wake`] | Scheduled | nothing |
 //! | Running | [`State::wake`] | Running + SCHEDULED | nothing; `end_poll` requeues |
 //! | Idle | [`State::cancel`] | Scheduled + CANCEL | submits the task |
-//! | Idle + SHIELDED | [`State::cancel`] | the same + CANCEL | nothing: the end of the shield is a poll |
 //! | Scheduled, Running | [`State::cancel`] | the same + CANCEL | nothing |
 //! | Scheduled | [`State::begin_poll`] | Running | polls |
 //! | Scheduled + CANCEL + FRESH | [`State::begin_poll`] | Cleaning | drops the future unpolled |
 //! | Running | [`State::end_poll`] | Idle | lets go |
 //! | Running + SCHEDULED | [`State::end_poll`] | Scheduled | queues the task again |
-//! | Running + CANCEL, no shield | [`State::end_poll`] | Cleaning | drops the future |
+//! | Running + CANCEL, nothing shielded | [`State::end_poll`] | Cleaning | drops the future |
+//! | Running | [`State::begin_clean_up`] | Cleaning | polls the clean-ups that the future left |
+//! | Cleaning | [`State::end_clean_up`] | Idle + CLEANING | lets go |
+//! | Cleaning + SCHEDULED | [`State::end_clean_up`] | Scheduled + CLEANING | queues the task again |
+//! | Idle + CLEANING | [`State::wake`] | Scheduled + CLEANING | submits the task to its scheduler |
+//! | Scheduled + CLEANING | [`State::begin_poll`] | Cleaning | polls the clean-ups |
 //! | Running, Cleaning | [`State::finish`] | Complete | wakes the joiner, or owns the output |
-//! | Complete, Cleaning | wake, cancel | unchanged | nothing |
+//! | Complete | wake, cancel | unchanged | nothing |
+//! | CLEANING, whatever else | [`State::cancel`] | unchanged | nothing |
 //!
 //! Readiness beats cancellation: a poll that was begun is ended by `finish` if it is ready, whatever
 //! CANCEL says, and a task that has run before is polled once more before it is dropped.
 //!
 //! Invariants:
 //! - S1: SCHEDULED is set by one thread at a time, which then owns the task's place in a queue.
-//! - S2: RUNNING (with CLEANING or without) is the exclusive right to the future.
+//! - S2: RUNNING is the exclusive right to the future, and with CLEANING to what it left.
 //! - S3: COMPLETE is final; RUNNING and COMPLETE are never set together.
 //! - S4: JOIN is never set again once it is clear, and JOIN_WAKER only while JOIN is set.
 //! - S5: CANCEL is never cleared: cancellation is level-triggered.
 //! - S6: the task is freed by whoever takes the count of references to zero.
+//! - S8: CLEANING is never cleared. With it and without RUNNING the output is in its place already, and
+//!   only clean-ups are left to be polled.
 //! - S7: the number of the list is written once, and only by the holder of RUNNING.
 //!
 //! # Ordering
@@ -54,21 +64,20 @@ use tenter_sync::planted;
 use tenter_sync::shim::Guess;
 use tenter_sync::shim::atomic::{AtomicUsize, Ordering};
 
-// | 63 … 48 | 47 … 10 | 9      | 8     | 7        | 6        | 5      | 4          | 3    | 2        | 1       | 0         |
-// | list    | refs    | LEAKED | FRESH | CLEANING | SHIELDED | CANCEL | JOIN_WAKER | JOIN | COMPLETE | RUNNING | SCHEDULED |
+// | 63 … 48 | 47 … 9 | 8      | 7     | 6        | 5      | 4          | 3    | 2        | 1       | 0         |
+// | list    | refs   | LEAKED | FRESH | CLEANING | CANCEL | JOIN_WAKER | JOIN | COMPLETE | RUNNING | SCHEDULED |
 const SCHEDULED: usize = 1 << 0;
 const RUNNING: usize = 1 << 1;
 const COMPLETE: usize = 1 << 2;
 const JOIN: usize = 1 << 3;
 const JOIN_WAKER: usize = 1 << 4;
 const CANCEL: usize = 1 << 5;
-const SHIELDED: usize = 1 << 6;
-const CLEANING: usize = 1 << 7;
+const CLEANING: usize = 1 << 6;
 /// The future has not been polled yet.
-const FRESH: usize = 1 << 8;
+const FRESH: usize = 1 << 7;
 /// The future stays where it is for ever, and there is no output.
-const LEAKED: usize = 1 << 9;
-const ONE_REF: usize = 1 << 10;
+const LEAKED: usize = 1 << 8;
+const ONE_REF: usize = 1 << 9;
 const FLAGS: usize = ONE_REF - 1;
 const REFS: usize = LIST_ONE - ONE_REF;
 /// The number of the list that the task is on, counted from one; 0 is none. Written once, by the
@@ -121,6 +130,8 @@ pub enum BeginPoll {
     PollFirst,
     /// Drop the future: it was cancelled before it ever ran.
     Discard,
+    /// The future is gone; poll the clean-ups that it left.
+    CleanUp,
 }
 
 /// What the thread that ended a poll must do.
@@ -133,6 +144,28 @@ pub enum EndPoll {
     Release,
     /// It was cancelled and is not ready: drop the future now.
     Discard,
+}
+
+/// What the thread that polled the clean-ups must do.
+#[must_use]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndCleanUp {
+    /// It was woken meanwhile, or has yielded: queue it again.
+    Requeue,
+    /// It will be woken later: let go of it.
+    Release,
+}
+
+/// What somebody who ends the runtime gets of a task.
+#[must_use]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Claim {
+    /// Nothing: it has ended, or somebody else sees to it.
+    Nothing,
+    /// RUNNING and CLEANING, with the future still there.
+    Future,
+    /// The same; the output is in its place, and clean-ups are left.
+    CleanUps,
 }
 
 /// What the thread that finished a task must do.
@@ -226,7 +259,7 @@ impl Word {
     }
 
     fn wake(self) -> (Word, AfterWake) {
-        if self.has_any(COMPLETE | CLEANING | SCHEDULED) {
+        if self.has_any(COMPLETE | SCHEDULED) {
             return (self, AfterWake::Nothing);
         }
         let after = if self.has(RUNNING) {
@@ -241,7 +274,7 @@ impl Word {
         if self.has_any(COMPLETE | CLEANING | CANCEL) {
             return (self, AfterCancel::TooLate);
         }
-        if self.has_any(SCHEDULED | RUNNING | SHIELDED) {
+        if self.has_any(SCHEDULED | RUNNING) {
             return (Word(self.0 | CANCEL), AfterCancel::Noted);
         }
         (Word(self.0 | CANCEL | SCHEDULED), AfterCancel::Submit)
@@ -253,7 +286,9 @@ impl Word {
             "S1: {self:?}"
         );
         let running = (self.0 | RUNNING) & !SCHEDULED;
-        if self.has(CANCEL | FRESH) {
+        if self.has(CLEANING) {
+            (Word(running), BeginPoll::CleanUp)
+        } else if self.has(CANCEL | FRESH) {
             (Word(running | CLEANING), BeginPoll::Discard)
         } else if self.has(FRESH) {
             (Word(running), BeginPoll::PollFirst)
@@ -264,16 +299,38 @@ impl Word {
 
     fn end_poll(self, shielded: bool, yielded: bool) -> (Word, EndPoll) {
         debug_assert!(self.has(RUNNING), "S2: {self:?}");
-        let shield = if shielded { SHIELDED } else { 0 };
         if self.has(CANCEL) && !shielded {
-            return (Word((self.0 | CLEANING) & !SHIELDED), EndPoll::Discard);
+            return (Word(self.0 | CLEANING), EndPoll::Discard);
         }
-        let idle = (self.0 & !(RUNNING | FRESH | SHIELDED)) | shield;
+        let idle = self.0 & !(RUNNING | FRESH);
         if yielded || self.has(SCHEDULED) {
             (Word(idle | SCHEDULED), EndPoll::Requeue)
         } else {
             (Word(idle), EndPoll::Release)
         }
+    }
+
+    fn end_clean_up(self, yielded: bool) -> (Word, EndCleanUp) {
+        debug_assert!(self.has(RUNNING | CLEANING), "S8: {self:?}");
+        let idle = self.0 & !(RUNNING | FRESH);
+        if yielded || self.has(SCHEDULED) {
+            (Word(idle | SCHEDULED), EndCleanUp::Requeue)
+        } else {
+            (Word(idle), EndCleanUp::Release)
+        }
+    }
+
+    /// RUNNING for who ends the runtime, unless one of `but` is set.
+    fn claim(self, but: usize, flags: usize) -> (Word, Claim) {
+        if self.has_any(COMPLETE | RUNNING | but) {
+            return (self, Claim::Nothing);
+        }
+        let claim = if self.has(CLEANING) {
+            Claim::CleanUps
+        } else {
+            Claim::Future
+        };
+        (Word(self.0 | RUNNING | CANCEL | CLEANING | flags), claim)
     }
 
     fn register(self) -> (Word, Register) {
@@ -301,14 +358,13 @@ impl Word {
 
 impl fmt::Debug for Word {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const NAMES: [(usize, &str); 10] = [
+        const NAMES: [(usize, &str); 9] = [
             (SCHEDULED, "SCHEDULED"),
             (RUNNING, "RUNNING"),
             (COMPLETE, "COMPLETE"),
             (JOIN, "JOIN"),
             (JOIN_WAKER, "JOIN_WAKER"),
             (CANCEL, "CANCEL"),
-            (SHIELDED, "SHIELDED"),
             (CLEANING, "CLEANING"),
             (FRESH, "FRESH"),
             (LEAKED, "LEAKED"),
@@ -449,39 +505,37 @@ impl State {
         before.refs() == 1
     }
 
+    /// The future has left clean-ups: the output is in its place, but the task is not complete.
+    pub fn begin_clean_up(&self) {
+        // ORDERING: Relaxed. Only the holder of RUNNING looks at CLEANING before `end_clean_up`, which
+        // publishes it.
+        let before = Word(self.0.fetch_or(CLEANING, Ordering::Relaxed));
+        debug_assert!(before.has(RUNNING), "S2: {before:?}");
+    }
+
+    /// The clean-ups are not ready. `yielded`: they asked to go to the end of the line.
+    pub fn end_clean_up(&self, yielded: bool) -> EndCleanUp {
+        if planted!("task.end_clean_up_forgets_wake") {
+            return self.update(|word| Word(word.0 & !SCHEDULED).end_clean_up(yielded));
+        }
+        self.update(|word| word.end_clean_up(yielded))
+    }
+
     /// The runtime ends: takes the right to the future of a task that no thread runs, wherever it is
-    /// queued. False: it had ended.
-    pub fn claim_for_shutdown(&self) -> bool {
-        self.update(|word| {
-            if word.has_any(COMPLETE | RUNNING) {
-                (word, false)
-            } else {
-                (Word(word.0 | RUNNING | CANCEL | CLEANING), true)
-            }
-        })
+    /// queued.
+    pub fn claim_for_shutdown(&self) -> Claim {
+        self.update(|word| word.claim(0, 0))
     }
 
     /// [`claim_for_shutdown`](Self::claim_for_shutdown) of a task whose future can never be dropped.
-    pub fn claim_for_leak(&self) -> bool {
-        self.update(|word| {
-            if word.has_any(COMPLETE | RUNNING) {
-                (word, false)
-            } else {
-                (Word(word.0 | RUNNING | CANCEL | CLEANING | LEAKED), true)
-            }
-        })
+    pub fn claim_for_leak(&self) -> Claim {
+        self.update(|word| word.claim(0, LEAKED))
     }
 
-    /// The runtime ends: takes the right to the future of a task that sleeps. False: somebody has it,
+    /// The runtime ends: takes the right to the future of a task that sleeps. Nothing: somebody has it,
     /// in a queue or in a poll, and sees to it when they retire; or it had ended.
-    pub fn claim_idle_for_shutdown(&self) -> bool {
-        self.update(|word| {
-            if word.has_any(COMPLETE | RUNNING | SCHEDULED) {
-                (word, false)
-            } else {
-                (Word(word.0 | RUNNING | CANCEL | CLEANING), true)
-            }
-        })
+    pub fn claim_idle_for_shutdown(&self) -> Claim {
+        self.update(|word| word.claim(SCHEDULED, 0))
     }
 
     /// The join handle has written its waker.
@@ -565,16 +619,7 @@ impl fmt::Debug for State {
 
 const _: () = assert!(
     FLAGS
-        == SCHEDULED
-            | RUNNING
-            | COMPLETE
-            | JOIN
-            | JOIN_WAKER
-            | CANCEL
-            | SHIELDED
-            | CLEANING
-            | FRESH
-            | LEAKED,
+        == SCHEDULED | RUNNING | COMPLETE | JOIN | JOIN_WAKER | CANCEL | CLEANING | FRESH | LEAKED,
     "the flags fill the bits below the count"
 );
 

@@ -48,6 +48,7 @@ use crate::scheduler::parking::ThreadParker;
 use crate::scheduler::shared::SchedulerRef;
 use crate::scheduler::shutdown::ShutdownReport;
 use crate::task::cell::Header;
+use crate::task::state::Claim;
 use crate::task::{Runnable, raw};
 
 /// Where the runtime is on its way to the end.
@@ -268,19 +269,20 @@ impl Worker<'_> {
     /// Ends the tasks that sleep. Those of other workers, too: one of them may be stuck, and wait for just
     /// this. Whoever has one in a queue or in a poll does the same when it retires.
     fn end_sleeping(&self, report: &mut ShutdownReport) {
-        let mut claimed: Vec<NonNull<Header>> = Vec::new();
+        let mut claimed: Vec<(NonNull<Header>, Claim)> = Vec::new();
         for remote in self.scheduler.crew.remotes_from(self.index) {
             remote.owned.lock().for_each(|task| {
-                if task.state.claim_idle_for_shutdown() {
-                    claimed.push(task.into());
+                let claim = task.state.claim_idle_for_shutdown();
+                if claim != Claim::Nothing {
+                    claimed.push((task.into(), claim));
                 }
             });
         }
-        for task in claimed {
+        for (task, claim) in claimed {
             // SAFETY: claimed, so the scheduler's reference is in place until we end the task.
             report.cancelled(unsafe { task.as_ref() });
             // SAFETY: (a) claimed above, once; (b) no task of this scheduler has an owner.
-            unsafe { raw::end_claimed(task, |header| self.unlist(header)) };
+            unsafe { raw::end_claimed(task, claim, |header| self.unlist(header)) };
         }
     }
 

@@ -10,10 +10,14 @@ fn wake_follows_the_table() {
     use AfterWake::{Nothing, Submit};
     for (from, to, after) in [
         (R, R | SCHEDULED, Submit),
-        (R | SHIELDED, R | SHIELDED | SCHEDULED, Submit),
         (R | SCHEDULED, R | SCHEDULED, Nothing),
         (R | RUNNING, R | RUNNING | SCHEDULED, Nothing),
-        (R | RUNNING | CLEANING, R | RUNNING | CLEANING, Nothing),
+        (R | CLEANING, R | CLEANING | SCHEDULED, Submit),
+        (
+            R | RUNNING | CLEANING,
+            R | RUNNING | CLEANING | SCHEDULED,
+            Nothing,
+        ),
         (R | COMPLETE, R | COMPLETE, Nothing),
     ] {
         assert_eq!(Word(from).wake(), (Word(to), after), "{:?}", Word(from));
@@ -25,11 +29,11 @@ fn cancel_follows_the_table() {
     use AfterCancel::{Noted, Submit, TooLate};
     for (from, to, after) in [
         (R, R | CANCEL | SCHEDULED, Submit),
-        (R | SHIELDED, R | SHIELDED | CANCEL, Noted),
         (R | SCHEDULED, R | SCHEDULED | CANCEL, Noted),
         (R | RUNNING, R | RUNNING | CANCEL, Noted),
         (R | CANCEL, R | CANCEL, TooLate),
         (R | RUNNING | CLEANING, R | RUNNING | CLEANING, TooLate),
+        (R | CLEANING, R | CLEANING, TooLate),
         (R | COMPLETE, R | COMPLETE, TooLate),
     ] {
         assert_eq!(Word(from).cancel(), (Word(to), after), "{:?}", Word(from));
@@ -54,6 +58,31 @@ fn begin_poll_drops_what_was_cancelled_before_it_ran() {
             BeginPoll::Discard
         )
     );
+}
+
+/// Goal: a task whose future is gone is polled for its clean-ups alone, until they are ready.
+#[test]
+fn clean_ups_follow_the_table() {
+    use EndCleanUp::{Release, Requeue};
+    let cleaning = R | RUNNING | CLEANING;
+    assert_eq!(
+        Word(R | SCHEDULED | CANCEL | CLEANING).begin_poll(),
+        (Word(cleaning | CANCEL), BeginPoll::CleanUp)
+    );
+    for (from, yielded, to, after) in [
+        (cleaning, false, R | CLEANING, Release),
+        (cleaning | FRESH, false, R | CLEANING, Release),
+        (cleaning, true, R | CLEANING | SCHEDULED, Requeue),
+        (
+            cleaning | SCHEDULED,
+            false,
+            R | CLEANING | SCHEDULED,
+            Requeue,
+        ),
+    ] {
+        let step = Word(from).end_clean_up(yielded);
+        assert_eq!(step, (Word(to), after), "{:?}", Word(from));
+    }
 }
 
 #[test]
@@ -83,14 +112,7 @@ fn end_poll_follows_the_table() {
             R | RUNNING | CANCEL | CLEANING,
             Discard,
         ),
-        (
-            R | RUNNING | CANCEL,
-            true,
-            false,
-            R | CANCEL | SHIELDED,
-            Release,
-        ),
-        (R | RUNNING | SHIELDED, false, false, R, Release),
+        (R | RUNNING | CANCEL, true, false, R | CANCEL, Release),
     ] {
         let step = Word(from).end_poll(shielded, yielded);
         assert_eq!(step, (Word(to), after), "{:?}", Word(from));
@@ -135,10 +157,12 @@ fn finish_tells_whose_the_output_is() {
 #[test]
 fn shutdown_claims_what_sleeps_or_waits_and_nothing_else() {
     for (from, claimed) in [
-        (R, true),
-        (R | SCHEDULED, true),
-        (R | COMPLETE, false),
-        (R | RUNNING, false),
+        (R, Claim::Future),
+        (R | SCHEDULED, Claim::Future),
+        (R | CLEANING, Claim::CleanUps),
+        (R | SCHEDULED | CLEANING, Claim::CleanUps),
+        (R | COMPLETE, Claim::Nothing),
+        (R | RUNNING, Claim::Nothing),
     ] {
         assert_eq!(State(AtomicUsize::new(from)).claim_for_shutdown(), claimed);
     }

@@ -1,0 +1,191 @@
+//! Which scopes the future that is polled now is in: a stack of frames, one for each scope whose poll is
+//! further up this thread's stack.
+//!
+//! ```text
+//!  thread-local ──► frame of the innermost scope ──► ... ──► frame of the outermost ──► null
+//!                   each: the scope's node, if it was made; its deadline; the task it is polled in
+//! ```
+//!
+//! A frame costs two stores. The node behind it is made when something inside asks for it, and with it
+//! those of all scopes around it; the outermost hangs below the root of the task, if there is a task.
+//!
+//! Frames of another task's poll further up the stack (a `block_on` inside a task) are not ours: each frame
+//! says in which task it was entered.
+//!
+//! Invariants:
+//! - F1: the pointer is null or points to a frame borrowed by an [`enter`] further up this stack; so does
+//!   the `outer` of each frame.
+
+use core::cell::Cell;
+use core::ptr;
+use core::task::Waker;
+use std::sync::{Arc, OnceLock};
+
+use tenter_sync::current::{TaskSlot, slot_address};
+use tenter_sync::shim::local;
+use tenter_timer::Instant;
+
+use super::node::Node;
+use crate::context;
+use crate::task::cell::Header;
+use crate::task::waker::lend as lend_waker;
+
+/// A scope whose future is being polled or dropped.
+pub struct Frame<'a> {
+    outer: Cell<*const Frame<'static>>,
+    task: Cell<*const TaskSlot>,
+    kind: Kind<'a>,
+}
+
+/// What kind of scope.
+pub enum Kind<'a> {
+    /// One whose future is dropped if it is cancelled, and that does what is deferred in it.
+    Scope {
+        /// Its shared part, once something asked for it.
+        node: &'a OnceLock<Arc<Node>>,
+        /// Until the node is made. Then the node's own counts.
+        deadline: Option<Instant>,
+    },
+    /// A section that requests from around it do not reach.
+    Shield(&'a OnceLock<Arc<Node>>),
+    /// The child of a group: no scope itself, for the task is; but deadlines go on there.
+    Child(&'a Arc<Node>),
+}
+
+local! {
+    static FRAME: Cell<*const Frame<'static>> = const { Cell::new(ptr::null()) };
+}
+
+impl<'a> Frame<'a> {
+    /// A frame to be entered.
+    #[inline]
+    pub fn new(kind: Kind<'a>) -> Self {
+        Self {
+            outer: Cell::new(ptr::null()),
+            task: Cell::new(ptr::null()),
+            kind,
+        }
+    }
+}
+
+/// Runs `body` inside the scope of `frame`.
+#[inline]
+pub fn enter<R>(frame: &Frame<'_>, body: impl FnOnce() -> R) -> R {
+    struct Restore(*const Frame<'static>);
+    impl Drop for Restore {
+        #[inline]
+        fn drop(&mut self) {
+            FRAME.with(|top| top.set(self.0));
+        }
+    }
+    // F1: taken away again before the borrow ends, also when `body` panics. The lifetime is erased; it
+    // is lent no longer than a call.
+    let pointer: *const Frame<'_> = frame;
+    frame.task.set(slot_address());
+    let _restore = FRAME.with(|top| {
+        let outer = top.replace(pointer.cast());
+        frame.outer.set(outer);
+        Restore(outer)
+    });
+    body()
+}
+
+/// Lends the frame, if it belongs to the poll that asks.
+fn lend<'a>(frame: *const Frame<'static>) -> Option<&'a Frame<'static>> {
+    // SAFETY: F1: borrowed further up this stack, so it lives at least until the callers here return.
+    // Were it left behind after `enter` returned, this would read a dead stack frame.
+    let frame = unsafe { frame.as_ref() }?;
+    ptr::eq(frame.task.get(), slot_address()).then_some(frame)
+}
+
+fn innermost<'a>() -> Option<&'a Frame<'static>> {
+    lend(FRAME.with(Cell::get))
+}
+
+/// The scope that the caller is in, with its shared part made if need be: the innermost frame's, or the
+/// task itself. `None` outside any.
+pub fn enclosing() -> Option<Arc<Node>> {
+    node_of(innermost())
+}
+
+/// The scope that does what is deferred here: a shield is none.
+pub fn ending() -> Option<Arc<Node>> {
+    let mut frame = innermost();
+    while let Some(Frame {
+        kind: Kind::Shield(_),
+        outer,
+        ..
+    }) = frame
+    {
+        frame = lend(outer.get());
+    }
+    node_of(frame)
+}
+
+fn node_of(frame: Option<&Frame<'static>>) -> Option<Arc<Node>> {
+    let Some(frame) = frame else {
+        return root();
+    };
+    let outer = || node_of(lend(frame.outer.get()));
+    let (place, deadline, shield) = match &frame.kind {
+        Kind::Child(_) => return outer(),
+        Kind::Scope { node, deadline } => (node, *deadline, false),
+        Kind::Shield(node) => (node, None, true),
+    };
+    if let Some(node) = place.get() {
+        return Some(Arc::clone(node));
+    }
+    let node = Node::new();
+    node.settle(outer().as_ref());
+    if deadline.is_some() {
+        node.set_deadline(deadline);
+    }
+    if shield {
+        node.set_shield(true);
+    }
+    Some(Arc::clone(place.get_or_init(|| node)))
+}
+
+/// The scope that is the task.
+fn root() -> Option<Arc<Node>> {
+    let task = context::current_header()?;
+    // SAFETY: it is being polled, or its future dropped, further up this stack.
+    let header: &Header = unsafe { task.as_ref() };
+    if !ptr::eq(&raw const header.slot, slot_address()) {
+        return None;
+    }
+    // SAFETY: (a) it is alive, as above, and (b) the lent waker is cloned, not dropped.
+    let waker = || Waker::clone(&*unsafe { lend_waker(task) });
+    Some(Arc::clone(header.root_or_insert(waker)))
+}
+
+/// The nearest deadline of the scopes that the caller is in; `now`, if one of them is cancelled already.
+pub fn nearest_deadline(now: Instant) -> Option<Instant> {
+    let mut nearest: Option<Instant> = None;
+    let mut add = |own: Option<Instant>| nearest = nearest.into_iter().chain(own).min();
+    let mut next = innermost();
+    while let Some(frame) = next {
+        match &frame.kind {
+            Kind::Scope { node, deadline } => match node.get() {
+                None => add(*deadline),
+                Some(node) => {
+                    add(node.own_deadline(now));
+                    if node.is_shield() {
+                        return nearest;
+                    }
+                }
+            },
+            Kind::Shield(_) => return nearest,
+            Kind::Child(group) => add(group.nearest_deadline(now)),
+        }
+        next = lend(frame.outer.get());
+    }
+    if let Some(task) = context::current_header() {
+        // SAFETY: it is being polled further up this stack.
+        let header: &Header = unsafe { task.as_ref() };
+        if header.root().is_some_and(|root| root.is_cancelled()) {
+            add(Some(now));
+        }
+    }
+    nearest
+}
