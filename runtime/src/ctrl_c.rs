@@ -1,7 +1,7 @@
 //! What ctrl-c does to a run.
 //!
 //! ```text
-//!  SIGINT ─► signal/interrupt.rs ─► watcher, a thread ─► first: every run in progress is told
+//!  SIGINT ─► signal/interrupt.rs ─► watcher, a thread ─► first: the main future of every run is cancelled
 //!                                                    └─► all of them were told: exit(130)
 //! ```
 //!
@@ -18,12 +18,14 @@
 //! Tests: `tests/tests/ctrl_c.rs`.
 
 #[cfg(not(feature = "signal"))]
-use core::future::Future;
+use std::sync::Arc as StdArc;
 
 #[cfg(feature = "signal")]
 pub use self::watched::Watched;
 #[cfg(not(feature = "signal"))]
 use crate::builder::Config;
+#[cfg(not(feature = "signal"))]
+use crate::scope::node::Node;
 
 /// What ctrl-c, that is SIGINT, does while a [`Runner`](crate::Runner) runs, or a `#[tenter::main]`.
 ///
@@ -49,12 +51,8 @@ pub struct Watched;
 
 #[cfg(not(feature = "signal"))]
 impl Watched {
-    pub fn begin(_config: &Config) -> Self {
+    pub fn begin(_config: &Config, _main: &StdArc<Node>) -> Self {
         Self
-    }
-
-    pub async fn until_told<F: Future>(&self, main: F) -> Option<F::Output> {
-        Some(main.await)
     }
 
     pub fn main_is_over(&self) {}
@@ -62,29 +60,27 @@ impl Watched {
 
 #[cfg(feature = "signal")]
 mod watched {
-    use core::future::{Future, poll_fn};
-    use core::pin::pin;
-    use core::task::{Poll, Waker};
     use std::io;
     use std::sync::Arc as StdArc;
 
+    use tenter_sync::shim::diagnostic::{AtomicBool, Ordering};
     use tenter_sync::shim::{Mutex, global, thread};
 
     use super::CtrlC;
     use crate::builder::Config;
+    use crate::scope::node::Node;
     use crate::signal::interrupt;
+    use crate::task::{CancelKind, CancelReason};
 
     /// The status of a process that ctrl-c has ended.
     const STATUS: i32 = 130;
 
     /// What the watcher knows of a run.
-    #[derive(Debug, Default)]
-    struct Run(Mutex<Told>);
-
-    #[derive(Debug, Default)]
-    struct Told {
-        told: bool,
-        waker: Option<Waker>,
+    #[derive(Debug)]
+    struct Run {
+        /// The main future.
+        main: StdArc<Node>,
+        told: AtomicBool,
     }
 
     global! {
@@ -103,7 +99,7 @@ mod watched {
 
     impl Watched {
         /// A run begins.
-        pub fn begin(config: &Config) -> Self {
+        pub fn begin(config: &Config, main: &StdArc<Node>) -> Self {
             if config.ctrl_c != CtrlC::CancelMain {
                 return Self(None);
             }
@@ -122,38 +118,18 @@ mod watched {
                     }
                 }
             }
-            let run = StdArc::new(Run::default());
+            let run = StdArc::new(Run {
+                main: StdArc::clone(main),
+                told: AtomicBool::new(false),
+            });
             RUNS.lock().push(StdArc::clone(&run));
             Self(Some(run))
-        }
-
-        /// Runs the main future until it is ready, or until ctrl-c comes: then it is polled once more, and
-        /// dropped if that does not end it. `None`: it was dropped.
-        pub async fn until_told<F: Future>(&self, main: F) -> Option<F::Output> {
-            let Some(run) = &self.0 else {
-                return Some(main.await);
-            };
-            let mut main = pin!(Some(main));
-            poll_fn(|cx| {
-                let told = run.register(cx.waker());
-                if let Some(main) = main.as_mut().as_pin_mut() {
-                    if let Poll::Ready(output) = main.poll(cx) {
-                        return Poll::Ready(Some(output));
-                    }
-                }
-                if !told {
-                    return Poll::Pending;
-                }
-                main.set(None);
-                Poll::Ready(None)
-            })
-            .await
         }
 
         /// What comes now is no longer for the main future: the next ctrl-c ends the process.
         pub fn main_is_over(&self) {
             if let Some(run) = &self.0 {
-                drop(run.tell());
+                let _ = run.tell();
             }
         }
     }
@@ -179,31 +155,10 @@ mod watched {
     }
 
     impl Run {
-        /// Whom to wake; and whether ctrl-c has come already.
-        fn register(&self, waker: &Waker) -> bool {
-            let state = self.0.lock();
-            let known = state.waker.as_ref();
-            if state.told || known.is_some_and(|known| known.will_wake(waker)) {
-                return state.told;
-            }
-            drop(state);
-            // The waker may be another runtime's or a test's: no code of theirs under the lock.
-            let new = waker.clone();
-            let mut state = self.0.lock();
-            let old = state.waker.replace(new);
-            let told = state.told;
-            drop(state);
-            drop(old);
-            told
-        }
-
-        /// Ctrl-c has come. `Err`: it had come before.
-        fn tell(&self) -> Result<Option<Waker>, ()> {
-            let mut state = self.0.lock();
-            if core::mem::replace(&mut state.told, true) {
-                return Err(());
-            }
-            Ok(state.waker.take())
+        /// Ctrl-c has come. False: it had come before.
+        fn tell(&self) -> bool {
+            // ORDERING: Relaxed. It orders nothing: the scope has a lock of its own.
+            !self.told.swap(true, Ordering::Relaxed)
         }
     }
 
@@ -226,10 +181,12 @@ mod watched {
     /// Tells the runs; ends the process if all of them were told before.
     fn ctrl_c() {
         let runs = RUNS.lock().clone();
-        let told: Vec<_> = runs.iter().filter_map(|run| run.tell().ok()).collect();
+        let told: Vec<_> = runs.iter().filter(|run| run.tell()).collect();
         if told.is_empty() && !runs.is_empty() {
             std::process::exit(STATUS);
         }
-        told.into_iter().flatten().for_each(Waker::wake);
+        for run in told {
+            run.main.cancel(&CancelReason::of(CancelKind::CtrlC));
+        }
     }
 }

@@ -86,6 +86,7 @@ pub mod io {
     pub use tenter_io::*;
 }
 
+pub mod from_thread;
 #[cfg(feature = "fs")]
 pub mod fs;
 #[cfg(feature = "process")]
@@ -99,6 +100,7 @@ pub use crate::handle::{EnterGuard, Handle, NotInRuntime};
 pub use crate::histogram::Histogram;
 pub use crate::metrics::{RuntimeMetrics, WorkerMetrics};
 pub use crate::nested::block_on_nested;
+pub use crate::post::{Finished, TimerHandle};
 pub use crate::runner::{Interrupted, Runner, run};
 pub use crate::runtime::{NestedRuntime, Runtime};
 pub use crate::scheduler::shutdown::{LeftTask, ShutdownReport};
@@ -135,6 +137,7 @@ mod hooks;
 mod metrics;
 mod nested;
 mod offload;
+mod post;
 mod runner;
 mod runtime;
 mod scheduler;

@@ -13,6 +13,7 @@ use core::future::Future;
 use core::panic::Location;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::Arc as StdArc;
 
 use crate::block_on;
 use crate::builder::Builder;
@@ -22,6 +23,10 @@ use crate::ctrl_c::Watched;
 use crate::handle::Handle;
 use crate::runtime::{NestedRuntime, Runtime};
 use crate::scheduler::shutdown::ShutdownReport;
+use crate::scope::CancelHandle;
+use crate::scope::node::Node;
+use crate::scope::scoped::{End, Scoped};
+use crate::task::{CancelKind, CancelReason};
 
 /// One runtime for several runs.
 ///
@@ -45,6 +50,8 @@ use crate::scheduler::shutdown::ShutdownReport;
 #[derive(Debug)]
 pub struct Runner {
     runtime: Runtime,
+    /// The scope of the next main future.
+    main: StdArc<Node>,
 }
 
 impl Runner {
@@ -71,9 +78,9 @@ impl Runner {
     ///
     /// # Errors
     ///
-    /// [`Interrupted`], if ctrl-c came and the runner was told to see to it ([`Builder::ctrl_c`]): then the
-    /// future was polled once more, and dropped because it was not ready. If it was, its output is
-    /// returned. The runner is as good as before.
+    /// [`Interrupted`], if the main future was cancelled: by ctrl-c, if the runner was told to see to it
+    /// ([`Builder::ctrl_c`]), or by a [`main_handle`](Self::main_handle). It was polled once more, dropped
+    /// because it was not ready, and cleaned up after. The runner is as good as before.
     ///
     /// # Panics
     ///
@@ -81,8 +88,17 @@ impl Runner {
     #[track_caller]
     pub fn run<F: Future>(&mut self, main: F) -> Result<F::Output, Interrupted> {
         let at = check_nested("Runner::run");
-        let watched = Watched::begin(self.handle().scheduler().config());
-        run_main(&self.runtime, at, main, &watched)
+        let scope = core::mem::replace(&mut self.main, Node::new());
+        let _watched = Watched::begin(self.handle().scheduler().config(), &scope);
+        run_main(&self.runtime, at, main, scope)
+    }
+
+    /// The right to cancel the main future of the next run. Before the run, for it to be cancelled from
+    /// the beginning; from any task or thread while it is in progress; without effect afterwards.
+    pub fn main_handle(&self) -> CancelHandle {
+        CancelHandle {
+            node: StdArc::clone(&self.main),
+        }
     }
 
     /// The runtime, to spawn on, or to get a handle from.
@@ -107,18 +123,35 @@ impl Runner {
 
 impl From<Runtime> for Runner {
     fn from(runtime: Runtime) -> Self {
-        Self { runtime }
+        Self {
+            runtime,
+            main: Node::new(),
+        }
     }
 }
 
-/// Ctrl-c ended a run before its main future did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A run was cancelled before its main future was ready.
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[doc(alias = "KeyboardInterrupt")]
-pub struct Interrupted(());
+pub struct Interrupted {
+    reason: CancelReason,
+}
+
+impl Interrupted {
+    /// Whether it was ctrl-c. If somebody else was faster, it was not.
+    pub fn is_ctrl_c(&self) -> bool {
+        self.reason.kind() == CancelKind::CtrlC
+    }
+
+    /// Why it was cancelled: the first reason.
+    pub fn reason(&self) -> &CancelReason {
+        &self.reason
+    }
+}
 
 impl fmt::Display for Interrupted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the run was interrupted by ctrl-c before its main future was ready")
+        write!(f, "the main future was cancelled: {}", self.reason)
     }
 }
 
@@ -151,7 +184,10 @@ pub fn run<F: Future>(main: F) -> F::Output {
     let at = check_nested("tenter::run");
     let runtime = Runtime::new()
         .unwrap_or_else(|error| panic!("tenter::run at {at} could not make a runtime: {error}"));
-    run_program(runtime, at, main).unwrap_or_else(|_| unreachable!("nobody watches for ctrl-c"))
+    match run_program(runtime, at, main) {
+        Ok(output) => output,
+        Err(_) => unreachable!("nobody watches for ctrl-c, nor has the handle of this scope"),
+    }
 }
 
 /// Runs a main future and ends its runtime gracefully, whatever became of it.
@@ -160,8 +196,9 @@ pub(crate) fn run_program<F: Future>(
     at: &'static Location<'static>,
     main: F,
 ) -> Result<F::Output, Interrupted> {
-    let watched = Watched::begin(runtime.handle().scheduler().config());
-    let run = || run_main(&runtime, at, main, &watched);
+    let scope = Node::new();
+    let watched = Watched::begin(runtime.handle().scheduler().config(), &scope);
+    let run = || run_main(&runtime, at, main, scope);
     let output = catch_unwind(AssertUnwindSafe(run));
     watched.main_is_over();
     let _ = runtime.drain_or_report();
@@ -177,13 +214,18 @@ pub(crate) fn check_nested(what: &'static str) -> &'static Location<'static> {
     }
 }
 
-/// Runs the main future of a run. Whatever may end it from outside does so here.
+/// Runs the main future of a run. Whatever may end it from outside cancels its scope.
 fn run_main<F: Future>(
     runtime: &Runtime,
     at: &'static Location<'static>,
     main: F,
-    watched: &Watched,
+    scope: StdArc<Node>,
 ) -> Result<F::Output, Interrupted> {
-    let main = watched.until_told(main);
-    block_on::run(runtime.handle().scheduler(), at, main).ok_or(Interrupted(()))
+    let main = Scoped::with_node(main, scope);
+    let reason = match block_on::run_scoped(runtime.handle().scheduler(), at, main) {
+        End::Ready(output) => return Ok(output),
+        End::Cancelled(reason) => reason,
+        End::TimedOut => CancelReason::of(CancelKind::Deadline),
+    };
+    Err(Interrupted { reason })
 }

@@ -170,6 +170,7 @@ impl Runtime {
         let scheduler = self.handle.scheduler();
         let clock = Clock::real();
         let began = clock.now();
+        scheduler.begin_end();
         let drained = match &scheduler.kind {
             _ if timeout.is_zero() => ShutdownReport::default(),
             Kind::CurrentThread(one) if context::blocked_at().is_none() => {
@@ -215,6 +216,7 @@ impl Runtime {
         let scheduler = self.handle.scheduler();
         let clock = Clock::real();
         let deadline = timeout.map(|timeout| clock.now() + timeout);
+        scheduler.begin_end();
         // First, so that no job begins that would have to be waited for.
         scheduler.blocking.close();
         let mut report = match &scheduler.kind {

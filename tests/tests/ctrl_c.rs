@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use tenter::signal::{SignalKind, ctrl_c, signals};
 use tenter::sync::oneshot;
 use tenter::task::yield_now;
-use tenter::{Builder, CtrlC, Interrupted, Runner, shield, spawn};
+use tenter::{Builder, CancelKind, CtrlC, Interrupted, Runner, defer_async, shield, spawn};
 use tenter_tests::support::{Count, OnDrop, alone, alone_with, ends, thread};
 
 /// Raises the signal at this very thread: the handler has run when it returns, the watcher may not.
@@ -71,7 +71,7 @@ fn r05_ctrl_c_while_main_waits() {
                 interrupt();
                 pending::<()>().await;
             });
-            assert_eq!(ended.map_err(drop), Err(()), "round {round}");
+            assert!(ended.is_err(), "round {round}");
             assert_eq!(dropped.get(), 1);
         }
         assert_eq!(runner.run(async { 7 }), Ok(7));
@@ -87,7 +87,7 @@ fn a03_the_first_ctrl_c_interrupts() {
     }
     each(|mut runner| {
         let (sender, receiver) = oneshot::<()>();
-        let ended: Result<(), Interrupted> = runner.run(async {
+        let ended = runner.run(async {
             let _task = spawn(async move {
                 interrupt();
                 pending::<()>().await;
@@ -95,9 +95,67 @@ fn a03_the_first_ctrl_c_interrupts() {
             });
             let _ = receiver.await;
         });
-        assert!(ended.unwrap_err().to_string().contains("ctrl-c"));
+        let error: Interrupted = ended.unwrap_err();
+        assert!(error.is_ctrl_c() && error.to_string().contains("ctrl-c"));
         // The task was not main, and is still there.
         assert_eq!(runner.close().cancelled, 1);
+    });
+}
+
+/// Goal: what main has deferred is done before the run says that it was interrupted.
+#[test]
+fn r05_the_clean_ups_of_main_are_awaited() {
+    if !alone("r05_the_clean_ups_of_main_are_awaited") {
+        return;
+    }
+    each(|mut runner| {
+        let cleaned = Count::new();
+        let ended = runner.run(async {
+            let _cleaned = defer_async({
+                let cleaned = cleaned.clone();
+                async move {
+                    let helper = spawn(async { yield_now().await });
+                    helper.await.unwrap();
+                    cleaned.add();
+                }
+            });
+            interrupt();
+            pending::<()>().await;
+        });
+        assert!(ended.unwrap_err().is_ctrl_c());
+        assert_eq!(cleaned.get(), 1);
+        assert!(runner.close().is_clean());
+    });
+}
+
+/// Goal: if somebody else has cancelled main when ctrl-c arrives, that is what the run reports.
+#[test]
+fn r07_a_cancellation_before_ctrl_c_is_what_is_reported() {
+    if !alone("r07_a_cancellation_before_ctrl_c_is_what_is_reported") {
+        return;
+    }
+    each(|mut runner| {
+        let handle = runner.main_handle();
+        let ended = runner.run(async {
+            let child = spawn(async move { handle.cancel("a child gave up") });
+            // So that it is still there when ctrl-c comes.
+            shield(async {
+                assert!(child.await.unwrap());
+                interrupt();
+            })
+            .await;
+            pending::<()>().await;
+        });
+        let error = ended.unwrap_err();
+        assert!(!error.is_ctrl_c());
+        assert_eq!(error.reason().kind(), CancelKind::Requested);
+        assert_eq!(error.reason().message(), Some("a child gave up"));
+        let late = runner.main_handle();
+        assert_eq!(runner.run(async { 7 }), Ok(7));
+        late.cancel("too late");
+        assert!(runner.main_handle().cancel("too early"));
+        assert!(runner.run(async { 7 }).is_err());
+        assert_eq!(runner.run(async { 7 }), Ok(7));
     });
 }
 
@@ -185,9 +243,9 @@ fn a03_main_ends_gracefully_and_exits_with_130() {
                 while !GONE.load(Ordering::SeqCst) {
                     yield_now().await;
                 }
+                println!("the task has cleaned up");
             })
             .await;
-            println!("the task has cleaned up");
         }));
         wait.await.unwrap();
         interrupt();

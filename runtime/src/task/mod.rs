@@ -49,6 +49,7 @@ pub use self::join::{CancelOnDrop, JoinHandle};
 pub(crate) use self::raw::Runnable;
 pub use self::unconstrained::{Unconstrained, unconstrained};
 pub use self::yield_now::{YieldNow, yield_now};
+pub use crate::blocking::limited::JobLimiter;
 pub use crate::scope::{Shield, cancelled};
 
 /// The number of the task that calls.
