@@ -31,6 +31,10 @@ impl TenterExecutor {
     pub fn new(handle: Handle) -> TenterExecutor {
         TenterExecutor { handle }
     }
+
+    pub(crate) fn handle(&self) -> &Handle {
+        &self.handle
+    }
 }
 
 impl<F> Executor<F> for TenterExecutor

@@ -17,6 +17,17 @@
 //! }
 //! ```
 //!
+//! [`Client`] asks servers, and keeps its connections:
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), tenter_http::Error> {
+//! let client = tenter_http::Client::new();
+//! let response = client.get("http://127.0.0.1:8080/").await?;
+//! println!("{}: {}", response.status(), response.text().await?);
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! For other uses of hyper there are the adapters that it asks for: [`TenterExecutor`],
 //! [`TenterTimer`] and [`TenterIo`]. None of them brings another runtime into the process: of the
 //! crate `tokio` only the channels are compiled, which hyper uses inside.
@@ -28,16 +39,32 @@
 //! | `serve` | the server, on the accept loop of `tenter::net` |
 //! | `connection` | one connection, as a task |
 //! | `peer` | the peer's address on every request |
+//! | `client/` | the client |
+//! | `dial` | connections that are opened |
+//! | `connector` | the same for the client of hyper-util |
 //! | `executor`, `timer`, `stream` | hyper's traits for tenter's types |
 #![deny(unsafe_code)]
 
+pub use bytes::Bytes;
+pub use http;
+
+pub use crate::client::{
+    Client, ClientBuilder, Error, ErrorKind, RequestBuilder, Response, ResponseFuture,
+};
+#[cfg(feature = "connector")]
+pub use crate::connector::{Connecting, Connector, client};
+pub use crate::dial::ConnectError;
 pub use crate::executor::TenterExecutor;
 pub use crate::peer::Peer;
 pub use crate::serve::{Serve, ServeFuture, ServeReport, serve};
 pub use crate::stream::TenterIo;
 pub use crate::timer::{TenterSleep, TenterTimer};
 
+mod client;
 mod connection;
+#[cfg(feature = "connector")]
+mod connector;
+mod dial;
 mod executor;
 mod peer;
 mod serve;

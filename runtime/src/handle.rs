@@ -80,6 +80,7 @@ impl Handle {
     /// Spawns a task on the runtime.
     ///
     /// After the end of the runtime the task is cancelled unpolled.
+    #[must_use = "dropping a JoinHandle detaches the task: `.await` it, or drop it on purpose"]
     #[track_caller]
     pub fn spawn<F>(&self, future: F) -> JoinHandle<F::Output>
     where
@@ -96,7 +97,7 @@ impl Handle {
         spawned_at: &'static Location<'static>,
     ) -> JoinHandle<F::Output>
     where
-        F: Future + Send + 'static,
+        F: Work + Send + 'static,
         F::Output: Send + 'static,
     {
         let address = self.scheduler.address();
@@ -129,6 +130,7 @@ impl Handle {
     ///
     /// The handle's output is an `Err` if the function panics; if the job is cancelled, by its handle or
     /// because the runtime ends; and if the system refuses the only thread that could run it.
+    #[must_use = "dropping a JoinHandle detaches the task: `.await` it, or drop it on purpose"]
     #[track_caller]
     #[doc(alias = "to_thread")]
     #[doc(alias = "run_in_executor")]
@@ -170,6 +172,41 @@ impl Handle {
             None => self.spawn_blocking_with(function, extras, spawned_at),
             Some(limiter) => limited::spawn(self, function, limiter, extras, spawned_at),
         }
+    }
+
+    /// Spawns where the caller is, or on the runtime of `fallback`.
+    pub(crate) fn spawn_work<W>(
+        fallback: Option<&Self>,
+        work: W,
+        extras: Option<Box<Extras>>,
+        spawned_at: &'static Location<'static>,
+    ) -> JoinHandle<W::Output>
+    where
+        W: Work + Send + 'static,
+        W::Output: Send + 'static,
+    {
+        let mut work = Some((work, extras));
+        let spawned = context::with_local_spawner(|driving| {
+            let driving = driving?;
+            let (work, extras) = work.take()?;
+            Some(spawn_on(driving, work, Shared, extras, spawned_at))
+        });
+        let (work, extras) = match (spawned, work) {
+            (Some(handle), _) => return handle,
+            (None, Some(work)) => work,
+            (None, None) => unreachable!("taken only by the branch that returned"),
+        };
+        let current = context::current_handle();
+        let Some(handle) = current.as_ref().or(fallback) else {
+            panic!(
+                "{}",
+                NotInRuntime {
+                    what: "TaskGroup::spawn",
+                    at: spawned_at
+                }
+            )
+        };
+        handle.spawn_with(work, extras, spawned_at)
     }
 
     /// Spawns on the run loop that this thread is in, without touching the count of handles first.

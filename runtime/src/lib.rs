@@ -95,7 +95,17 @@ pub mod process;
 pub mod signal;
 
 pub use crate::builder::{Builder, Flavor};
+pub use crate::combine::completed::{AsCompleted, AsCompletedTimeout, NextCompleted, as_completed};
+pub use crate::combine::gather::{Gather, TryGather, gather, gather_settled, try_gather};
+pub use crate::combine::map::{MapConcurrent, map_concurrent};
+pub use crate::combine::race::{Race, RaceOk, race, race_ok};
+pub use crate::combine::staggered::{Staggered, staggered};
+pub use crate::combine::tuple::{GatherTuple, TryGatherTuple};
 pub use crate::ctrl_c::CtrlC;
+pub use crate::group::{
+    Ended, Failure, GroupError, GroupHandle, NamedChild, Panic, StartError, Started, TaskGroup,
+    TaskOutcome, task_group, task_group_with,
+};
 pub use crate::handle::{EnterGuard, Handle, NotInRuntime};
 pub use crate::histogram::Histogram;
 pub use crate::metrics::{RuntimeMetrics, WorkerMetrics};
@@ -125,12 +135,14 @@ pub mod __private;
 mod block_on;
 mod blocking;
 mod builder;
+mod combine;
 #[expect(
     unsafe_code,
     reason = "reads the run loop that a caller further up the stack lends"
 )]
 mod context;
 mod ctrl_c;
+mod group;
 mod handle;
 mod histogram;
 mod hooks;
@@ -169,6 +181,7 @@ use core::panic::Location;
 ///     assert_eq!(task.await.expect("the task does not panic"), 42);
 /// });
 /// ```
+#[must_use = "dropping a JoinHandle detaches the task: `.await` it, or drop it on purpose"]
 #[track_caller]
 #[inline]
 #[doc(alias = "create_task")]
@@ -196,6 +209,7 @@ where
 ///     assert_eq!(sum.await.expect("no panic"), 500_500);
 /// });
 /// ```
+#[must_use = "dropping a JoinHandle detaches the task: `.await` it, or drop it on purpose"]
 #[track_caller]
 #[doc(alias = "to_thread")]
 pub fn spawn_blocking<F, R>(function: F) -> JoinHandle<R>
@@ -272,6 +286,7 @@ pub fn block_in_place<R>(function: impl FnOnce() -> R) -> R {
 /// # Ok(())
 /// # }
 /// ```
+#[must_use = "dropping a JoinHandle detaches the task: `.await` it, or drop it on purpose"]
 #[track_caller]
 pub fn spawn_local<F>(future: F) -> JoinHandle<F::Output>
 where

@@ -8,6 +8,18 @@ pub mod blocking {
     pub use crate::blocking::{Home, Metrics, Pool, Refuse, Settings, StuckJob};
 }
 
+pub mod combine {
+    //! What the macros of the combinators call.
+    pub use core::future::IntoFuture;
+
+    pub use crate::combine::tuple::{TryTuple, Tuple, gather_tuple, try_gather_tuple};
+}
+
+pub mod select {
+    //! What `select!` calls.
+    pub use crate::combine::select::{Ask, Fused, NotFused, Over, Select};
+}
+
 use crate::builder::Builder;
 pub use crate::builder::Flavor;
 #[cfg(feature = "signal")]

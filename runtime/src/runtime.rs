@@ -104,6 +104,7 @@ impl Runtime {
 
     /// Spawns a task. In a single-threaded runtime it runs while some thread is in
     /// [`block_on`](Self::block_on).
+    #[must_use = "dropping a JoinHandle detaches the task: `.await` it, or drop it on purpose"]
     #[track_caller]
     pub fn spawn<F>(&self, future: F) -> JoinHandle<F::Output>
     where
@@ -114,6 +115,7 @@ impl Runtime {
     }
 
     /// [`Handle::spawn_blocking`].
+    #[must_use = "dropping a JoinHandle detaches the task: `.await` it, or drop it on purpose"]
     #[track_caller]
     pub fn spawn_blocking<F, R>(&self, function: F) -> JoinHandle<R>
     where

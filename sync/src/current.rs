@@ -12,12 +12,14 @@
 //! Invariants:
 //! - I1: a non-null `task` points to a slot borrowed by a [`with_task`] further up this stack.
 //! - I2: the word in `waiting_on` is a note for diagnoses; its address is never dereferenced.
+//! - I3: where there is a budget there is a task.
 
 use core::cell::Cell;
 use core::fmt;
 use core::num::NonZeroU64;
 use core::ptr;
 
+use crate::holders;
 use crate::shim::diagnostic::{AtomicU64, Ordering};
 use crate::shim::local;
 
@@ -166,6 +168,16 @@ impl TaskSlot {
         Some(WaitingOn { kind, address })
     }
 
+    /// The number of the task that holds the lock which this one waits for, or writes under it. Known to
+    /// the thread that keeps a book of it only: see [`holders`].
+    pub fn waiting_for(&self) -> Option<NonZeroU64> {
+        let wait = self.waiting_on()?;
+        match wait.kind {
+            WaitKind::Lock | WaitKind::RwLock => holders::holder_of(wait.address),
+            _ => None,
+        }
+    }
+
     /// Forgets what the task waited for, before it is polled.
     #[inline]
     pub fn clear_waiting_on(&self) {
@@ -224,6 +236,7 @@ fn with_poll<R>(task: *const TaskSlot, budget: Option<u8>, body: impl FnOnce() -
             });
         }
     }
+    debug_assert!(budget.is_none() || !task.is_null()); // I3
     // I1: the guard takes the pointer away again before the borrow of the slot ends, also when
     // `body` panics; it is not in the caller's hands, so it cannot be forgotten.
     let _restore = POLL.with(|poll| Restore(poll.task.replace(task), poll.budget.replace(budget)));
@@ -253,6 +266,13 @@ fn with_slot<R>(read: impl FnOnce(&TaskSlot) -> R) -> Option<R> {
     unsafe { task.as_ref() }.map(read)
 }
 
+/// How many operations this poll may still complete; `None` is without limit. For what polls several
+/// futures: when nothing is left, they would only be told to come back.
+#[inline]
+pub fn budget() -> Option<u8> {
+    POLL.with(|poll| poll.budget.get())
+}
+
 /// Takes one operation from the budget; false if it is spent.
 #[inline]
 pub(crate) fn spend() -> bool {
@@ -266,18 +286,51 @@ pub(crate) fn spend() -> bool {
     })
 }
 
+/// Takes one operation from the budget, and says who is charged: the number of the task, zero without
+/// one. `None` if the budget is spent.
+#[inline]
+pub(crate) fn spend_as() -> Option<u64> {
+    POLL.with(|poll| match poll.budget.get() {
+        None => Some(number(poll.task.get())),
+        Some(0) => None,
+        Some(left) => {
+            poll.budget.set(Some(left - 1));
+            let task = poll.task.get();
+            // SAFETY: there is a task because there is a budget (I3), and the pointer is good as in
+            // `number`.
+            Some(unsafe { (*task).id }.get())
+        }
+    })
+}
+
+/// The number of the task that this thread polls, zero if there is none.
+#[inline]
+pub(crate) fn task_number() -> u64 {
+    POLL.with(|poll| number(poll.task.get()))
+}
+
+/// The number of the task with this slot, zero without one. For what is in [`POLL`] only.
+#[inline(always)]
+fn number(task: *const TaskSlot) -> u64 {
+    // SAFETY: as in `with_slot`, which reads the same pointer.
+    unsafe { task.as_ref() }.map_or(0, |slot| slot.id.get())
+}
+
 /// Runs `op` unless the budget is spent, and takes one operation from it if `op` succeeds. One access to
 /// the thread's slot for both.
 #[inline]
 pub(crate) fn spend_on<I, R>(input: I, op: impl FnOnce(I) -> Result<R, I>) -> Result<R, I> {
-    POLL.with(|poll| match poll.budget.get() {
-        None => op(input),
-        Some(0) => Err(input),
-        Some(left) => {
-            let result = op(input)?;
-            poll.budget.set(Some(left - 1));
-            Ok(result)
+    POLL.with(|poll| {
+        let budget = poll.budget.get();
+        if budget == Some(0) {
+            return Err(input);
         }
+        // Called in one place: it is large, and is to be a part of the caller.
+        let result = op(input)?;
+        if let Some(left) = budget {
+            poll.budget.set(Some(left - 1));
+        }
+        Ok(result)
     })
 }
 

@@ -161,6 +161,8 @@ pub mod current;
 mod error;
 mod event;
 mod foreign;
+#[doc(hidden)]
+pub mod holders;
 mod limiter;
 mod lock;
 mod name;
@@ -171,6 +173,7 @@ mod once_cell;
 ///
 /// The rest of this page is for those who change it.
 pub mod oneshot;
+mod owner;
 #[doc(hidden)]
 pub mod parker;
 #[doc(hidden)]

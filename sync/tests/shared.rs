@@ -492,6 +492,8 @@ fn debug_shows_the_name_and_the_state() {
     );
     assert!(poll(pin!(shared.wait())).is_ready() && format!("{shared:?}").contains("done"));
     assert_eq!(shared.stats().name.as_deref(), Some("config"));
+    let shared = shared.named_dyn(format!("config {}", 2));
+    assert_eq!(shared.stats().name.as_deref(), Some("config 2"));
     assert_eq!((shared.weak_count(), shared.stats().handles), (0, 1));
     assert!(format!("{:?}", shared.downgrade()).contains("handles: 1"));
 }

@@ -477,6 +477,8 @@ fn debug_shows_the_name_and_the_state() {
         );
     }
     assert_eq!(sender.stats().name.as_deref(), Some("level"));
+    let sender = sender.named_dyn(format!("level {}", 2));
+    assert_eq!(sender.stats().name.as_deref(), Some("level 2"));
     assert_eq!(
         format!("{:?} {}", receiver.borrow(), receiver.borrow()),
         "0 0"

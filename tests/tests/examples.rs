@@ -360,3 +360,88 @@ fn run_commands_refuses_wrong_arguments() {
         assert_eq!(text.lines().count(), 1, "{text}");
     }
 }
+
+/// What an example without arguments prints.
+fn output(name: &str) -> String {
+    let output = Command::new(example(name)).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{name}: {text}{error}");
+    text
+}
+
+/// Goal: `scraper` fetches every page once, in the order of its list, and says what failed.
+#[test]
+fn scraper_tells_the_length_of_every_page() {
+    let pages = (1..=8).map(|number| format!("page{number}: {number}000 characters\n"));
+    let failed = "missing: 404 Not Found\nendless: no answer in time\n";
+    let end = "never more than 3 at a time: true\n";
+    let expected = pages.collect::<String>() + failed + end;
+    assert_eq!(output("scraper"), expected);
+}
+
+/// Goal: the reader that keeps up sees all ticks of `ticker_feed`, the other one the last four.
+#[test]
+fn ticker_feed_tells_who_missed_what() {
+    let ticks = |from: u32| {
+        let tick = |second| {
+            format!(
+                "  second {second}: {:.2}\n",
+                100.0 + f64::from(second) / 4.0
+            )
+        };
+        (from..=10).map(tick).collect::<String>()
+    };
+    let (all, last) = (ticks(1), ticks(7));
+    let expected = format!("the fast reader:\n{all}the busy reader:\n  missed 6 ticks\n{last}");
+    assert_eq!(output("ticker_feed"), expected);
+}
+
+/// Goal: no reading of `iot_collect` is lost or counted twice, and those given up are counted.
+#[test]
+fn iot_collect_accounts_for_every_reading() {
+    let line = |sensor: u32, mean: &str, highest: &str, missed: u32| {
+        let count = 20 - missed;
+        format!(
+            "sensor {sensor}: {count} readings, {mean} degrees on average, {highest} at most, \
+             {missed} missed\n"
+        )
+    };
+    let expected = [
+        line(1, "22.05", "23.00", 0),
+        line(2, "23.05", "24.00", 0),
+        line(3, "24.00", "24.90", 2),
+        line(4, "25.05", "26.00", 0),
+        line(5, "26.05", "27.00", 0),
+    ];
+    assert_eq!(output("iot_collect"), expected.concat());
+}
+
+/// Goal: every line of `pipeline` goes through all stages, and the end of one ends the next.
+#[test]
+fn pipeline_loses_nothing_and_ends() {
+    let sum: u64 = (1..=1_000)
+        .filter(|number| number % 250 != 0)
+        .map(|number| number * number)
+        .sum();
+    let expected = format!(
+        "1000 lines were read\n1000 lines were worked on\nthe sum is {sum}, and 4 lines were \
+         wrong: `not a number`: invalid digit found in string\n"
+    );
+    assert_eq!(output("pipeline"), expected);
+}
+
+/// Goal: `pool` uses connections again, and throws away what was dropped or has died.
+#[test]
+fn pool_uses_again_only_what_is_whole() {
+    let expected = "\
+        connection 1: one -> ONE\n\
+        connection 1: two -> TWO\n\
+        connections 1 and 2 are in use\n\
+        a third is not to be had: timed out after 20ms, all connections are in use\n\
+        connection 2: the request timed out after 20ms, and takes it with it\n\
+        connection 1: three -> THREE\n\
+        connection 1: bye -> BYE\n\
+        connection 3: four -> FOUR, after a health check\n";
+    assert_eq!(output("pool"), expected);
+}

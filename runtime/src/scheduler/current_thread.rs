@@ -35,6 +35,7 @@ use core::time::Duration;
 use std::sync::Arc as StdArc;
 
 use tenter_io as io;
+use tenter_sync::holders::{self, Holders};
 use tenter_sync::planted;
 use tenter_sync::shim::size;
 use tenter_sync::shim::thread::{self, ThreadId};
@@ -84,6 +85,8 @@ pub struct Core {
     burst: Cell<u32>,
     last_check: Cell<Instant>,
     driven_at: Cell<&'static Location<'static>>,
+    /// Who holds the locks that tasks here wait for, under a virtual clock: for the deadlock report.
+    holders: Cell<Option<Holders>>,
 }
 
 /// How far the runtime is on its way to the end. It only goes forward.
@@ -125,6 +128,7 @@ impl Scheduler {
             burst: Cell::new(BURST_MAX),
             last_check: Cell::new(timers.clock().now()),
             driven_at: Cell::new(Location::caller()),
+            holders: Cell::new(None),
         };
         Self {
             inbox: Inbox::new(),
@@ -173,6 +177,13 @@ impl Scheduler {
         core: &Core,
         done: impl Fn() -> bool,
     ) -> RunEnded {
+        if self.config.is_virtual() {
+            return holders::keeping(&core.holders, || self.run_loop(driving, core, done));
+        }
+        self.run_loop(driving, core, done)
+    }
+
+    fn run_loop(&self, driving: &Driving<'_>, core: &Core, done: impl Fn() -> bool) -> RunEnded {
         let mut rounds = 0;
         loop {
             let full = self.run_burst(driving, core, &done);

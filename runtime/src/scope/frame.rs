@@ -27,6 +27,7 @@ use tenter_timer::Instant;
 
 use super::node::Node;
 use crate::context;
+use crate::task::TaskId;
 use crate::task::cell::Header;
 use crate::task::waker::lend as lend_waker;
 
@@ -146,16 +147,29 @@ fn node_of(frame: Option<&Frame<'static>>) -> Option<Arc<Node>> {
     Some(Arc::clone(place.get_or_init(|| node)))
 }
 
-/// The scope that is the task.
-fn root() -> Option<Arc<Node>> {
+/// The task that is polled, or whose future is dropped, further up this stack.
+fn task<'a>() -> Option<&'a Header> {
     let task = context::current_header()?;
     // SAFETY: it is being polled, or its future dropped, further up this stack.
     let header: &Header = unsafe { task.as_ref() };
-    if !ptr::eq(&raw const header.slot, slot_address()) {
-        return None;
-    }
-    // SAFETY: (a) it is alive, as above, and (b) the lent waker is cloned, not dropped.
-    let waker = || Waker::clone(&*unsafe { lend_waker(task) });
+    ptr::eq(&raw const header.slot, slot_address()).then_some(header)
+}
+
+/// The scope that is the task, if something in it needed that.
+pub fn root_if_made() -> Option<Arc<Node>> {
+    task()?.root().cloned()
+}
+
+/// The task that the caller is in.
+pub fn current_task() -> Option<(TaskId, Option<Arc<str>>)> {
+    task().map(|header| (TaskId(header.slot.id()), header.name()))
+}
+
+/// The scope that is the task.
+fn root() -> Option<Arc<Node>> {
+    let header = task()?;
+    // SAFETY: (a) it is alive, as in `task`, and (b) the lent waker is cloned, not dropped.
+    let waker = || Waker::clone(&*unsafe { lend_waker(header.into()) });
     Some(Arc::clone(header.root_or_insert(waker)))
 }
 
@@ -180,12 +194,11 @@ pub fn nearest_deadline(now: Instant) -> Option<Instant> {
         }
         next = lend(frame.outer.get());
     }
-    if let Some(task) = context::current_header() {
-        // SAFETY: it is being polled further up this stack.
-        let header: &Header = unsafe { task.as_ref() };
-        if header.root().is_some_and(|root| root.is_cancelled()) {
-            add(Some(now));
-        }
+    if task()
+        .and_then(Header::root)
+        .is_some_and(|root| root.is_cancelled())
+    {
+        add(Some(now));
     }
     nearest
 }

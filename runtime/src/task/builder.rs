@@ -77,6 +77,7 @@ impl Builder {
     /// # Panics
     ///
     /// Outside a runtime, as `spawn` does.
+    #[must_use = "dropping a JoinHandle detaches the task: `.await` it, or drop it on purpose"]
     #[track_caller]
     pub fn spawn<F>(self, future: F) -> JoinHandle<F::Output>
     where
@@ -95,6 +96,7 @@ impl Builder {
     /// # Panics
     ///
     /// Outside the thread that drives a runtime, as `spawn_local` does.
+    #[must_use = "dropping a JoinHandle detaches the task: `.await` it, or drop it on purpose"]
     #[track_caller]
     pub fn spawn_local<F>(self, future: F) -> JoinHandle<F::Output>
     where
@@ -109,6 +111,7 @@ impl Builder {
     /// # Panics
     ///
     /// Outside a runtime, as `spawn_blocking` does.
+    #[must_use = "dropping a JoinHandle detaches the task: `.await` it, or drop it on purpose"]
     #[track_caller]
     pub fn spawn_blocking<F, R>(self, function: F) -> JoinHandle<R>
     where

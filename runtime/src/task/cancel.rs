@@ -70,6 +70,14 @@ impl CancelReason {
         }
     }
 
+    /// The same, for what is part of what was cancelled.
+    pub(crate) fn passed_on(&self) -> Self {
+        Self {
+            kind: CancelKind::ParentCancelled,
+            ..self.clone()
+        }
+    }
+
     /// Who asked.
     pub fn kind(&self) -> CancelKind {
         self.kind

@@ -11,7 +11,7 @@ use super::cancel::{CancelKind, CancelReason};
 use super::cell::Header;
 use super::id::TaskId;
 
-/// A task ended without a value: it was cancelled, or it panicked.
+/// A task ended without a value: it was cancelled, it panicked, or its failure is in the error of its group.
 ///
 /// `Display` names the task and the place where it was spawned.
 pub struct JoinError(Box<Inner>);
@@ -25,6 +25,10 @@ struct Inner {
 
 enum End {
     Cancelled(CancelReason),
+    /// What became of it is in the error of its group.
+    InGroup {
+        panicked: bool,
+    },
     /// The lock only makes a payload that is `Send` shareable; nobody waits for it.
     Panicked {
         message: String,
@@ -61,9 +65,14 @@ impl JoinError {
         )
     }
 
+    /// The task was the child of a group, which has its error, or its panic.
+    pub(crate) fn in_group(header: &Header, panicked: bool) -> Self {
+        Self::new(header, End::InGroup { panicked })
+    }
+
     pub(crate) fn into_panic_payload(self) -> Option<Box<dyn Any + Send>> {
         match &self.0.end {
-            End::Cancelled(_) => None,
+            End::Cancelled(_) | End::InGroup { .. } => None,
             End::Panicked { payload, .. } => payload.lock().take(),
         }
     }
@@ -73,16 +82,22 @@ impl JoinError {
         matches!(self.0.end, End::Cancelled(_))
     }
 
-    /// Whether the task panicked.
+    /// Whether the task panicked, and the payload is here.
     pub fn is_panic(&self) -> bool {
-        !self.is_cancelled()
+        matches!(self.0.end, End::Panicked { .. })
+    }
+
+    /// Whether the task was the child of a group, and failed: its error, or its panic, is in the
+    /// [`GroupError`](crate::GroupError).
+    pub fn is_in_group_error(&self) -> bool {
+        matches!(self.0.end, End::InGroup { .. })
     }
 
     /// Why the task was cancelled, if it was.
     pub fn reason(&self) -> Option<&CancelReason> {
         match &self.0.end {
             End::Cancelled(reason) => Some(reason),
-            End::Panicked { .. } => None,
+            End::Panicked { .. } | End::InGroup { .. } => None,
         }
     }
 
@@ -128,6 +143,8 @@ impl fmt::Display for JoinError {
         match &self.0.end {
             End::Cancelled(reason) => write!(f, "was cancelled: {reason}"),
             End::Panicked { message, .. } => write!(f, "panicked: {message}"),
+            End::InGroup { panicked: true } => f.write_str("panicked: see the error of its group"),
+            End::InGroup { panicked: false } => f.write_str("failed: see the error of its group"),
         }
     }
 }
@@ -174,6 +191,8 @@ pub enum UnobservedKind {
     OutputDrop,
     /// A clean-up that was deferred panicked, or did not end within its grace.
     CleanUp,
+    /// A child of a group failed after the group's future was dropped.
+    GroupChild,
     /// The waker of whoever joins the task panicked when it was woken, or dropped with the handle.
     JoinerWake,
 }
@@ -237,6 +256,7 @@ impl fmt::Display for Unobserved<'_> {
             UnobservedKind::Panic => "panicked and nobody holds its handle",
             UnobservedKind::FutureDrop => "panicked while its future was dropped",
             UnobservedKind::OutputDrop => "panicked while its output was dropped",
+            UnobservedKind::GroupChild => "was a child of a group",
             UnobservedKind::CleanUp => "left a clean-up",
             UnobservedKind::JoinerWake => "had a joiner whose waker panicked",
         };

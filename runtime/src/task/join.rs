@@ -48,7 +48,6 @@ use super::state::{Detach, Register, Unregister};
 /// });
 /// assert_eq!(answer, 42);
 /// ```
-#[must_use = "dropping a JoinHandle detaches the task: `.await` it, or drop it on purpose"]
 #[doc(alias = "Task")]
 pub struct JoinHandle<T> {
     task: NonNull<Header>,

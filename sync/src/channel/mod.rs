@@ -230,7 +230,8 @@ pub struct ChannelStats {
     /// How many values are in it.
     #[doc(alias = "current_buffer_used")]
     pub len: usize,
-    /// The most that ever were.
+    /// The most that ever were. See [`QueueStats::peak`](crate::QueueStats::peak) for how
+    /// exact that is.
     #[doc(alias = "peak_buffer_used")]
     pub peak: usize,
     /// How many there may be; `None` of an unbounded channel, 0 of a rendezvous.

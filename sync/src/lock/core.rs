@@ -2,13 +2,16 @@
 //!
 //! The invariants and the proof that no turn is lost are in the module above.
 
+use core::num::NonZeroU64;
 use core::pin::Pin;
 use core::task::{Poll, Waker};
 
 use super::state::{self, LineUp, Look, Place};
 use crate::current;
 use crate::foreign::is_foreign;
+use crate::holders;
 use crate::name::Name;
+use crate::owner::Owner;
 use crate::planted;
 use crate::shim::atomic::{AtomicU8, Ordering};
 use crate::shim::{Guess, Mutex, MutexGuard};
@@ -17,6 +20,8 @@ use crate::wake_batch::WakeBatch;
 
 pub(crate) struct Core {
     word: AtomicU8,
+    /// Who took it, if it is taken.
+    owner: Owner,
     line: Mutex<Line>,
     pub(super) name: Name,
 }
@@ -52,6 +57,7 @@ impl Core {
         pub(super) const fn new(flags: u8) -> Self {
             Self {
                 word: AtomicU8::new(flags),
+                owner: Owner::new(),
                 line: Mutex::new(Line { waiters: WaitList::new(), foreign: 0, peak: 0 }),
                 name: Name::None,
             }
@@ -74,6 +80,21 @@ impl Core {
             }
         }
         false
+    }
+
+    /// Notes who has taken the lock: a task, or zero.
+    #[inline(always)]
+    pub(super) fn own(&self, task: u64) {
+        self.owner.set(task);
+    }
+
+    /// Lets a deadlock report know who holds the lock, while somebody is in line for it.
+    #[inline]
+    fn say_who_holds(&self, line: &Line) {
+        holders::write_down(self, || {
+            let is_waited_for = !line.waiters.is_empty();
+            is_waited_for.then(|| self.holder().1).flatten()
+        });
     }
 
     /// Frees the lock: one exchange, or if somebody is in line, after a look at it.
@@ -115,6 +136,7 @@ impl Core {
                 Err(actual) => seen = actual,
             }
         }
+        self.say_who_holds(&line);
         drop(line);
         batch.wake_all();
     }
@@ -165,6 +187,7 @@ impl Core {
         // SAFETY: (a), (b) and (c) by the contract of this function.
         unsafe { line.waiters.enlist(waiter, payload, identity, Some(waker)) };
         line.arrived(payload);
+        self.say_who_holds(&line);
         false
     }
 
@@ -233,8 +256,10 @@ impl Core {
                             return Poll::Pending;
                         }
                         Ok(()) => {
+                            self.own(current::task_number());
                             line.leaves(waiter.as_mut());
                             let old = line.waiters.claim(waiter);
+                            self.say_who_holds(&line);
                             drop(line);
                             drop((old, spare)); // user code, outside the line's lock
                             return Poll::Ready(());
@@ -260,6 +285,7 @@ impl Core {
                     }
                     match self.exchange(seen, planted_wait(seen, next)) {
                         Ok(()) => {
+                            self.say_who_holds(&line);
                             drop(line);
                             drop(spare);
                             return Poll::Pending;
@@ -295,6 +321,7 @@ impl Core {
                 Err(actual) => seen = actual,
             }
         }
+        self.say_who_holds(&line);
         drop(line);
         drop(left); // a waker, outside the line's lock
         batch.wake_all();
@@ -321,6 +348,7 @@ impl Core {
         if moved > 0 && !planted!("condition.move_without_saying") {
             self.say_that_some_came();
         }
+        self.say_who_holds(&line);
         moved
     }
 
@@ -328,6 +356,14 @@ impl Core {
     pub(super) fn is_locked(&self) -> bool {
         // ORDERING: Relaxed. An answer that is out of date when it arrives.
         state::take(self.word.load(Ordering::Relaxed)).is_none()
+    }
+
+    /// Which task holds the lock, if one does, and [`is_locked`](Self::is_locked) of the same moment.
+    pub(super) fn holder(&self) -> (bool, Option<NonZeroU64>) {
+        // ORDERING: Relaxed. As `is_locked`.
+        let word = self.word.load(Ordering::Relaxed);
+        let owner = (word & state::LOCKED != 0).then(|| self.owner.get());
+        (state::take(word).is_none(), owner.flatten())
     }
 
     pub(super) fn is_barging(&self) -> bool {

@@ -161,7 +161,8 @@ impl Core {
         }
         // SAFETY: by the contract of this function.
         if self.take() || unsafe { self.line_up(waiter.as_mut(), cx.waker()) } {
-            if current::spend() {
+            if let Some(task) = current::spend_as() {
+                self.own(task);
                 waiter.finish();
                 return Poll::Ready(());
             }

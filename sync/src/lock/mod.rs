@@ -48,8 +48,16 @@
 //! Rejected: looking for waits of the same task at each turn. It touches every waiter of the line, so it
 //! is done only while some wait with a waker that is not its task's (`sync/src/foreign.rs`).
 //!
-//! Tests: `state.rs`, `sync/tests/lock.rs`, `sync/tests/lock_oracle.rs`, `sync/tests/lock_wakers.rs`,
-//! `sync/tests/attack_locks.rs`, `sync/tests/models/lock.rs` (stress: `sync/tests/lock.rs`, model: `loom-tests/tests/lock.rs`).
+//! # Who holds it
+//!
+//! Whoever takes the lock notes its task's number beside the word (`sync/src/owner.rs`): a plain store, in
+//! the access to the thread's slot that pays the budget. Nobody clears it, since it counts only while
+//! the word says LOCKED. While somebody waits it is said to the thread's book as well, if there is one
+//! (`sync/src/holders.rs`).
+//!
+//! Tests: `state.rs`, `sync/tests/lock.rs`, `sync/tests/lock_owner.rs`, `sync/tests/lock_oracle.rs`,
+//! `sync/tests/lock_wakers.rs`, `sync/tests/attack_locks.rs`, `sync/tests/models/lock.rs`
+//! (stress: `sync/tests/lock.rs`, model: `loom-tests/tests/lock.rs`).
 
 #[expect(unsafe_code, reason = "enlists waiters, and moves them between lists")]
 pub(crate) mod core;
@@ -64,6 +72,7 @@ mod locking;
 mod state;
 
 use ::core::fmt;
+use ::core::num::NonZeroU64;
 use std::sync::Arc;
 
 pub use data::MappedLockGuard;
@@ -72,6 +81,7 @@ pub use locking::{Locking, LockingOwned};
 
 use self::core::Core;
 use crate::block_on::block_on;
+use crate::current;
 use crate::error::TryLockError;
 use crate::name::Name;
 use data::Data;
@@ -128,6 +138,13 @@ pub struct LockStats {
     pub is_locked: bool,
     /// Whether it was made by [`Lock::unfair`].
     pub is_unfair: bool,
+    /// The number of the task that took it, while it is held: not necessarily the one that has the
+    /// guard now, which may be given away. `None` if it is free, or was taken outside the tasks of tenter:
+    /// by a thread, or on another executor.
+    ///
+    /// A note for diagnoses: while the lock changes hands it may be of the moment before. A guard that
+    /// was leaked leaves the number of the task that leaked it.
+    pub owner: Option<NonZeroU64>,
     /// How many wait.
     pub waiting: usize,
     /// The most that ever waited at once.
@@ -263,6 +280,7 @@ impl<T: ?Sized> Lock<T> {
     #[inline]
     pub fn try_lock(&self) -> Result<LockGuard<'_, T>, TryLockError> {
         if self.core.take() {
+            self.core.own(current::task_number());
             Ok(LockGuard::new(self))
         } else {
             Err(TryLockError)
@@ -277,6 +295,7 @@ impl<T: ?Sized> Lock<T> {
     #[inline]
     pub fn try_lock_owned(self: Arc<Self>) -> Result<OwnedLockGuard<T>, TryLockError> {
         if self.core.take() {
+            self.core.own(current::task_number());
             Ok(OwnedLockGuard::new(self))
         } else {
             Err(TryLockError)
@@ -332,10 +351,12 @@ impl<T: ?Sized> Lock<T> {
     #[doc(alias = "statistics")]
     pub fn stats(&self) -> LockStats {
         let line = self.core.line();
+        let (is_locked, owner) = self.core.holder();
         LockStats {
             name: self.core.name.get().map(str::to_owned),
-            is_locked: self.core.is_locked(),
+            is_locked,
             is_unfair: self.core.is_barging(),
+            owner,
             waiting: line.waiters.len(),
             waiting_max: line.peak,
         }
@@ -362,10 +383,14 @@ impl<T: ?Sized + fmt::Debug> fmt::Debug for Lock<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut out = f.debug_struct("Lock");
         self.core.name.describe(&mut out);
+        let held = self.core.holder(); // before this call may take it itself
         match self.try_lock() {
             Ok(guard) => out.field("data", &&*guard),
             Err(TryLockError) => out.field("data", &format_args!("<locked>")),
         };
+        if let (_, Some(owner)) = held {
+            out.field("owner", &owner);
+        }
         // Writing is user code, so the line is let go of before.
         match self.core.try_line().map(|line| line.waiters.len()) {
             Some(waiting) => out.field("waiting", &waiting),

@@ -3,7 +3,7 @@
 //! Invariants I6 and I7 are those of `blocks.rs`. A block in the limbo's list is linked by `next`, which
 //! it needs no more.
 
-use core::mem::MaybeUninit;
+use core::mem::{self, MaybeUninit};
 use core::ptr::{self, NonNull};
 
 use super::store::until;
@@ -318,6 +318,42 @@ impl<T> Drop for Limbo<T> {
                 Block::free(unread);
                 unread = next;
             }
+        }
+    }
+}
+
+/// A block made before the claim that may need it, and put aside if it did not.
+pub(super) struct Fresh<'a, T> {
+    block: *mut Block<T>,
+    limbo: &'a Limbo<T>,
+}
+
+impl<'a, T> Fresh<'a, T> {
+    #[inline(always)]
+    pub(super) fn new(limbo: &'a Limbo<T>) -> Self {
+        let block = ptr::null_mut();
+        Self { block, limbo }
+    }
+
+    #[cold]
+    pub(super) fn make(&mut self) {
+        if self.block.is_null() {
+            self.block = self.limbo.take();
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn take(&mut self) -> *mut Block<T> {
+        mem::replace(&mut self.block, ptr::null_mut())
+    }
+}
+
+impl<T> Drop for Fresh<'_, T> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        if !self.block.is_null() {
+            // SAFETY: it came from `take`, and was published to nobody.
+            unsafe { self.limbo.put_aside(self.block) };
         }
     }
 }

@@ -53,14 +53,13 @@
 //! Tests: see `store.rs`.
 
 use core::fmt;
-use core::mem;
 use core::ptr;
 use std::collections::VecDeque;
 
 pub use super::block::CELLS;
-use super::block::{Block, LAP, Limbo, Slot};
+use super::block::{Block, Fresh, LAP, Limbo, Slot};
 use super::end::{End, STEP, count, offset};
-use super::store::{Full, HELD, Returned, Store, until};
+use super::store::{Full, HELD, Returned, Store, after_way, give_way, until};
 use crate::planted;
 use crate::shim::atomic::{AtomicU64, Ordering};
 use crate::shim::diagnostic::AtomicUsize;
@@ -97,6 +96,12 @@ struct Claim<T> {
 enum Mode {
     Fast,
     Held,
+}
+
+/// How far the tail may go on before it looks at the head for a new peak: a queue that grows and grows
+/// would otherwise look after each push, at a word that the poppers write.
+const fn slack(peak: usize) -> usize {
+    if peak < 1024 { 0 } else { peak / 64 }
 }
 
 impl<T> Blocks<T> {
@@ -173,7 +178,7 @@ impl<T> Blocks<T> {
                 fresh.make();
             }
             match self.tail.claim(word, count) {
-                Err(now) => word = now,
+                Err(now) => word = after_way(now, || self.tail.word()),
                 Ok(_) => {
                     if is_last {
                         let next = fresh.take();
@@ -218,7 +223,7 @@ impl<T> Blocks<T> {
             }
             let count = want.min(there).min(CELLS - at);
             match self.head.claim(word, count) {
-                Err(now) => word = now,
+                Err(now) => word = after_way(now, || self.head.word()),
                 Ok(_) => {
                     if at + count == CELLS {
                         // SAFETY: the claimed slots are not READ, so the block lives (I6, I7).
@@ -238,6 +243,13 @@ impl<T> Blocks<T> {
     #[inline(always)]
     fn pushed_beyond(&self, word: u64) -> u64 {
         let word = word & !HELD;
+        // A tail that is in transit, or was seen before the head, counts no item too many.
+        count(self.tail_seen(word)).saturating_sub(count(word))
+    }
+
+    /// A tail that was seen once: if that was not beyond this position of the head, then just now.
+    #[inline(always)]
+    fn tail_seen(&self, word: u64) -> u64 {
         // ORDERING: Relaxed. A tail that was seen once; FULL says when the item is there.
         let mut limit = self.head.limit.load(Ordering::Relaxed);
         if limit <= word {
@@ -246,8 +258,7 @@ impl<T> Blocks<T> {
             // ORDERING: Relaxed, as above.
             self.head.limit.store(limit, Ordering::Relaxed);
         }
-        // A tail that is in transit, or was seen before the head, counts no item too many.
-        count(limit).saturating_sub(count(word))
+        limit
     }
 
     /// Writes the items of a claim.
@@ -292,9 +303,10 @@ impl<T> Blocks<T> {
             // ORDERING: Relaxed, as above.
             peak = len.max(self.peak.fetch_max(len, Ordering::Relaxed));
         }
-        let limit = head + peak as u64;
+        let limit = head + peak as u64 + slack(peak) as u64;
         let limit = (limit / CELLS * LAP + limit % CELLS) * STEP;
-        // ORDERING: Relaxed. Any limit ever computed is true for ever: the head only grows.
+        // ORDERING: Relaxed. Any limit ever computed is true for ever, but for the slack: the head only
+        // grows.
         self.tail.limit.store(limit, Ordering::Relaxed);
     }
 
@@ -328,42 +340,6 @@ impl<T> Blocks<T> {
     }
 }
 
-/// A block made before the claim that may need it, and put aside if it did not.
-struct Fresh<'a, T> {
-    block: *mut Block<T>,
-    limbo: &'a Limbo<T>,
-}
-
-impl<'a, T> Fresh<'a, T> {
-    #[inline(always)]
-    fn new(limbo: &'a Limbo<T>) -> Self {
-        let block = ptr::null_mut();
-        Self { block, limbo }
-    }
-
-    #[cold]
-    fn make(&mut self) {
-        if self.block.is_null() {
-            self.block = self.limbo.take();
-        }
-    }
-
-    #[inline(always)]
-    fn take(&mut self) -> *mut Block<T> {
-        mem::replace(&mut self.block, ptr::null_mut())
-    }
-}
-
-impl<T> Drop for Fresh<'_, T> {
-    #[inline(always)]
-    fn drop(&mut self) {
-        if !self.block.is_null() {
-            // SAFETY: it came from `take`, and was published to nobody.
-            unsafe { self.limbo.put_aside(self.block) };
-        }
-    }
-}
-
 impl<T> Store<T> for Blocks<T> {
     type Inner = Returned<T>;
 
@@ -376,11 +352,14 @@ impl<T> Store<T> for Blocks<T> {
         let at = offset(word);
         let block = self.tail.block();
         // The common case: neither at the end of a block, nor the very first.
-        if at + 1 < CELLS && !block.is_null() && self.tail.claim(word, 1).is_ok() {
-            // SAFETY: the slot was claimed and is not FULL, so the block lives, and it is the caller's.
-            unsafe { Slot::fill(Block::slot(block, at), value) };
-            self.note_peak(word + STEP);
-            return Ok(());
+        if at + 1 < CELLS && !block.is_null() {
+            if self.tail.claim(word, 1).is_ok() {
+                // SAFETY: the slot was claimed and is not FULL, so the block lives, and it is the caller's.
+                unsafe { Slot::fill(Block::slot(block, at), value) };
+                self.note_peak(word + STEP);
+                return Ok(());
+            }
+            give_way();
         }
         self.push_again(value)
     }
@@ -393,13 +372,12 @@ impl<T> Store<T> for Blocks<T> {
         }
         let at = offset(word);
         let block = self.head.block();
-        if at + 1 < CELLS
-            && !block.is_null()
-            && self.pushed_beyond(word) > 0
-            && self.head.claim(word, 1).is_ok()
-        {
-            // SAFETY: the slot was claimed and is not READ, so the block lives, and it is the caller's.
-            return Some(unsafe { Slot::empty(Block::slot(block, at)) });
+        if at + 1 < CELLS && !block.is_null() && self.tail_seen(word) > word {
+            if self.head.claim(word, 1).is_ok() {
+                // SAFETY: the slot was claimed and is not READ, so the block lives, and it is the caller's.
+                return Some(unsafe { Slot::empty(Block::slot(block, at)) });
+            }
+            give_way();
         }
         self.pop_again()
     }
@@ -522,6 +500,16 @@ impl<T> Store<T> for Blocks<T> {
     }
 
     #[inline]
+    fn has_items_held(&self, returned: &Returned<T>) -> bool {
+        self.tail.count() > self.head.count() || returned.len() > 0
+    }
+
+    #[inline]
+    fn seems_to_have_room(&self) -> bool {
+        true
+    }
+
+    #[inline]
     fn seems_empty(&self) -> bool {
         self.head.word.guess() == self.tail.word.guess()
     }
@@ -536,7 +524,8 @@ impl<T> Store<T> for Blocks<T> {
 
     fn peak(&self) -> usize {
         // ORDERING: Relaxed. A number for people.
-        self.peak.load(Ordering::Relaxed)
+        let noted = self.peak.load(Ordering::Relaxed);
+        noted.max(Store::<T>::len(self)) // the last few may not have been noted
     }
 }
 

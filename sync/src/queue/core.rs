@@ -12,14 +12,17 @@ use super::join::Zero;
 use super::line::Line;
 use super::node::Node;
 use super::reentry;
-use super::store::Store;
+use super::store::{Store, give_way};
 use crate::name::Name;
 use crate::planted;
 use crate::shim::atomic::AtomicU64;
 use crate::shim::diagnostic::AtomicUsize;
-use crate::shim::{Mutex, MutexGuard, thread};
+use crate::shim::{MODELLED, Mutex, MutexGuard, thread};
 use crate::wait_list::{Identity, WaitList, WaitState, Waiter};
 use crate::wake_batch::{Progress, WakeBatch, wake_in_batches};
+
+/// How often a lock that somebody has is looked at before the thread waits for it.
+const LOCK_LOOKS: usize = 6;
 
 /// A store, and those who wait for it.
 pub struct Core<T, S: Store<T>> {
@@ -69,11 +72,29 @@ impl<T, S: Store<T>> Core<T, S> {
         if S::COMPARES {
             reentry::assert_outside(&self.owner);
         }
-        let line = self.line.lock();
+        let line = if MODELLED {
+            self.line.lock()
+        } else {
+            self.line.try_lock().unwrap_or_else(|| self.lock_later())
+        };
         if S::COMPARES {
             reentry::enter(&self.owner);
         }
         Locked { core: self, line }
+    }
+
+    /// Somebody has the lock: stays away for a moment, so that one thread does several turns while the
+    /// line is in its cache. It has an end: whoever has the lock may have lost its processor.
+    #[cold]
+    #[inline(never)]
+    fn lock_later(&self) -> MutexGuard<'_, Line<S::Inner>> {
+        for _ in 0..LOCK_LOOKS {
+            give_way();
+            if let Some(line) = self.line.try_lock() {
+                return line;
+            }
+        }
+        self.line.lock()
     }
 
     /// How many wait for an item and for room, if that can be told without blocking.
@@ -130,8 +151,21 @@ impl<T, S: Store<T>> Core<T, S> {
     }
 
     /// Gives everybody what they are due. The store is held (Q1).
-    #[inline]
+    #[inline(always)]
     pub(super) fn settle(&self, line: &mut Line<S::Inner>, batch: &mut WakeBatch) -> Progress {
+        // What is left of most acts: a getter that just has lined up, or nobody.
+        let nobody_is_due = line.putters.is_empty()
+            && (line.getters.is_empty()
+                || !line.is_shut && !self.store.has_items_held(&line.inner));
+        if nobody_is_due {
+            self.release(line);
+            return Progress::Finished;
+        }
+        self.settle_those_who_wait(line, batch)
+    }
+
+    #[inline(never)]
+    fn settle_those_who_wait(&self, line: &mut Line<S::Inner>, batch: &mut WakeBatch) -> Progress {
         loop {
             if batch.is_full() {
                 return Progress::More; // still held, so nobody gets in between but by the lock
@@ -172,6 +206,9 @@ impl<T, S: Store<T>> Core<T, S> {
         let Some(address) = line.getters.front_payload() else {
             return false;
         };
+        if !self.store.has_items_held(&line.inner) {
+            return false;
+        }
         let sends_on = SendOn::<S, T>::new(&mut line.getters, batch);
         let Some(item) = self.store.pop_held(&mut line.inner) else {
             sends_on.forget();
@@ -214,15 +251,12 @@ impl<T, S: Store<T>> Core<T, S> {
 
     /// Whether one more may come in (Q4).
     fn has_room(&self, line: &Line<S::Inner>) -> bool {
-        match self.store.capacity() {
-            None => true,
-            Some(0) if planted!("queue.room_without_a_getter") => true,
-            Some(0) => line.getters.len() > self.store.len_held(&line.inner) + line.reserved,
-            Some(capacity) => self.store.len_held(&line.inner) + line.reserved < capacity,
-        }
+        self.store
+            .has_room_held(&line.inner, line.reserved, line.getters.len())
     }
 
     /// Takes the next item, for one who does not wait. Nobody who waits is passed by (Q5).
+    #[inline(always)]
     pub(super) fn take(
         &self,
         line: &mut Line<S::Inner>,
@@ -231,9 +265,22 @@ impl<T, S: Store<T>> Core<T, S> {
         if !line.getters.is_empty() {
             return None;
         }
-        if let Some(item) = self.store.pop_held(&mut line.inner) {
-            return Some(item);
+        if self.store.has_items_held(&line.inner) {
+            return self.store.pop_held(&mut line.inner);
         }
+        if line.putters.is_empty() {
+            return None;
+        }
+        self.take_from_putter(line, batch)
+    }
+
+    /// The same, if there is no item but somebody who waits for room.
+    #[inline(never)]
+    fn take_from_putter(
+        &self,
+        line: &mut Line<S::Inner>,
+        batch: &mut WakeBatch,
+    ) -> Option<(u64, T)> {
         // Without a place of its own the queue is fed by the taker: by one with a value, since who
         // wants a slot has nothing to give yet, and waits for a getter that waits.
         let has_value = line
@@ -248,6 +295,7 @@ impl<T, S: Store<T>> Core<T, S> {
     }
 
     /// Puts a value in, for one who does not wait. Nobody who waits is passed by (Q5).
+    #[inline(always)]
     pub(super) fn admit(
         &self,
         line: &mut Line<S::Inner>,
@@ -260,6 +308,12 @@ impl<T, S: Store<T>> Core<T, S> {
         if self.hand_over(line, value, batch) {
             return Attempt::Served;
         }
+        self.admit_to_store(line, value)
+    }
+
+    /// The same, if nobody takes it from hand to hand.
+    #[inline(never)]
+    fn admit_to_store(&self, line: &mut Line<S::Inner>, value: &mut Option<T>) -> Attempt {
         let pushed = line.putters.is_empty()
             && self.has_room(line)
             && self.store.push_held(&mut line.inner, value).is_ok();
@@ -272,7 +326,7 @@ impl<T, S: Store<T>> Core<T, S> {
 
     /// Gives a value to the front getter, past the store, which is empty while somebody waits for an item
     /// (Q2). False if nobody does, or if others come before: a putter in line, a slot.
-    #[inline]
+    #[inline(always)]
     fn hand_over(
         &self,
         line: &mut Line<S::Inner>,
@@ -328,6 +382,7 @@ impl<T, S: Store<T>> Core<T, S> {
 
     /// Back to the fast mode, if nothing speaks against it (Q1), and nobody was served just now: whoever
     /// was is likely to wait again soon, and to hold and release the store costs more than the lock.
+    #[inline]
     fn release(&self, line: &mut Line<S::Inner>) {
         if mem::take(&mut line.is_lively) {
             return;

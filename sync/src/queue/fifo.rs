@@ -102,6 +102,26 @@ impl<T> Store<T> for Fifo<T> {
     }
 
     #[inline]
+    fn seems_to_have_items(&self) -> bool {
+        each!(self, store => Store::<T>::seems_to_have_items(store))
+    }
+
+    #[inline]
+    fn seems_to_have_room(&self) -> bool {
+        each!(self, store => Store::<T>::seems_to_have_room(store))
+    }
+
+    #[inline]
+    fn has_items_held(&self, inner: &Returned<T>) -> bool {
+        each!(self, store => store.has_items_held(inner))
+    }
+
+    #[inline]
+    fn has_room_held(&self, inner: &Returned<T>, reserved: usize, getters: usize) -> bool {
+        each!(self, store => store.has_room_held(inner, reserved, getters))
+    }
+
+    #[inline]
     fn capacity(&self) -> Option<usize> {
         each!(self, store => Store::<T>::capacity(store))
     }

@@ -15,6 +15,7 @@ use core::task::{Context, Poll, Waker};
 
 use super::core::{Attempt, Core};
 use super::error::{ShutDown, TryGetError};
+use super::line::Line;
 use super::node::Node;
 use super::store::Store;
 use super::{AnyQueue, Queue};
@@ -22,6 +23,7 @@ use crate::budget;
 use crate::current::{self, WaitKind};
 use crate::planted;
 use crate::wait_list::{Identity, Left, WaitState};
+use crate::wake_batch::WakeBatch;
 
 /// An item with its number.
 type Numbered<T> = (u64, T);
@@ -74,9 +76,9 @@ impl<T, Q: AnyQueue<T>> Future for Get<'_, T, Q> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let (queue, mut node) = self.parts();
         let core = queue.core();
-        if node.state() == WaitState::Idle {
+        if let Some(idle) = node.as_mut().idle() {
             if let Some(item) = core.get_fast() {
-                node.waiter().finish();
+                idle.finish();
                 return Poll::Ready(Ok(item));
             }
         }
@@ -262,6 +264,7 @@ impl<T, S: Store<T>> Core<T, S> {
     ) -> Poll<Result<T, ShutDown>> {
         loop {
             match node.state() {
+                WaitState::Idle if self.get_held(node.as_mut()) => {}
                 WaitState::Idle => match self.line_up_getter(node.as_mut(), cx.waker()) {
                     Attempt::Served => {}
                     Attempt::Refused => break,
@@ -298,22 +301,46 @@ impl<T, S: Store<T>> Core<T, S> {
         Poll::Pending
     }
 
+    /// Takes an item into the node by the lock, if there seems to be one. It needs no waker then; else it
+    /// is going to need one, and the lock twice.
+    #[inline]
+    fn get_held(&self, mut node: Pin<&mut Node<Numbered<T>>>) -> bool {
+        if !self.store.seems_to_have_items() {
+            return false;
+        }
+        self.act(|line, batch| self.take_into(node.as_mut(), line, batch))
+    }
+
+    /// Takes an item into the node, if there is one that nobody comes before it for.
+    #[inline(always)]
+    fn take_into(
+        &self,
+        mut node: Pin<&mut Node<Numbered<T>>>,
+        line: &mut Line<S::Inner>,
+        batch: &mut WakeBatch,
+    ) -> bool {
+        let Some(item) = self.take(line, batch) else {
+            return false;
+        };
+        let before = node.as_mut().with_place(|place| place.replace(item));
+        debug_assert!(before.is_none());
+        node.as_mut().waiter().secure();
+        true
+    }
+
     /// Takes an item into the node after all, or puts the node at the end of the line.
     fn line_up_getter(&self, mut node: Pin<&mut Node<Numbered<T>>>, waker: &Waker) -> Attempt {
-        let mut registration = Some((Identity::of(waker), waker.clone()));
+        let mut kept = Some(waker.clone());
         self.act(|line, batch| {
-            if let Some(item) = self.take(line, batch) {
-                let before = node.as_mut().with_place(|place| place.replace(item));
-                debug_assert!(before.is_none());
-                node.as_mut().waiter().secure();
+            if self.take_into(node.as_mut(), line, batch) {
                 return Attempt::Served;
             }
             if line.is_shut && line.getters.is_empty() {
                 return Attempt::Shut;
             }
-            if let Some(registration) = registration.take() {
+            if let Some(kept) = kept.take() {
                 // SAFETY: (a), (b) and (c) as the head of this file says.
-                unsafe { line.enlist_getter(node.as_mut(), registration) };
+                unsafe { line.enlist_getter(node.as_mut(), (Identity::of(waker), kept)) };
             }
             Attempt::Refused
         })

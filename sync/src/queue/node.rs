@@ -28,6 +28,28 @@ pub struct Node<V> {
     place: UnsafeCell<Option<V>>,
 }
 
+/// A node whose wait has not begun: only who has this could begin it, so nobody need look again.
+pub(super) struct IdleNode<'a, V>(Pin<&'a mut Node<V>>);
+
+impl<V> IdleNode<'_, V> {
+    /// Uses the place, as the owner.
+    #[inline(always)]
+    pub(super) fn with_place<R>(&mut self, body: impl FnOnce(&mut Option<V>) -> R) -> R {
+        self.0.place.with_mut(|place| {
+            // SAFETY: Idle, so no list has the node, and nobody but the owner, who lends it to this,
+            // reaches it (I1). Otherwise two threads would write the value.
+            body(unsafe { &mut *place })
+        })
+    }
+
+    /// To Done: it is not going to wait.
+    #[inline(always)]
+    pub(super) fn finish(self) {
+        // SAFETY: it was Idle when this was made, which has lent it out to nobody since.
+        unsafe { self.0.waiter.finish_idle() };
+    }
+}
+
 // SAFETY: the value goes from thread to thread, which is what `Send` allows; see I1 for who touches
 // it when.
 unsafe impl<V: Send> Send for Node<V> {}
@@ -55,6 +77,13 @@ impl<V> Node<V> {
         // SAFETY: the waiter is pinned with the node: it is never moved out, and `Node` is not `Unpin`
         // because `Waiter` is not. Were it moved, the list would point to where it was.
         unsafe { self.map_unchecked_mut(|node| &mut node.waiter) }
+    }
+
+    /// The node, if its wait has not begun.
+    #[inline(always)]
+    pub(super) fn idle(self: Pin<&mut Self>) -> Option<IdleNode<'_, V>> {
+        let is_idle = self.state() == WaitState::Idle;
+        is_idle.then_some(IdleNode(self))
     }
 
     /// Uses the place, as the owner.

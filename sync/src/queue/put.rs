@@ -66,9 +66,9 @@ impl<T, Q: AnyQueue<T>> Future for Put<'_, T, Q> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let (queue, mut node) = self.parts();
         let core = queue.core();
-        if node.state() == WaitState::Idle {
+        if let Some(mut idle) = node.as_mut().idle() {
             // Its place has the value: nobody has looked at it yet.
-            let put = node.as_mut().with_place(|place| match place.take() {
+            let put = idle.with_place(|place| match place.take() {
                 None => false,
                 Some(value) => match budget::spend_on(value, |value| core.store.push(value)) {
                     Ok(()) => true,
@@ -79,7 +79,7 @@ impl<T, Q: AnyQueue<T>> Future for Put<'_, T, Q> {
                 },
             });
             if put {
-                node.waiter().finish();
+                idle.finish();
                 return Poll::Ready(Ok(()));
             }
         }
@@ -265,11 +265,11 @@ impl<T, S: Store<T>> Core<T, S> {
         Poll::Pending
     }
 
-    /// Puts the value of the node by the lock, if nothing seems to be there: then somebody waits for it,
-    /// or there is room. It needs no waker then; else it is going to need one, and the lock twice.
+    /// Puts the value of the node by the lock, if there seems to be room, or nothing at all: then somebody
+    /// waits for it. It needs no waker then; else it is going to need one, and the lock twice.
     #[inline]
     fn put_held(&self, mut node: Pin<&mut Node<T>>) -> bool {
-        if !self.store.seems_empty() {
+        if !self.store.seems_to_have_room() {
             return false;
         }
         // In this frame, as in `line_up_putter`.
@@ -293,7 +293,7 @@ impl<T, S: Store<T>> Core<T, S> {
 
     /// Puts the value of the node after all, or puts the node at the end of the line.
     fn line_up_putter(&self, mut node: Pin<&mut Node<T>>, waker: &Waker) -> Attempt {
-        let mut registration = Some((Identity::of(waker), waker.clone()));
+        let mut kept = Some(waker.clone());
         // In this frame, so that a comparison that panics lets it go when the lock is free again.
         let mut value = node.as_mut().with_place(Option::take);
         if value.is_none() {
@@ -305,9 +305,9 @@ impl<T, S: Store<T>> Core<T, S> {
                 Attempt::Served => node.as_mut().waiter().secure(),
                 Attempt::Refused => {
                     node.as_mut().with_place(|place| *place = value.take());
-                    if let Some(registration) = registration.take() {
+                    if let Some(kept) = kept.take() {
                         // SAFETY: (a), (b) and (c) as the head of this file says.
-                        unsafe { line.enlist_putter(node.as_mut(), registration) };
+                        unsafe { line.enlist_putter(node.as_mut(), (Identity::of(waker), kept)) };
                     }
                 }
                 Attempt::Shut => node.as_mut().with_place(|place| *place = value.take()),

@@ -92,6 +92,10 @@ impl<T> Store<T> for Rendezvous {
         false // there is nothing to tell by
     }
 
+    fn seems_to_have_items(&self) -> bool {
+        false // as above
+    }
+
     fn capacity(&self) -> Option<usize> {
         Some(0)
     }

@@ -43,7 +43,7 @@ use core::ptr::{self, NonNull};
 use std::collections::VecDeque;
 
 use super::slot::{FULL, Slot};
-use super::store::{Full, HELD, Returned, Store, until};
+use super::store::{Full, HELD, Returned, Store, after_way, give_way, until};
 use crate::planted;
 use crate::shim::atomic::{AtomicPtr, AtomicU64, Ordering};
 use crate::shim::diagnostic::{self, AtomicUsize};
@@ -133,6 +133,18 @@ impl<T> Ring<T> {
     fn count(&self, position: u64) -> u64 {
         let laps = position >> self.one_lap.trailing_zeros();
         laps * self.capacity + (position & (self.one_lap - 1)) / STEP
+    }
+
+    /// How many positions there are from `head` to `tail`, which is at most one lap further.
+    #[inline(always)]
+    fn between(&self, head: u64, tail: u64) -> u64 {
+        let index = |position: u64| (position & (self.one_lap - 1)) / STEP;
+        let lap = if (head ^ tail) < self.one_lap {
+            0
+        } else {
+            self.capacity
+        };
+        (index(tail) + lap).wrapping_sub(index(head))
     }
 
     /// The number of the item that is, or will be, pushed at this position.
@@ -230,7 +242,7 @@ impl<T> Ring<T> {
             if stamp == tail {
                 let end = self.advance(tail, 1);
                 match claim(&self.tail.word, tail, end) {
-                    Err(now) => tail = now,
+                    Err(now) => tail = after_way(now, || self.tail.word.guess()),
                     Ok(_) => {
                         // SAFETY: claimed, and ready.
                         unsafe { slot.fill(tail, value) };
@@ -262,7 +274,7 @@ impl<T> Ring<T> {
             let stamp = slot.stamp();
             if stamp == head | FULL {
                 match claim(&self.head, head, self.advance(head, 1)) {
-                    Err(now) => head = now,
+                    Err(now) => head = after_way(now, || self.head.guess()),
                     // SAFETY: claimed, and FULL.
                     Ok(_) => return Some(unsafe { slot.empty(head + self.one_lap) }),
                 }
@@ -307,11 +319,14 @@ impl<T> Store<T> for Ring<T> {
         if !slots.is_null() {
             let slot = self.slot(slots, tail);
             let end = self.advance(tail, 1);
-            if slot.stamp() == tail && claim(&self.tail.word, tail, end).is_ok() {
-                // SAFETY: claimed, and ready.
-                unsafe { slot.fill(tail, value) };
-                self.note_peak(end);
-                return Ok(());
+            if slot.stamp() == tail {
+                if claim(&self.tail.word, tail, end).is_ok() {
+                    // SAFETY: claimed, and ready.
+                    unsafe { slot.fill(tail, value) };
+                    self.note_peak(end);
+                    return Ok(());
+                }
+                give_way();
             }
         }
         self.push_again(value)
@@ -327,9 +342,12 @@ impl<T> Store<T> for Ring<T> {
         if !slots.is_null() {
             let slot = self.slot(slots, head);
             let next = self.advance(head, 1);
-            if slot.stamp() == head | FULL && claim(&self.head, head, next).is_ok() {
-                // SAFETY: claimed, and FULL.
-                return Some(unsafe { slot.empty(head + self.one_lap) });
+            if slot.stamp() == head | FULL {
+                if claim(&self.head, head, next).is_ok() {
+                    // SAFETY: claimed, and FULL.
+                    return Some(unsafe { slot.empty(head + self.one_lap) });
+                }
+                give_way();
             }
         }
         self.pop_again()
@@ -490,9 +508,15 @@ impl<T> Store<T> for Ring<T> {
         returned.len() > 0 && !planted!("queue_store.ring_passes_by_what_came_back")
     }
 
+    #[inline]
     fn len_held(&self, returned: &Returned<T>) -> usize {
         let (head, tail) = (self.position(&self.head), self.position(&self.tail.word));
-        (self.count(tail) - self.count(head)) as usize + returned.len()
+        self.between(head, tail) as usize + returned.len()
+    }
+
+    #[inline]
+    fn has_items_held(&self, returned: &Returned<T>) -> bool {
+        self.position(&self.head) != self.position(&self.tail.word) || returned.len() > 0
     }
 
     fn len(&self) -> usize {
@@ -513,6 +537,13 @@ impl<T> Store<T> for Ring<T> {
             .min(self.capacity);
         // ORDERING: Relaxed. A snapshot.
         stored as usize + self.returned.load(Ordering::Relaxed)
+    }
+
+    #[inline]
+    fn seems_to_have_room(&self) -> bool {
+        // Two guesses need not fit together; those that do not say anything.
+        let (head, tail) = (self.head.guess(), self.tail.word.guess());
+        self.between(head & !HELD, tail & !HELD) < self.capacity
     }
 
     #[inline]

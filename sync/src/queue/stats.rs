@@ -15,7 +15,8 @@ pub struct QueueStats {
     pub name: Option<String>,
     /// How many items are in it.
     pub len: usize,
-    /// The most that ever were.
+    /// The most that ever were. Beyond a thousand in a queue without a bound up to one in sixty-four may
+    /// be missing: each number exactly would cost each put a look at what the getters write.
     pub peak: usize,
     /// How many there may be.
     pub capacity: Option<usize>,

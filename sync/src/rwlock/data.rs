@@ -22,6 +22,7 @@ use std::sync::Arc;
 use super::RwLock;
 use super::line::Raw;
 use super::state::Kind;
+use crate::current;
 
 /// Where a share of the lock goes back to.
 pub(super) trait Home {
@@ -163,6 +164,7 @@ impl<T: ?Sized> RwLock<T> {
         if !self.raw.take(Kind::Write) {
             return None;
         }
+        self.raw.own(current::task_number());
         // SAFETY: the share was taken just now.
         Some(unsafe { self.opened_mut() })
     }
@@ -180,6 +182,7 @@ impl<T: ?Sized> RwLock<T> {
         if !self.raw.take(Kind::Write) {
             return None;
         }
+        self.raw.own(current::task_number());
         // SAFETY: the share was taken just now.
         Some(unsafe { self.opened_mut_owned() })
     }

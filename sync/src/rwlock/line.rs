@@ -2,8 +2,13 @@
 //!
 //! The invariants (I1 to I6) and the proof that nobody waits for nothing are in the module above.
 
-use super::state::{self, DOWNGRADE, Kind, MAX_READERS, Put, Take, WAITERS};
+use core::num::NonZeroU64;
+
+use super::state::{self, DOWNGRADE, Kind, MAX_READERS, Put, Take, WAITERS, WRITER};
+use crate::current;
+use crate::holders;
 use crate::name::Name;
+use crate::owner::Owner;
 use crate::planted;
 use crate::shim::atomic::{AtomicUsize, Ordering};
 use crate::shim::{Guess, Mutex};
@@ -80,6 +85,8 @@ impl Line {
 /// A read-write lock that guards nothing.
 pub(super) struct Raw {
     pub(super) word: AtomicUsize,
+    /// Who writes, if somebody does.
+    owner: Owner,
     pub(super) line: Mutex<Line>,
     pub(super) name: Name,
 }
@@ -89,6 +96,7 @@ impl Raw {
         pub(super) const fn new() -> Self {
             Self {
                 word: AtomicUsize::new(0),
+                owner: Owner::new(),
                 line: Mutex::new(Line::new()),
                 name: Name::None,
             }
@@ -120,6 +128,28 @@ impl Raw {
                 Err(actual) => seen = actual,
             }
         }
+    }
+
+    /// Notes who has taken the lock to write: a task, or zero.
+    #[inline(always)]
+    pub(super) fn own(&self, task: u64) {
+        self.owner.set(task);
+    }
+
+    /// Which task writes, if the word says that somebody does.
+    pub(super) fn writer(&self, word: usize) -> Option<NonZeroU64> {
+        (word & WRITER != 0).then(|| self.owner.get()).flatten()
+    }
+
+    /// Lets a deadlock report know who writes, while somebody is in line.
+    #[inline]
+    pub(super) fn say_who_writes(&self, line: &Line) {
+        holders::write_down(self, || {
+            let is_waited_for = !line.is_empty();
+            is_waited_for
+                .then(|| self.writer(self.word_in_line()))
+                .flatten()
+        });
     }
 
     /// Puts the lock back: one subtraction, and the line is called if it waits for this.
@@ -157,6 +187,10 @@ impl Raw {
         // ORDERING: AcqRel. Acquire as in `take`; Release keeps the chain from `put` whole.
         self.word
             .fetch_add(kind.share().wrapping_sub(closed), Ordering::AcqRel);
+        if kind == Kind::Write {
+            self.own(current::task_number());
+        }
+        self.say_who_writes(line);
     }
 
     /// The word, to the holder of the line's lock: what it says of takers is up to date (I2).
@@ -198,6 +232,7 @@ impl Raw {
             // ORDERING: AcqRel keeps the chain from `put` to `take` whole.
             self.word.fetch_and(!WAITERS, Ordering::AcqRel); // I1
         }
+        self.say_who_writes(line);
         Progress::Finished
     }
 }

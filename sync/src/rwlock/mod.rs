@@ -45,8 +45,10 @@
 //! Rejected: letting new readers in while only readers wait to be called. It starves the writer that
 //! they keep from being called.
 //!
-//! Tests: `state.rs`, below, `sync/tests/rwlock.rs`, `sync/tests/rwlock_drops.rs`,
-//! `sync/tests/rwlock_oracle.rs`, `sync/tests/models/rwlock.rs` (stress:
+//! The writer notes its task's number beside the word, as the owner of a [`Lock`](crate::Lock) does.
+//!
+//! Tests: `state.rs`, below, `sync/tests/rwlock.rs`, `sync/tests/lock_owner.rs`,
+//! `sync/tests/rwlock_drops.rs`, `sync/tests/rwlock_oracle.rs`, `sync/tests/models/rwlock.rs` (stress:
 //! `sync/tests/stress.rs`, model: `loom-tests/tests/rwlock.rs`).
 
 #[expect(unsafe_code, reason = "opens the data to whoever holds a share")]
@@ -63,6 +65,7 @@ mod state;
 mod wait;
 
 use core::fmt;
+use core::num::NonZeroU64;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 
@@ -128,6 +131,13 @@ pub struct RwLockStats {
     pub readers: usize,
     /// Whether a write guard is out.
     pub is_write_locked: bool,
+    /// The number of the task that took the write guard, while that is out: not necessarily the one that
+    /// has it now, since it may be given away. `None` if nobody writes, or the lock was taken outside the
+    /// tasks of tenter: by a thread, or on another executor. Readers are counted, not named.
+    ///
+    /// A note for diagnoses: while the lock changes hands it may be of the moment before. A guard that
+    /// was leaked leaves the number of the task that leaked it.
+    pub writer: Option<NonZeroU64>,
     /// How many wait.
     pub waiting: usize,
     /// The most that ever waited at once.
@@ -387,6 +397,7 @@ impl<T: ?Sized> RwLock<T> {
             name: self.raw.name.get().map(str::to_owned),
             readers: state::readers(word),
             is_write_locked: word & WRITER != 0,
+            writer: self.raw.writer(word),
             waiting: line.len(),
             waiting_max: line.peak,
         }
@@ -415,7 +426,11 @@ impl<T: ?Sized + fmt::Debug> fmt::Debug for RwLock<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut out = f.debug_struct("RwLock");
         self.raw.name.describe(&mut out);
-        out.field("readers", &self.readers());
+        let word = self.peek();
+        out.field("readers", &state::readers(word));
+        if let Some(writer) = self.raw.writer(word) {
+            out.field("writer", &writer);
+        }
         match self.raw.line.try_lock().map(|line| line.len()) {
             Some(waiting) => out.field("waiting", &waiting),
             None => out.field("waiting", &format_args!("<locked>")),

@@ -124,7 +124,13 @@ impl Raw {
     /// Returns the lock that was taken without waiting, unless this poll has done enough already.
     #[inline]
     fn complete(&self, waiter: Pin<&mut Waiter>, kind: Kind, cx: &mut Context<'_>) -> Poll<()> {
-        if !current::spend() {
+        let is_paid = match kind {
+            Kind::Read => current::spend(),
+            Kind::Write => current::spend_as()
+                .inspect(|task| self.own(*task))
+                .is_some(),
+        };
+        if !is_paid {
             return self.postpone(waiter, kind, cx);
         }
         waiter.finish();
@@ -271,6 +277,7 @@ impl Raw {
                 .enlist(waiter, line::payload(kind), identity, Some(waker));
         }
         line.peak = line.peak.max(line.len());
+        self.say_who_writes(&line);
         look
     }
 

@@ -10,6 +10,7 @@ use super::cell::Cell;
 use super::state::{DONE, OVER, PANICKED, POLLED};
 use super::wait::SharedWait;
 use super::weak::WeakShared;
+use crate::name::Name;
 use crate::wait_list::Waiter;
 
 /// A future that many wait for: each handle is a future of a clone of the output.
@@ -103,6 +104,13 @@ impl<F: Future> Shared<F> {
     /// Gives it a name for reports.
     pub fn named(self, name: &'static str) -> Self {
         self.cell.bell.line.lock().name.set_static(name);
+        self
+    }
+
+    /// Gives it a name that is made at run time.
+    pub fn named_dyn(self, name: impl Into<String>) -> Self {
+        let name = Name::Dynamic(name.into().into_boxed_str());
+        self.cell.bell.line.lock().name = name;
         self
     }
 

@@ -200,6 +200,17 @@ impl Waiter {
         self.done();
     }
 
+    /// Idle to Done: the owner has what it wants and is not going to wait.
+    ///
+    /// # Safety
+    ///
+    /// The waiter is Idle. If it were linked, the list would point to it for ever.
+    #[inline(always)]
+    pub(crate) unsafe fn finish_idle(&self) {
+        debug_assert_eq!(self.state(), WaitState::Idle);
+        self.done();
+    }
+
     /// To Done, by the owner, when the waiter is not linked any more.
     #[inline]
     pub(super) fn done(&self) {

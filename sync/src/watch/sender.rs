@@ -7,6 +7,7 @@ use super::channel::Channel;
 use super::reading::Ref;
 use super::wait::WaitClosed;
 use super::{Receiver, SendError, state};
+use crate::name::Name;
 
 /// Sends values to the [`Receiver`]s, of which each sees the latest. May be cloned; the channel closes
 /// when the last one is dropped.
@@ -44,6 +45,14 @@ impl<T> Sender<T> {
     #[must_use]
     pub fn named(self, name: &'static str) -> Self {
         self.channel.line.lock().name.set_static(name);
+        self
+    }
+
+    /// Gives the channel a name that is made at run time.
+    #[must_use]
+    pub fn named_dyn(self, name: impl Into<String>) -> Self {
+        let name = Name::Dynamic(name.into().into_boxed_str());
+        self.channel.line.lock().name = name;
         self
     }
 

@@ -1,7 +1,7 @@
 //! The server in a thread, and a client over a plain socket.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpListener as StdListener, TcpStream};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
@@ -143,5 +143,56 @@ impl Client {
         let error = self.answer().expect_err("no answer");
         let kinds = [io::ErrorKind::UnexpectedEof, io::ErrorKind::ConnectionReset];
         assert!(kinds.contains(&error.kind()), "{error}");
+    }
+}
+
+/// One connection of a server that answers as a test says.
+pub struct Scripted {
+    reader: BufReader<TcpStream>,
+}
+
+impl Scripted {
+    /// Serves every connection in a thread of its own, with its number from 0. They end with the
+    /// process.
+    pub fn start(serve: impl Fn(usize, Scripted) + Clone + Send + 'static) -> SocketAddr {
+        let listener = StdListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        thread::spawn(move || {
+            for (number, stream) in listener.incoming().enumerate() {
+                let (stream, serve) = (stream.unwrap(), serve.clone());
+                stream.set_read_timeout(Some(HANG)).unwrap();
+                let reader = BufReader::new(stream);
+                thread::spawn(move || serve(number, Scripted { reader }));
+            }
+        });
+        address
+    }
+
+    /// The head of the next request, or `None` when the client has closed the connection.
+    pub fn request(&mut self) -> Option<String> {
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            match self.reader.read_line(&mut head) {
+                Ok(0) => return None,
+                Ok(_) => {}
+                Err(error) => {
+                    let is_reset = error.kind() == io::ErrorKind::ConnectionReset;
+                    assert!(is_reset, "{error}");
+                    return None;
+                }
+            }
+        }
+        Some(head)
+    }
+
+    pub fn answer(&mut self, bytes: impl AsRef<[u8]>) {
+        self.reader.get_ref().write_all(bytes.as_ref()).unwrap();
+    }
+
+    /// An answer with a body of that text.
+    pub fn text(&mut self, text: &str) {
+        let length = text.len();
+        let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n");
+        self.answer(&(head + text));
     }
 }

@@ -1,4 +1,5 @@
-//! The HTTP server of `tenter-http`, spoken to over plain sockets of the standard library.
+//! The HTTP server of `tenter-http`, spoken to over plain sockets of the standard library. Its client is
+//! tried in `client`, `answers` and `connector`.
 //!
 //! The server runs on a runtime in a thread of its own; the test is the client. Every client
 //! socket has a limit on how long it waits, so a hang is a failure with a place.
@@ -24,6 +25,9 @@ use tenter_http::{Peer, TenterIo, TenterTimer, serve};
 
 use crate::harness::{Client, HANG, Server};
 
+mod answers;
+mod client;
+mod connector;
 mod harness;
 
 fn hello() -> Router {

@@ -1,0 +1,321 @@
+//! Who is in a group, and what became of them: the part that all its children share.
+//!
+//! ```text
+//!           admit            install               the future is gone, its clean-ups are done
+//!  Free ──────────► Reserved ───────► Member ──────────────────────────────────► Free
+//!                      │ the child was quicker            ▲
+//!                      └──────────────► Early ──install───┘
+//!
+//!  Open ── a failure, a cancellation ──► Ending ── body gone, nobody live ──► Closed
+//!    └──────────────── body gone, nobody live ────────────────────────────────►┘
+//! ```
+//!
+//! Invariants:
+//! - G1: `live` is the number of seats that exist. A seat exists from before its child is spawned until
+//!   after the child's future is dropped and its clean-ups are done.
+//! - G2: nobody is admitted unless the group is Open, and it is closed only with `live` at zero, in one step
+//!   under the lock. So a child that is alive can always admit a sibling, and the group waits for it.
+//! - G3: a failure is in `failures` before its child gives up its seat, and never after Closed.
+//! - G4: once the group is Ending, every member is cancelled: those that were there by who ended it, those
+//!   that are installed later by their spawner.
+//!
+//! No waker, no canceller and no failure is dropped or woken under the lock.
+//!
+//! Tests: `group/core/tests.rs`, `tests/tests/groups`; `loom-tests/tests/group.rs`.
+
+use core::task::{Context, Poll, Waker};
+use std::collections::VecDeque;
+use std::sync::{Arc, OnceLock};
+
+use tenter_sync::shim::Mutex;
+use tenter_sync::{Notify, Semaphore, planted};
+
+use super::error::Failure;
+use super::outcome::{Ended, TaskOutcome};
+use crate::handle::Handle;
+use crate::scope::node::Node;
+use crate::task::{CancelReason, Canceller, TaskId};
+
+/// How many ends are kept for a `join_next` that nobody has called yet.
+const OUTCOMES_MAX: usize = 1_024;
+
+/// The shared part of a group.
+pub struct Core<E> {
+    /// The group as a scope. Always set.
+    node: OnceLock<Arc<Node>>,
+    /// The runtime that it was made in.
+    pub handle: Option<Handle>,
+    /// Told when a child has ended.
+    pub ended: Notify,
+    state: Mutex<State<E>>,
+}
+
+struct State<E> {
+    phase: Phase,
+    live: usize,
+    seats: Vec<Place>,
+    free: Vec<usize>,
+    failures: Vec<Failure<E>>,
+    outcomes: VecDeque<TaskOutcome>,
+    asked: bool,
+    limit: Option<Arc<Semaphore>>,
+    /// The owner's, while it waits for `live` to become zero.
+    waker: Option<Waker>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Open,
+    Ending,
+    Closed,
+}
+
+enum Place {
+    Free,
+    Reserved,
+    Early,
+    Member(Canceller),
+}
+
+/// A child's place in its group. Dropping it gives it up.
+pub struct Seat<E> {
+    core: Arc<Core<E>>,
+    place: usize,
+    /// What is to be told of the child, if it has a task.
+    pub outcome: Option<TaskOutcome>,
+}
+
+impl<E> Core<E> {
+    /// An open group with nobody in it.
+    pub fn new(node: Arc<Node>, handle: Option<Handle>) -> Arc<Self> {
+        Arc::new(Self {
+            node: OnceLock::from(node),
+            handle,
+            ended: Notify::new(),
+            state: Mutex::new(State {
+                phase: Phase::Open,
+                live: 0,
+                seats: Vec::new(),
+                free: Vec::new(),
+                failures: Vec::new(),
+                outcomes: VecDeque::new(),
+                asked: false,
+                limit: None,
+                waker: None,
+            }),
+        })
+    }
+
+    /// The group as a scope.
+    pub fn node(&self) -> &Arc<Node> {
+        self.node.get().expect("set when the group was made")
+    }
+
+    /// The place of the group's node, for a frame.
+    pub fn node_place(&self) -> &OnceLock<Arc<Node>> {
+        &self.node
+    }
+
+    /// How many children have not ended.
+    pub fn live(&self) -> usize {
+        self.state.lock().live
+    }
+
+    /// How many children may run at a time, from the next one on.
+    pub fn set_limit(&self, limit: Arc<Semaphore>) {
+        let old = self.state.lock().limit.replace(limit);
+        drop(old);
+    }
+
+    /// A place for one more child, and what it has to wait for first. `None`: nobody is admitted any more.
+    pub fn admit(self: &Arc<Self>) -> Option<(Seat<E>, Option<Arc<Semaphore>>)> {
+        let mut state = self.state.lock();
+        if state.phase != Phase::Open && !planted!("group.admit_when_ending") {
+            return None; // G2
+        }
+        state.live += 1;
+        let place = match state.free.pop() {
+            Some(place) => {
+                state.seats[place] = Place::Reserved;
+                place
+            }
+            None => {
+                state.seats.push(Place::Reserved);
+                state.seats.len() - 1
+            }
+        };
+        let limit = state.limit.clone();
+        drop(state);
+        let seat = Seat {
+            core: Arc::clone(self),
+            place,
+            outcome: None,
+        };
+        Some((seat, limit))
+    }
+
+    /// The child of `place` was spawned. True: it is to be cancelled at once.
+    pub fn install(&self, place: usize, canceller: Canceller) -> bool {
+        let mut state = self.state.lock();
+        if let Place::Early = state.seats[place] {
+            state.seats[place] = Place::Free;
+            state.free.push(place);
+            drop(state);
+            drop(canceller);
+            return false;
+        }
+        let ending = state.phase != Phase::Open; // G4
+        state.seats[place] = Place::Member(canceller);
+        ending && !planted!("group.install_without_look")
+    }
+
+    /// A child, or the body, has failed: it is kept, and the group ends. Given back if nobody would see it.
+    pub fn fail(&self, failure: Failure<E>, reason: &CancelReason) -> Result<(), Failure<E>> {
+        let mut state = self.state.lock();
+        if state.phase == Phase::Closed {
+            return Err(failure);
+        }
+        state.failures.push(failure); // G3
+        let members = state.end();
+        drop(state);
+        cancel_all(members, reason);
+        self.node().cancel(reason);
+        Ok(())
+    }
+
+    /// Nobody is admitted any more, and all children are cancelled.
+    pub fn cancel_members(&self, reason: &CancelReason) {
+        let members = self.state.lock().end();
+        cancel_all(members, reason);
+    }
+
+    /// The group's future was dropped: what its children do now nobody will see.
+    pub fn abandon(&self, reason: &CancelReason) {
+        let mut state = self.state.lock();
+        let members = state.end();
+        state.phase = Phase::Closed;
+        let failures = core::mem::take(&mut state.failures);
+        let waker = state.waker.take();
+        drop(state);
+        cancel_all(members, reason);
+        drop((failures, waker));
+        self.ended.notify_waiters();
+    }
+
+    /// Closes the group as soon as nobody is live (G2).
+    pub fn poll_closed(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let wants = |state: &mut State<E>| {
+            if state.live == 0 {
+                state.phase = Phase::Closed;
+                return Some(false);
+            }
+            let known = state
+                .waker
+                .as_ref()
+                .is_some_and(|it| it.will_wake(cx.waker()));
+            (!known).then_some(true)
+        };
+        let clone = match wants(&mut self.state.lock()) {
+            Some(false) => return self.closed(),
+            Some(true) => cx.waker().clone(),
+            None => return Poll::Pending,
+        };
+        let mut state = self.state.lock();
+        if state.live == 0 {
+            state.phase = Phase::Closed;
+            drop(state);
+            drop(clone);
+            return self.closed();
+        }
+        let old = state.waker.replace(clone);
+        drop(state);
+        drop(old);
+        Poll::Pending
+    }
+
+    fn closed(&self) -> Poll<()> {
+        self.ended.notify_waiters();
+        Poll::Ready(())
+    }
+
+    /// What has failed, once the group is closed.
+    pub fn take_failures(&self) -> Vec<Failure<E>> {
+        core::mem::take(&mut self.state.lock().failures)
+    }
+
+    /// The next end of a child. `Err`: none yet, or none to come (false).
+    pub fn next_outcome(&self) -> Result<TaskOutcome, bool> {
+        let mut state = self.state.lock();
+        state.asked = true;
+        let live = state.live > 0;
+        state.outcomes.pop_front().ok_or(live)
+    }
+}
+
+fn cancel_all(members: Vec<Canceller>, reason: &CancelReason) {
+    for member in members {
+        member.cancel_with(reason.clone());
+    }
+}
+
+impl<E> State<E> {
+    /// G4: the members, the first time.
+    fn end(&mut self) -> Vec<Canceller> {
+        if self.phase != Phase::Open {
+            return Vec::new();
+        }
+        self.phase = Phase::Ending;
+        let members = self.seats.iter().filter_map(|place| match place {
+            Place::Member(canceller) => Some(canceller.clone()),
+            Place::Free | Place::Reserved | Place::Early => None,
+        });
+        members.collect()
+    }
+}
+
+impl<E> Seat<E> {
+    /// The group.
+    pub fn core(&self) -> &Arc<Core<E>> {
+        &self.core
+    }
+
+    /// Its number.
+    pub fn place(&self) -> usize {
+        self.place
+    }
+
+    /// Notes how the child ended.
+    pub fn ended(&mut self, id: TaskId, name: Option<Arc<str>>, ended: Ended) {
+        self.outcome = Some(TaskOutcome::new(id, name, ended));
+    }
+}
+
+impl<E> Drop for Seat<E> {
+    fn drop(&mut self) {
+        let mut state = self.core.state.lock();
+        let place = core::mem::replace(&mut state.seats[self.place], Place::Free);
+        match &place {
+            Place::Reserved => state.seats[self.place] = Place::Early,
+            _ => state.free.push(self.place),
+        }
+        let mut forgotten = None;
+        if let Some(outcome) = self.outcome.take() {
+            if !state.asked && state.outcomes.len() == OUTCOMES_MAX {
+                forgotten = state.outcomes.pop_front();
+            }
+            state.outcomes.push_back(outcome);
+        }
+        state.live -= 1; // G1
+        let last = state.live == 0;
+        let waker = if last { state.waker.take() } else { None };
+        let told = state.asked || last;
+        drop(state);
+        drop((place, forgotten));
+        if told {
+            self.core.ended.notify_waiters();
+        }
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! The future of a group: its body, then its children, then what was deferred.
+//!
+//! ```text
+//!           ready, failed, or dropped         nobody live           clean-ups done
+//!  Body ──────────────────────────────► Children ──────────► CleanUps ──────────────► returned
+//!                                                               │ nothing failed, nothing to return, and
+//!                                                               └ a scope around it ends ──► silent
+//! ```
+//!
+//! The group counts as in progress in the scope around it until it has ended. If that one is cancelled, the
+//! group ends itself first: its children are cancelled and waited for, and what failed meanwhile is
+//! returned; only if nothing did is it silent, and dropped with the rest.
+
+use core::future::Future;
+use core::pin::Pin;
+use core::task::{Context, Poll, ready};
+use std::sync::Arc;
+
+use tenter_timer::now;
+
+use super::child::failed;
+use super::core::Core;
+use super::error::{Failure, GroupError};
+use crate::scope::frame::{self, Frame, Kind};
+use crate::task::{CancelKind, CancelReason};
+
+/// The future of a group.
+pub struct Run<B, R, E> {
+    core: Arc<Core<E>>,
+    /// Structurally pinned.
+    body: Option<B>,
+    phase: Phase,
+    ended: Ended<R, E>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Phase {
+    /// The body was never polled.
+    Fresh,
+    Body,
+    Children,
+    CleanUps,
+    Silent,
+    Done,
+}
+
+/// How the body ended.
+enum Ended<R, E> {
+    NotYet,
+    With(R),
+    Failed(E),
+    Cancelled(CancelReason),
+}
+
+impl<B, R, E> Run<B, R, E> {
+    /// The future of a group that has just been made.
+    pub fn new(core: Arc<Core<E>>, body: B) -> Self {
+        Self {
+            core,
+            body: Some(body),
+            phase: Phase::Fresh,
+            ended: Ended::NotYet,
+        }
+    }
+}
+
+impl<B, R, E> Future for Run<B, R, E>
+where
+    B: Future<Output = Result<R, E>>,
+{
+    type Output = Result<R, GroupError<E>>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        // SAFETY: `body` is not moved: pinned again before it is polled, and dropped in place.
+        let this = unsafe { self.get_unchecked_mut() };
+        let core = &this.core;
+        let node = core.node();
+        assert!(
+            this.phase != Phase::Done,
+            "a task group was polled after it had ended"
+        );
+        if this.phase == Phase::Silent {
+            return Poll::Pending;
+        }
+        node.settle(frame::enclosing().as_ref());
+        if this.phase == Phase::Fresh {
+            node.set_holds(true);
+        }
+        node.register(cx.waker());
+        if let Some(reason) = node.reason() {
+            core.cancel_members(&for_members(&reason));
+        }
+        if this.phase <= Phase::Body {
+            // SAFETY: pinned along with the whole.
+            let body = unsafe { Pin::new_unchecked(&mut this.body) };
+            let fresh = this.phase == Phase::Fresh;
+            this.phase = Phase::Body;
+            this.ended = ready!(poll_body(core, body, fresh, cx));
+            this.phase = Phase::Children;
+        }
+        if this.phase == Phase::Children {
+            ready!(core.poll_closed(cx));
+            this.phase = Phase::CleanUps;
+        }
+        ready!(node.poll_clean_ups(cx));
+        let ended = core::mem::replace(&mut this.ended, Ended::NotYet);
+        this.phase = Phase::Done;
+        let around_ends = || frame::nearest_deadline(now()).is_some_and(|it| it <= now());
+        let mut failures = core.take_failures();
+        let result = match ended {
+            Ended::With(output) if failures.is_empty() => Some(Ok(output)),
+            Ended::Failed(error) => {
+                failures.push(Failure::Error { error, task: None });
+                Some(Err(GroupError::new(failures)))
+            }
+            _ if !failures.is_empty() => Some(Err(GroupError::new(failures))),
+            Ended::Cancelled(reason) if !around_ends() => {
+                Some(Err(GroupError::new(vec![Failure::Cancelled(reason)])))
+            }
+            _ => None,
+        };
+        node.leave();
+        match result {
+            Some(result) => Poll::Ready(result),
+            None => {
+                this.phase = Phase::Silent;
+                Poll::Pending
+            }
+        }
+    }
+}
+
+/// `Ready`: the body is gone.
+fn poll_body<B, R, E>(
+    core: &Core<E>,
+    mut body: Pin<&mut Option<B>>,
+    fresh: bool,
+    cx: &mut Context<'_>,
+) -> Poll<Ended<R, E>>
+where
+    B: Future<Output = Result<R, E>>,
+{
+    let node = core.node();
+    let frame = Frame::new(Kind::Scope {
+        node: core.node_place(),
+        deadline: None,
+    });
+    if let Some(reason) = node.own_reason().filter(|_| fresh) {
+        frame::enter(&frame, || body.set(None));
+        return Poll::Ready(Ended::Cancelled(reason));
+    }
+    let polled = frame::enter(&frame, || {
+        let running = body
+            .as_mut()
+            .as_pin_mut()
+            .expect("the body is there until it ended");
+        running.poll(cx)
+    });
+    let ended = match polled {
+        Poll::Ready(Ok(output)) => Ended::With(output),
+        Poll::Ready(Err(error)) => Ended::Failed(error),
+        Poll::Pending => {
+            node.register(cx.waker());
+            node.reap();
+            let Some(reason) = node.reason() else {
+                return Poll::Pending;
+            };
+            core.cancel_members(&for_members(&reason));
+            if node.is_held() {
+                return Poll::Pending;
+            }
+            Ended::Cancelled(reason)
+        }
+    };
+    if let Ended::Failed(_) = ended {
+        core.cancel_members(&failed());
+    }
+    frame::enter(&frame, || body.set(None));
+    Poll::Ready(ended)
+}
+
+/// What the children of a cancelled group are told.
+fn for_members(reason: &CancelReason) -> CancelReason {
+    match reason.kind() {
+        CancelKind::GroupFailed => reason.clone(),
+        _ => reason.passed_on(),
+    }
+}
+
+impl<B, R, E> Drop for Run<B, R, E> {
+    fn drop(&mut self) {
+        if self.phase == Phase::Done {
+            return;
+        }
+        struct Leave<'a, E>(&'a Core<E>);
+        impl<E> Drop for Leave<'_, E> {
+            fn drop(&mut self) {
+                let node = self.0.node();
+                let left = node.take_clean_ups();
+                node.leave();
+                for clean_up in left {
+                    clean_up.hand_over(self.0.handle.as_ref());
+                }
+                // The children are the runtime's from here on.
+                self.0.abandon(&CancelReason::of(CancelKind::OwnerDropped));
+            }
+        }
+        let _leave = Leave(&self.core);
+        // The body first. What is deferred in it goes to whoever drops it.
+        // SAFETY: dropped in place, and not used again.
+        unsafe { Pin::new_unchecked(&mut self.body) }.set(None);
+    }
+}

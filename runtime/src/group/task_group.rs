@@ -1,0 +1,525 @@
+//! What users write: the group in its body, and the handle that goes anywhere.
+
+use core::fmt;
+use core::future::Future;
+use core::panic::Location;
+use std::sync::Arc;
+
+use tenter_sync::{Semaphore, oneshot};
+
+use super::child::Child;
+use super::core::Core;
+use super::error::{Failure, GroupError};
+use super::outcome::TaskOutcome;
+use super::run::Run;
+use super::start::{StartError, Started, Starting};
+use crate::context;
+use crate::handle::Handle;
+use crate::scope::CancelHandle;
+use crate::scope::node::Node;
+use crate::task::cell::Extras;
+use crate::task::{CancelReason, JoinHandle};
+
+/// Runs `body` with a group of tasks, and returns when all of them have ended.
+///
+/// The first failure, of a child or of the body, cancels the others and the body; the error has all
+/// failures, in the order in which they happened, the body's own last. A child that is cancelled by its
+/// handle is no failure. Children may spawn siblings, also after the body has ended. Whatever a child had
+/// deferred was awaited before this returns.
+///
+/// If the scope around the group is cancelled, so are the children and the body; the group waits for them,
+/// returns what failed meanwhile, if anything did, and otherwise ends with that scope.
+///
+/// Children are tasks: `Send` and `'static`. What they make is had through their handles.
+///
+/// # Errors
+///
+/// [`GroupError`], if a child or the body failed, or the group was [cancelled](TaskGroup::cancel).
+///
+/// # Panics
+///
+/// Not for the panic of a child, which is in the error; with that of the body.
+///
+/// # Cancel safety
+///
+/// Dropping the future cancels the children, which the runtime then waits for at its end.
+///
+/// # Generic wrappers
+///
+/// A future that is generic in its body (`B: AsyncFnOnce(&TaskGroup<E>) -> …`) cannot be spawned, because
+/// the compiler cannot prove that it is `Send` for every lifetime of the reference. Write such a wrapper with
+/// [`task_group_with`].
+///
+/// # Examples
+///
+/// ```
+/// use tenter::task_group;
+///
+/// let sum = tenter::run(async {
+///     task_group(async |group| {
+///         let one = group.spawn(async { Ok::<_, std::io::Error>(1) });
+///         let two = group.spawn(async { Ok(2) });
+///         Ok(one.await.expect("it cannot fail") + two.await.expect("it cannot fail"))
+///     })
+///     .await
+/// });
+/// assert_eq!(sum.unwrap(), 3);
+/// ```
+///
+/// The first failure ends the group:
+///
+/// ```
+/// use std::future::pending;
+///
+/// # tenter::run(async {
+/// let error = tenter::task_group(async |group| {
+///     group.spawn(async { Err::<(), _>("disk full") });
+///     group.spawn(pending::<Result<(), _>>());
+///     pending::<Result<(), _>>().await
+/// })
+/// .await
+/// .unwrap_err();
+/// assert_eq!(error.only().unwrap(), "disk full");
+/// # });
+/// ```
+#[doc(alias = "TaskGroup")]
+#[doc(alias = "open_nursery")]
+#[doc(alias = "JoinSet")]
+pub fn task_group<R, E>(
+    body: impl AsyncFnOnce(&TaskGroup<E>) -> Result<R, E>,
+) -> impl Future<Output = Result<R, GroupError<E>>>
+where
+    E: Send + 'static,
+{
+    async move {
+        let group = TaskGroup::new();
+        Run::new(Arc::clone(&group.inner.core), body(&group)).await
+    }
+}
+
+/// [`task_group`] with a body that gets the group by value, for wrappers that are generic in it.
+///
+/// # Errors
+///
+/// As [`task_group`].
+///
+/// # Examples
+///
+/// ```
+/// use tenter::{GroupError, GroupHandle, task_group_with};
+///
+/// async fn logged<B, F>(body: B) -> Result<(), GroupError<String>>
+/// where
+///     B: FnOnce(GroupHandle<String>) -> F,
+///     F: Future<Output = Result<(), String>>,
+/// {
+///     task_group_with(body).await.inspect_err(|error| eprintln!("{error}"))
+/// }
+///
+/// tenter::run(async {
+///     let task = tenter::spawn(logged(async |group| {
+///         group.spawn(async { Ok(()) });
+///         Ok(())
+///     }));
+///     assert!(task.await.unwrap().is_ok());
+/// });
+/// ```
+pub fn task_group_with<R, E, F>(
+    body: impl FnOnce(GroupHandle<E>) -> F,
+) -> impl Future<Output = Result<R, GroupError<E>>>
+where
+    E: Send + 'static,
+    F: Future<Output = Result<R, E>>,
+{
+    async move {
+        let group = TaskGroup::new();
+        let core = Arc::clone(&group.inner.core);
+        Run::new(core, body(group.inner)).await
+    }
+}
+
+/// The group that [`task_group`] lends its body.
+pub struct TaskGroup<E> {
+    inner: GroupHandle<E>,
+}
+
+/// A group, to be kept by children and others. Cheap to clone.
+///
+/// A child that keeps a handle does not keep the group open by it, but by being alive.
+pub struct GroupHandle<E> {
+    core: Arc<Core<E>>,
+}
+
+impl<E: Send + 'static> TaskGroup<E> {
+    fn new() -> Self {
+        Self {
+            inner: GroupHandle {
+                core: Core::new(Node::new(), context::current_handle()),
+            },
+        }
+    }
+
+    /// Spawns a child.
+    ///
+    /// In a group that ends already (something failed, it was cancelled, or it has returned), the child is
+    /// cancelled before it is polled.
+    ///
+    /// # Panics
+    ///
+    /// Outside a runtime, if the group was made outside one, too.
+    #[track_caller]
+    #[doc(alias = "create_task")]
+    #[doc(alias = "start_soon")]
+    pub fn spawn<T, F>(&self, future: F) -> JoinHandle<T>
+    where
+        F: Future<Output = Result<T, E>> + Send + 'static,
+        T: Send + 'static,
+    {
+        self.inner.spawn(future)
+    }
+
+    /// Names the child that is spawned next: `group.named("reader").spawn(…)`.
+    pub fn named(&self, name: impl Into<Arc<str>>) -> NamedChild<'_, E> {
+        self.inner.named(name)
+    }
+
+    /// Spawns a child and waits until it says that it is ready, with a value; it runs on then.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`], if the child ends before it is ready. That does not affect the group; a failure after
+    /// it was ready does.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future cancels the child.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # tenter::run(async {
+    /// tenter::task_group(async |group| {
+    ///     let (port, server) = group
+    ///         .start(|started| async move {
+    ///             started.ready(8080).expect("somebody waits");
+    ///             Ok::<_, std::io::Error>("served")
+    ///         })
+    ///         .await
+    ///         .expect("it becomes ready");
+    ///     assert_eq!(port, 8080);
+    ///     assert_eq!(server.await.expect("it does not fail"), "served");
+    ///     Ok(())
+    /// })
+    /// .await
+    /// .unwrap();
+    /// # });
+    /// ```
+    #[track_caller]
+    pub fn start<S, T, F, C>(
+        &self,
+        child: C,
+    ) -> impl Future<Output = Result<(S, JoinHandle<T>), StartError<E>>> + use<S, T, F, E, C>
+    where
+        C: FnOnce(Started<S>) -> F,
+        S: Send + 'static,
+        T: Send + 'static,
+        F: Future<Output = Result<T, E>> + Send + 'static,
+    {
+        self.inner.start_at(child, Location::caller())
+    }
+
+    /// Waits until one more child has ended. `None`: no child is left.
+    ///
+    /// The ends of children are kept until they are asked for; as long as nobody has asked, the last 1 024
+    /// of them.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost by dropping it.
+    pub async fn join_next(&self) -> Option<TaskOutcome> {
+        self.inner.join_next().await
+    }
+
+    /// Cancels the children and the body. The group returns an error that says so, unless something fails
+    /// first.
+    #[track_caller]
+    pub fn cancel(&self, reason: impl Into<CancelReason>) {
+        self.inner.cancel(reason);
+    }
+
+    /// Cancels the children, and admits no others. The body goes on, and what it returns the group returns.
+    #[track_caller]
+    pub fn cancel_children(&self, reason: impl Into<CancelReason>) {
+        self.inner.cancel_children(reason);
+    }
+
+    /// How many children have not ended.
+    #[expect(
+        clippy::len_without_is_empty,
+        reason = "an empty group is nothing special"
+    )]
+    pub fn len(&self) -> usize {
+        self.inner.len()
+    }
+
+    /// Lets at most `children` of those that are spawned from now on run at a time. The others wait for
+    /// their turn, in order, before they are polled.
+    ///
+    /// # Panics
+    ///
+    /// If `children` is zero.
+    #[track_caller]
+    pub fn limit(&self, children: usize) {
+        self.inner.limit(children);
+    }
+
+    /// A handle, for children that spawn siblings.
+    pub fn handle(&self) -> GroupHandle<E> {
+        self.inner.clone()
+    }
+
+    /// The right to cancel the group as a scope, and to be told of it.
+    pub fn scope(&self) -> CancelHandle {
+        self.inner.scope()
+    }
+}
+
+impl<E: Send + 'static> GroupHandle<E> {
+    /// [`TaskGroup::spawn`].
+    #[track_caller]
+    pub fn spawn<T, F>(&self, future: F) -> JoinHandle<T>
+    where
+        F: Future<Output = Result<T, E>> + Send + 'static,
+        T: Send + 'static,
+    {
+        self.spawn_child(future, None, None, Location::caller())
+    }
+
+    /// [`TaskGroup::named`].
+    pub fn named(&self, name: impl Into<Arc<str>>) -> NamedChild<'_, E> {
+        NamedChild {
+            group: self,
+            name: name.into(),
+        }
+    }
+
+    /// [`TaskGroup::start`].
+    #[track_caller]
+    pub fn start<S, T, F, C>(
+        &self,
+        child: C,
+    ) -> impl Future<Output = Result<(S, JoinHandle<T>), StartError<E>>> + use<S, T, F, E, C>
+    where
+        C: FnOnce(Started<S>) -> F,
+        S: Send + 'static,
+        T: Send + 'static,
+        F: Future<Output = Result<T, E>> + Send + 'static,
+    {
+        self.start_at(child, Location::caller())
+    }
+
+    fn start_at<S, T, F, C>(
+        &self,
+        child: C,
+        at: &'static Location<'static>,
+    ) -> impl Future<Output = Result<(S, JoinHandle<T>), StartError<E>>> + use<S, T, F, E, C>
+    where
+        C: FnOnce(Started<S>) -> F,
+        S: Send + 'static,
+        T: Send + 'static,
+        F: Future<Output = Result<T, E>> + Send + 'static,
+    {
+        /// Cancels the child and lets its failure go to the group, if nobody waits any more.
+        struct Waiting<T, E>(Option<JoinHandle<T>>, Arc<Starting<E>>);
+        impl<T, E> Drop for Waiting<T, E> {
+            fn drop(&mut self) {
+                if let Some(child) = &self.0 {
+                    child.cancel_with("nobody waits for it to be ready");
+                    drop(self.1.end());
+                }
+            }
+        }
+        let starting = Arc::new(Starting::new());
+        let (sender, receiver) = oneshot();
+        let over = Box::new({
+            let starting = Arc::clone(&starting);
+            move || drop(starting.end())
+        });
+        let future = child(Started::new(sender, over));
+        let child = self.spawn_child(future, None, Some(Arc::clone(&starting)), at);
+        async move {
+            let mut waiting = Waiting(Some(child), starting);
+            match receiver.await {
+                Ok(value) => {
+                    let child = waiting.0.take().expect("put there above");
+                    Ok((value, child))
+                }
+                Err(_) => {
+                    let child = waiting.0.take().expect("put there above");
+                    child.cancel_with("it let go of its Started");
+                    let ended = child.await;
+                    Err(match (waiting.1.end(), ended) {
+                        (Some(Failure::Error { error, .. }), _) => StartError::Failed(error),
+                        (Some(Failure::Panic(panic)), _) => StartError::Panicked(panic),
+                        (_, Err(error)) if error.is_cancelled() => {
+                            match error.reason().filter(|it| !let_go(it)) {
+                                Some(reason) => StartError::Cancelled(Some(reason.clone())),
+                                None => StartError::NeverReady,
+                            }
+                        }
+                        _ => StartError::NeverReady,
+                    })
+                }
+            }
+        }
+    }
+
+    fn spawn_child<T, F>(
+        &self,
+        future: F,
+        name: Option<Arc<str>>,
+        starting: Option<Arc<Starting<E>>>,
+        at: &'static Location<'static>,
+    ) -> JoinHandle<T>
+    where
+        F: Future<Output = Result<T, E>> + Send + 'static,
+        T: Send + 'static,
+    {
+        let extras = name.map(|name| {
+            Box::new(Extras {
+                name: Some(name),
+                ..Extras::default()
+            })
+        });
+        let Some((seat, limit)) = self.core.admit() else {
+            // Cancelled before its first poll, so it is never polled.
+            let refused = async move {
+                let _future = future;
+                core::future::pending::<T>().await
+            };
+            let child = Handle::spawn_work(self.core.handle.as_ref(), refused, extras, at);
+            child.cancel_with("its group had ended");
+            return child;
+        };
+        let place = seat.place();
+        let turn = limit.map(Semaphore::acquire_owned);
+        let work = Child::new(future, seat, turn, starting);
+        let child = Handle::spawn_work(self.core.handle.as_ref(), work, extras, at);
+        if self.core.install(place, child.canceller()) {
+            child.cancel_with("its group had ended");
+        }
+        child
+    }
+
+    /// [`TaskGroup::join_next`].
+    pub async fn join_next(&self) -> Option<TaskOutcome> {
+        loop {
+            let told = self.core.ended.notified();
+            match self.core.next_outcome() {
+                Ok(outcome) => return Some(outcome),
+                Err(false) => return None,
+                Err(true) => told.await,
+            }
+        }
+    }
+
+    /// [`TaskGroup::cancel`].
+    #[track_caller]
+    pub fn cancel(&self, reason: impl Into<CancelReason>) {
+        let reason = reason.into();
+        self.core.cancel_members(&reason);
+        self.core.node().cancel(&reason);
+    }
+
+    /// [`TaskGroup::cancel_children`].
+    #[track_caller]
+    pub fn cancel_children(&self, reason: impl Into<CancelReason>) {
+        self.core.cancel_members(&reason.into());
+    }
+
+    /// [`TaskGroup::len`].
+    #[expect(
+        clippy::len_without_is_empty,
+        reason = "an empty group is nothing special"
+    )]
+    pub fn len(&self) -> usize {
+        self.core.live()
+    }
+
+    /// [`TaskGroup::limit`].
+    ///
+    /// # Panics
+    ///
+    /// If `children` is zero.
+    #[track_caller]
+    pub fn limit(&self, children: usize) {
+        assert!(
+            children > 0,
+            "a task group with a limit of zero would never run a child: pass at least 1"
+        );
+        self.core.set_limit(Arc::new(Semaphore::new(children)));
+    }
+
+    /// [`TaskGroup::scope`].
+    pub fn scope(&self) -> CancelHandle {
+        CancelHandle {
+            node: Arc::clone(self.core.node()),
+        }
+    }
+}
+
+fn let_go(reason: &CancelReason) -> bool {
+    reason.message() == Some("it let go of its Started")
+}
+
+/// A child with a name, about to be spawned. Made by [`TaskGroup::named`].
+#[must_use = "nothing is spawned until `spawn` is called"]
+pub struct NamedChild<'a, E> {
+    group: &'a GroupHandle<E>,
+    name: Arc<str>,
+}
+
+impl<E: Send + 'static> NamedChild<'_, E> {
+    /// [`TaskGroup::spawn`].
+    #[track_caller]
+    pub fn spawn<T, F>(self, future: F) -> JoinHandle<T>
+    where
+        F: Future<Output = Result<T, E>> + Send + 'static,
+        T: Send + 'static,
+    {
+        let at = Location::caller();
+        self.group.spawn_child(future, Some(self.name), None, at)
+    }
+}
+
+impl<E> Clone for GroupHandle<E> {
+    fn clone(&self) -> Self {
+        Self {
+            core: Arc::clone(&self.core),
+        }
+    }
+}
+
+impl<E> fmt::Debug for GroupHandle<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GroupHandle")
+            .field("children", &self.core.live())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<E> fmt::Debug for TaskGroup<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TaskGroup")
+            .field("children", &self.inner.core.live())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<E> fmt::Debug for NamedChild<'_, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NamedChild")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
+}
