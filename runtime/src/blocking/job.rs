@@ -105,10 +105,10 @@ pub fn run(task: Runnable) {
     struct Restore(Option<NonNull<Header>>);
     impl Drop for Restore {
         fn drop(&mut self) {
-            CURRENT.set(self.0);
+            CURRENT.with(|current| current.set(self.0));
         }
     }
-    let _restore = Restore(CURRENT.replace(Some(task.pointer())));
+    let _restore = Restore(CURRENT.with(|current| current.replace(Some(task.pointer()))));
     // SAFETY: (a) a job has no owner: it is made with `cell::Shared`.
     let ran = unsafe { task.run(&YieldFlag::new(false), |_| None, |_| ()) };
     debug_assert!(
