@@ -15,7 +15,7 @@ use crate::ctrl_c::CtrlC;
 use crate::hooks::Hooks;
 use crate::metrics::Counters;
 use crate::runtime::Runtime;
-use crate::scheduler::deterministic::Choices;
+use crate::scheduler::choices::{Choices, Order};
 use crate::scheduler::multi_thread::idle::WORKERS_MAX;
 use crate::task::Unobserved;
 use crate::task::error::payload_message;
@@ -52,6 +52,7 @@ type OnUnobserved = Arc<dyn Fn(&Unobserved<'_>) + Send + Sync>;
 pub struct Builder {
     flavor: Flavor,
     seed: u64,
+    order: Order,
     workers: Option<usize>,
     name: Option<Arc<str>>,
     virtual_clock: bool,
@@ -79,6 +80,7 @@ impl Builder {
         Self {
             flavor,
             seed,
+            order: Order::Fifo,
             workers: None,
             name: None,
             virtual_clock: flavor == Flavor::Deterministic,
@@ -109,8 +111,22 @@ impl Builder {
     /// A runtime for tests: one thread, tasks in the order in which they became ready, and a virtual
     /// clock that jumps to the next deadline when everything is blocked. Two runs with one seed are
     /// the same. When nothing can ever run again, it panics with a report on every task.
+    ///
+    /// The seed decides what futures leave to chance, and with [`random_order`](Self::random_order) which
+    /// ready task is next.
     pub fn deterministic(seed: u64) -> Self {
         Self::new(Flavor::Deterministic, seed)
+    }
+
+    /// Runs the ready tasks in an order that the seed decides, instead of first in, first out. Each ready
+    /// task is as likely to be next as any other, so that many seeds find what a program takes for granted
+    /// about the order. Only for [`deterministic`](Self::deterministic); elsewhere it is an error of
+    /// [`build`](Self::build).
+    ///
+    /// `#[tenter::test(seed = 7, schedules = 1000)]` does so with a thousand seeds.
+    pub fn random_order(mut self, random: bool) -> Self {
+        self.order = Order::random_if(random);
+        self
     }
 
     /// How many threads run tasks. Default of the multi-threaded flavour: one for each core that this
@@ -234,7 +250,8 @@ impl Builder {
             (None, None) => "tenter".to_owned(),
         };
         let config = Config {
-            choices: (self.flavor == Flavor::Deterministic).then(|| Choices::new(self.seed)),
+            choices: (self.flavor == Flavor::Deterministic)
+                .then(|| Choices::new(self.seed, self.order)),
             flavor: self.flavor,
             name: self.name,
             virtual_clock: self.virtual_clock,
@@ -269,6 +286,13 @@ impl Builder {
                  Builder::deterministic or Builder::current_thread"
                     .to_owned(),
             );
+        }
+        if self.flavor != Flavor::Deterministic && self.order == Order::Random {
+            return wrong(format!(
+                "Builder::random_order: the {:?} flavour has no seed that could decide the order; use \
+                 Builder::deterministic",
+                self.flavor
+            ));
         }
         let workers = match (self.workers, self.flavor) {
             (Some(workers), _) => workers,

@@ -65,14 +65,13 @@ impl Handle {
 
     #[track_caller]
     pub(crate) fn current_for(what: &'static str) -> Self {
+        Self::current_at(what, Location::caller())
+    }
+
+    /// The runtime that this thread is in, for what was called there.
+    pub(crate) fn current_at(what: &'static str, at: &'static Location<'static>) -> Self {
         let Some(handle) = context::current_handle() else {
-            panic!(
-                "{}",
-                NotInRuntime {
-                    what,
-                    at: Location::caller()
-                }
-            )
+            panic!("{}", NotInRuntime { what, at })
         };
         handle
     }

@@ -23,6 +23,7 @@
 //! - [`fs`], [`process`], [`signal`]: files, child processes and signals, each a feature of its name
 //!   that is on by default. The feature `tokio-io` gives streams the traits of tokio.
 //! - [`task`], [`time`], [`sync`]: tasks, clocks and timers, and what tasks wait for each other with.
+//! - [`testing`]: what a test of all that needs, besides `#[tenter::test]`.
 //!
 //! # Fairness
 //!
@@ -93,6 +94,7 @@ pub mod fs;
 pub mod process;
 #[cfg(feature = "signal")]
 pub mod signal;
+pub mod testing;
 
 pub use crate::builder::{Builder, Flavor};
 pub use crate::combine::completed::{AsCompleted, AsCompletedTimeout, NextCompleted, as_completed};

@@ -26,6 +26,8 @@ pub use crate::builder::Flavor;
 use crate::ctrl_c::CtrlC;
 use crate::runner::{self, Interrupted};
 use crate::runtime::Runtime;
+pub use crate::scheduler::choices::choose;
+pub use crate::testing::schedules::{Outcome, run_schedules};
 
 /// The arguments of `#[tenter::main]`.
 #[derive(Clone, Copy, Debug)]
@@ -122,7 +124,15 @@ pub fn run_main<F: Future>(config: MainConfig, main: F) -> F::Output {
 /// If the test takes longer than its timeout.
 #[track_caller]
 pub fn run_test<F: Future>(config: TestConfig, test: F) -> F::Output {
-    let settings = builder(config.flavor, config.workers, config.seed).name(config.name);
+    run_in(config, false, test)
+}
+
+/// Runs the body of a test on a runtime of its own, its tasks in the order of the seed if so wanted.
+#[track_caller]
+pub(crate) fn run_in<F: Future>(config: TestConfig, random_order: bool, test: F) -> F::Output {
+    let settings = builder(config.flavor, config.workers, config.seed)
+        .name(config.name)
+        .random_order(random_order);
     let runtime = build(settings, "test");
     let Some(timeout) = config.timeout else {
         return runtime.block_on(test);

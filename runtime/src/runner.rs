@@ -121,6 +121,10 @@ impl Runner {
     }
 }
 
+// A main future that panics leaves the runner whole: the next run is as good as the first.
+impl core::panic::UnwindSafe for Runner {}
+impl core::panic::RefUnwindSafe for Runner {}
+
 impl From<Runtime> for Runner {
     fn from(runtime: Runtime) -> Self {
         Self {

@@ -20,7 +20,7 @@ use tenter::io::ext;
 use tenter::task::{self, Shield, TaskId, Unconstrained, YieldNow};
 use tenter::{
     CancelKind, CancelOnDrop, CancelReason, Canceller, JoinError, JoinHandle, Unobserved,
-    UnobservedKind, fs, io, net, process, signal, sync, time,
+    UnobservedKind, fs, io, net, process, signal, sync, testing, time,
 };
 
 type Source = std_net::TcpStream;
@@ -100,6 +100,14 @@ table! {
     tenter::EnterGuard<'static> => - - +, +;
     tenter::NotInRuntime => + + +, +;
     tenter::NestedRuntime => + + +, +;
+    tenter::Runner => + + +, +;
+    tenter::Interrupted => + + +, +;
+    tenter::CtrlC => + + +, +;
+    tenter::Finished => + + +, +;
+    tenter::TimerHandle => + + +, +;
+    tenter::from_thread::FromThreadError => + + +, -;
+    tenter::from_thread::NotInJob => + + +, +;
+    task::JobLimiter => + + +, +;
     tenter::RuntimeMetrics => + + +, +;
     tenter::WorkerMetrics => + + +, +;
     tenter::Histogram => + + +, +;
@@ -134,8 +142,46 @@ table! {
     Unconstrained<Ready<Rc<u8>>> => - - +;
     Unconstrained<NotUnpin> => + + -;
     YieldNow => + + +;
+
+    testing::AllTasksBlocked => + + +;
+    testing::AssertCheckpoints<NotUnpin> => + + +;
+    testing::AssertCheckpoints<Ready<Rc<u8>>> => - - +;
+    testing::AssertNoCheckpoints<NotUnpin> => + + +;
+    testing::AssertNoCheckpoints<Ready<Rc<u8>>> => - - +;
+    testing::Sequencer => + + +;
+    testing::Step<'static> => + + +;
+    testing::Turn<'static> => + + +;
     time::Timeout<Ready<u8>> => + + -;
     time::Timeout<Ready<Rc<u8>>> => - - -;
+}
+
+// Several futures in one task are what each of them is; those in a row of their own may be moved.
+table! {
+    tenter::Gather<Ready<u8>> => + + +;
+    tenter::Gather<Ready<Rc<u8>>> => - - +;
+    tenter::Gather<NotUnpin> => + + +;
+    tenter::TryGather<Ready<Result<u8, u8>>> => + + +;
+    tenter::TryGather<Ready<Result<Rc<u8>, u8>>> => - - +;
+    tenter::GatherTuple<(Ready<u8>, Ready<()>)> => + + +;
+    tenter::GatherTuple<(Ready<u8>, Ready<Rc<u8>>)> => - - +;
+    tenter::GatherTuple<(Ready<u8>, NotUnpin)> => + + -;
+    tenter::TryGatherTuple<(Ready<Result<u8, u8>>,)> => + + +;
+    tenter::TryGatherTuple<(Ready<Result<u8, Rc<u8>>>,)> => - - +;
+    tenter::Race<Ready<u8>> => + + +;
+    tenter::Race<Ready<Rc<u8>>> => - - +;
+    tenter::RaceOk<Ready<Result<u8, u8>>> => + + +;
+    tenter::RaceOk<Ready<Result<u8, Rc<u8>>>> => - - +;
+    tenter::Staggered<Ready<Result<u8, u8>>> => + + +;
+    tenter::Staggered<Ready<Result<u8, Rc<u8>>>> => - - +;
+    tenter::AsCompleted<Ready<u8>> => + + +;
+    tenter::AsCompleted<Ready<Rc<u8>>> => - - +;
+    tenter::AsCompletedTimeout<Ready<u8>> => + + +;
+    tenter::AsCompletedTimeout<Ready<Rc<u8>>> => - - +;
+    tenter::NextCompleted<'static, tenter::AsCompleted<Ready<u8>>> => + + +;
+    tenter::NextCompleted<'static, tenter::AsCompleted<Ready<Rc<u8>>>> => - - +;
+    tenter::MapConcurrent<std::ops::Range<u8>, fn(u8) -> Ready<u8>, Ready<u8>> => + + +;
+    tenter::MapConcurrent<std::ops::Range<u8>, fn(u8) -> Ready<Rc<u8>>, Ready<Rc<u8>>> => - - +;
+    tenter::MapConcurrent<std::ops::Range<u8>, fn(u8) -> NotUnpin, NotUnpin> => + + +;
 }
 
 // Time.

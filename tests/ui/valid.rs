@@ -30,6 +30,11 @@ async fn panics() {
     panic!("on purpose");
 }
 
+#[tenter::test(seed = 7, schedules = 1000, timeout = "5s")]
+async fn many_schedules() -> Result<(), std::fmt::Error> {
+    Ok(())
+}
+
 #[tenter::test(flavor = "multi_thread", workers = 2, timeout = "1m")]
 async fn two_workers() {}
 

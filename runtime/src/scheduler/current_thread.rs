@@ -36,6 +36,7 @@ use std::sync::Arc as StdArc;
 
 use tenter_io as io;
 use tenter_sync::holders::{self, Holders};
+use tenter_sync::notes::{self, Notes};
 use tenter_sync::planted;
 use tenter_sync::shim::size;
 use tenter_sync::shim::thread::{self, ThreadId};
@@ -45,6 +46,7 @@ use super::inbox::Inbox;
 use super::late::refuse;
 use super::owned::OwnedList;
 use super::parking::{Parking, ThreadParker};
+use super::quiet::Quiet;
 use super::run_queue::RunQueue;
 use super::seat::Seat;
 use super::shared;
@@ -72,6 +74,8 @@ pub struct Scheduler {
     pub config: Config,
     pub counters: Counters,
     pub seat: Seat,
+    /// Who waits for all tasks to be blocked.
+    pub quiet: Quiet,
 }
 
 /// The part of a scheduler that belongs to the driving thread (C1).
@@ -80,6 +84,8 @@ pub struct Core {
     pub owned: OwnedList,
     /// `!Send` tasks that were woken while another thread than their owner drove (C2).
     pub aside: RefCell<Vec<Runnable>>,
+    /// What is ready, for a random order to draw from.
+    pub bag: RefCell<Vec<Runnable>>,
     poller: RefCell<io::Driver>,
     phase: Cell<Phase>,
     burst: Cell<u32>,
@@ -87,6 +93,8 @@ pub struct Core {
     driven_at: Cell<&'static Location<'static>>,
     /// Who holds the locks that tasks here wait for, under a virtual clock: for the deadlock report.
     holders: Cell<Option<Holders>>,
+    /// What tasks here wait for, in words, under a virtual clock: for the deadlock report.
+    notes: Cell<Option<Notes>>,
 }
 
 /// How far the runtime is on its way to the end. It only goes forward.
@@ -123,12 +131,14 @@ impl Scheduler {
             queue: RunQueue::default(),
             owned: OwnedList::default(),
             aside: RefCell::new(Vec::new()),
+            bag: RefCell::new(Vec::new()),
             poller: RefCell::new(poller),
             phase: Cell::new(Phase::Open),
             burst: Cell::new(BURST_MAX),
             last_check: Cell::new(timers.clock().now()),
             driven_at: Cell::new(Location::caller()),
             holders: Cell::new(None),
+            notes: Cell::new(None),
         };
         Self {
             inbox: Inbox::new(),
@@ -138,6 +148,7 @@ impl Scheduler {
             config,
             counters: Counters::default(),
             seat: Seat::new(Box::new(core)),
+            quiet: Quiet::default(),
         }
     }
 
@@ -178,7 +189,8 @@ impl Scheduler {
         done: impl Fn() -> bool,
     ) -> RunEnded {
         if self.config.is_virtual() {
-            return holders::keeping(&core.holders, || self.run_loop(driving, core, done));
+            let run = || self.run_loop(driving, core, done);
+            return notes::keeping(&core.notes, || holders::keeping(&core.holders, run));
         }
         self.run_loop(driving, core, done)
     }
@@ -237,7 +249,7 @@ impl Scheduler {
     fn next_task(&self, core: &Core) -> Option<Runnable> {
         match &self.config.choices {
             None => core.queue.pop(),
-            Some(choices) => choices.next_task(&core.queue),
+            Some(choices) => choices.next_task(core),
         }
     }
 
@@ -256,6 +268,9 @@ impl Scheduler {
         let unlist = |header: &Header| {
             core.owned.remove(header);
             self.counters.completed.add(1);
+            if self.config.is_virtual() {
+                notes::forget(header.slot.id());
+            }
         };
         // It is on the list since it was taken in.
         let enlist = |_: &Header| None;
@@ -323,7 +338,7 @@ impl Scheduler {
         self.config.hooks.park();
         // The hook may have spawned or woken something. What comes from other threads is looked for
         // again after the announcement, but a virtual clock may jump before.
-        if !self.is_something_ready(core) {
+        if !self.is_something_ready(core) && !self.tell_quiet(core) {
             self.counters.parks.add(1);
             if self.config.is_virtual() {
                 self.idle_virtual(core, &driving.scheduler.blocking);
@@ -451,6 +466,7 @@ impl Core {
     pub fn close(&self) {
         self.phase.set(Phase::Closing);
         self.queue.clear();
+        self.bag.borrow_mut().clear();
         self.aside.borrow_mut().clear();
     }
 
