@@ -1,9 +1,9 @@
 //! The arguments of an attribute: `name = value`, separated by commas.
 //!
-//! | | `flavor` | `workers` | `name` | `seed` | `schedules` | `timeout` | `crate` |
-//! |---|---|---|---|---|---|---|---|
-//! | main | yes | yes | yes | | | | yes |
-//! | test | yes | yes | | yes | yes | yes | yes |
+//! | | `flavor` | `workers` | `name` | `ctrl_c` | `seed` | `schedules` | `timeout` | `crate` |
+//! |---|---|---|---|---|---|---|---|---|
+//! | main | yes | yes | yes | yes | | | | yes |
+//! | test | yes | yes | | | yes | yes | yes | yes |
 //!
 //! A wrong argument is noted and left at its default, so that the rest is still read.
 //!
@@ -38,7 +38,7 @@ impl Kind {
 
     fn expected(self) -> &'static [&'static str] {
         match self {
-            Kind::Main => &["flavor", "workers", "name", "crate"],
+            Kind::Main => &["flavor", "workers", "name", "ctrl_c", "crate"],
             Kind::Test => &["flavor", "workers", "seed", "schedules", "timeout", "crate"],
         }
     }
@@ -59,6 +59,7 @@ pub(crate) struct Args<S> {
     pub(crate) workers: Option<u64>,
     /// A string literal as written.
     pub(crate) name: Option<Token<S>>,
+    pub(crate) ctrl_c: Option<bool>,
     pub(crate) seed: Option<u64>,
     pub(crate) schedules: Option<u64>,
     pub(crate) timeout_nanos: Option<u64>,
@@ -72,6 +73,7 @@ impl<S> Default for Args<S> {
             flavor: None,
             workers: None,
             name: None,
+            ctrl_c: None,
             seed: None,
             schedules: None,
             timeout_nanos: None,
@@ -186,6 +188,7 @@ fn refuse_name(kind: Kind, name: &str) -> Option<String> {
             "remove it: the clock of flavor \"deterministic\" is virtual from the start".into()
         }
         (Kind::Test, "name") => "remove it: a test goes by its path".into(),
+        (Kind::Test, "ctrl_c") => "remove it: ctrl-c ends a test run, whatever it runs".into(),
         (Kind::Main, "seed" | "schedules") => {
             "only `#[tenter::test]` has a deterministic scheduler".into()
         }
@@ -205,6 +208,7 @@ fn example(name: &str) -> &'static str {
         "flavor" => "flavor = \"current_thread\"",
         "workers" => "workers = 2",
         "name" => "name = \"api\"",
+        "ctrl_c" => "ctrl_c = false",
         "seed" => "seed = 7",
         "schedules" => "schedules = 1000",
         "timeout" => "timeout = \"5s\"",
@@ -235,6 +239,12 @@ impl<S: Copy> Argument<'_, S> {
                     return Err("`name` may not contain a NUL: threads are named after it".into());
                 }
                 _ => args.name = Some(self.value[0].unwrapped().clone()),
+            },
+            "ctrl_c" => match self.value {
+                [Token::Ident(word, _)] if word == "true" || word == "false" => {
+                    args.ctrl_c = Some(word == "true");
+                }
+                _ => return Err(wanted("`true` or `false`")),
             },
             "seed" => args.seed = Some(an_integer()?),
             "schedules" => match an_integer()? {

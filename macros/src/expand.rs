@@ -62,6 +62,17 @@ fn working(kind: Kind, args: &Args<Span>, trees: &[TokenTree], parts: &Function)
                 option(args.workers.map(|n| Literal::u64_unsuffixed(n).into())),
             ),
             ("LABEL", option(args.name.as_ref().map(to_tree))),
+            (
+                "CTRL_C",
+                fill(
+                    if args.ctrl_c.unwrap_or(true) {
+                        "true"
+                    } else {
+                        "false"
+                    },
+                    &[],
+                ),
+            ),
             ("SEED", integer(args.seed.unwrap_or(0))),
             ("COUNT", integer(args.schedules.unwrap_or(1))),
             ("TIMEOUT", timeout(args.timeout_nanos)),
@@ -77,6 +88,7 @@ const MAIN: &str = "{
             flavor: ROOT::__private::Flavor::FLAVOR,
             workers: WORKERS,
             name: LABEL,
+            ctrl_c: CTRL_C,
         },
         NAME(),
     )

@@ -34,7 +34,11 @@ mod token;
 mod value;
 
 /// Runs an `async fn` as a program: builds a runtime, runs the function to its end, then cancels
-/// and reaps the tasks that are left.
+/// the tasks that are left and runs them until they have stopped, at most for 10 seconds.
+///
+/// Ctrl-c cancels the function, which is dropped where it waits; then comes the same end as always, and
+/// the process exits with status 130. A second ctrl-c exits at once. A program that listens for ctrl-c
+/// itself, or has a handler of its own, gets it instead.
 ///
 /// The function takes no arguments and may return whatever `main` may return, so `?` works in it.
 /// It need not be called `main`.
@@ -45,6 +49,7 @@ mod value;
 /// |---|---|---|
 /// | `flavor` | `"multi_thread"` or `"current_thread"` | the scheduler; default `"multi_thread"` |
 /// | `workers` | integer, 1 or more | worker threads; default one for each core that the process may use; the flavor `current_thread` has exactly one |
+/// | `ctrl_c` | `true` or `false` | whether the first ctrl-c cancels the function and the next one ends the process at once; `false` leaves ctrl-c alone; default `true` |
 /// | `name` | string | names the runtime's threads; default `"tenter"` |
 /// | `crate` | path | where the crate `tenter` is found, for those who re-export it; default `::tenter` |
 ///

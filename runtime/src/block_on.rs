@@ -54,9 +54,23 @@ fn thread_parker() -> (StdArc<ThreadParker>, Waker) {
 
 /// Runs a future on a thread that drives nothing.
 pub fn wait<F: Future>(at: &'static Location<'static>, future: F) -> F::Output {
+    wait_with(thread_parker(), at, future)
+}
+
+/// [`wait`] with a parker of its own, so that it may be inside another one.
+pub fn wait_apart<F: Future>(at: &'static Location<'static>, future: F) -> F::Output {
+    let parker = ThreadParker::new();
+    let waker = Waker::from(StdArc::clone(&parker));
+    wait_with((parker, waker), at, future)
+}
+
+fn wait_with<F: Future>(
+    (parker, waker): (StdArc<ThreadParker>, Waker),
+    at: &'static Location<'static>,
+    future: F,
+) -> F::Output {
     let _values = task::context::Main::enter();
     let mut future = pin!(future);
-    let (parker, waker) = thread_parker();
     context::block(at, || {
         without_task(|| {
             loop {
@@ -128,7 +142,7 @@ fn drive<F: Future>(
             Taken::Joined => scheduler.parking.interrupt(),
             Taken::Waiting => {}
         }
-        let polled = context::block(at, || {
+        let polled = context::block_in_line(at, || {
             let _entered = handle.enter();
             without_task(|| poll_parked(&parker, &waker, &mut |cx| future.as_mut().poll(cx)))
         });

@@ -11,6 +11,7 @@ use tenter_sync::shim::thread;
 use tenter_timer::Clock;
 
 use crate::blocking;
+use crate::ctrl_c::CtrlC;
 use crate::hooks::Hooks;
 use crate::metrics::Counters;
 use crate::runtime::Runtime;
@@ -62,6 +63,7 @@ pub struct Builder {
     thread_stack_size: Option<usize>,
     thread_keep_alive: Duration,
     shutdown_timeout: Duration,
+    ctrl_c: CtrlC,
 }
 
 /// How many threads run blocking jobs, unless [`Builder::max_blocking_threads`] says otherwise.
@@ -89,6 +91,7 @@ impl Builder {
             thread_stack_size: None,
             thread_keep_alive: THREAD_KEEP_ALIVE,
             shutdown_timeout: SHUTDOWN_TIMEOUT,
+            ctrl_c: CtrlC::Leave,
         }
     }
 
@@ -167,12 +170,26 @@ impl Builder {
         self
     }
 
-    /// How long dropping the runtime waits for polls and blocking jobs that are in progress. What has not
-    /// ended then is named on standard error, and left alone. Default: 10 seconds.
+    /// How long the runtime's end may take. Default: 10 seconds.
+    ///
+    /// The graceful end, that of [`tenter::run`](crate::run()), of `#[tenter::main]` and of
+    /// [`Runner::close`](crate::Runner::close), gives cancelled tasks so long to stop. Dropping the runtime
+    /// waits so long for polls and blocking jobs that are in progress. What has not ended then is named on
+    /// standard error, and left alone.
     ///
     /// [`Runtime::shutdown_timeout`] sets it for one end, and returns what was left.
     pub fn shutdown_timeout(mut self, timeout: Duration) -> Self {
         self.shutdown_timeout = timeout;
+        self
+    }
+
+    /// What ctrl-c does while a [`Runner`](crate::Runner) of this runtime runs. Default:
+    /// [`CtrlC::Leave`]; that of [`Runner::new`](crate::Runner::new) and of `#[tenter::main]`:
+    /// [`CtrlC::CancelMain`]. [`Runtime::block_on`] pays no heed to it.
+    #[cfg(feature = "signal")]
+    #[doc(alias = "KeyboardInterrupt")]
+    pub fn ctrl_c(mut self, policy: CtrlC) -> Self {
+        self.ctrl_c = policy;
         self
     }
 
@@ -248,6 +265,7 @@ impl Builder {
             thread_stack_size: self.thread_stack_size,
             thread_keep_alive: self.thread_keep_alive,
             shutdown_timeout: self.shutdown_timeout,
+            ctrl_c: self.ctrl_c,
         };
         Runtime::with_config(config, workers)
     }
@@ -331,6 +349,7 @@ pub struct Config {
     pub thread_stack_size: Option<usize>,
     pub thread_keep_alive: Duration,
     pub shutdown_timeout: Duration,
+    pub ctrl_c: CtrlC,
 }
 
 impl Config {

@@ -134,6 +134,8 @@ struct Context {
     driving: Cell<*const Driving<'static>>,
     /// Where a `block_on` that does not drive waits, further up this stack.
     blocking: Cell<Option<&'static Location<'static>>>,
+    /// And that it waits to drive.
+    in_line: Cell<bool>,
     top: Cell<*const Scheduler>,
     /// A task that is polled or ended here by others than a run loop.
     lent: Cell<Option<Lent>>,
@@ -144,6 +146,7 @@ local! {
         Context {
             driving: Cell::new(ptr::null()),
             blocking: Cell::new(None),
+            in_line: Cell::new(false),
             top: Cell::new(ptr::null()),
             lent: Cell::new(None),
         }
@@ -285,6 +288,29 @@ pub fn block<R>(place: &'static Location<'static>, body: impl FnOnce() -> R) -> 
     }
     let _restore = Restore(CONTEXT.with(|context| context.blocking.replace(Some(place))));
     body()
+}
+
+/// [`block`] of a thread that waits to drive: its own `!Send` tasks may wait for it.
+pub fn block_in_line<R>(place: &'static Location<'static>, body: impl FnOnce() -> R) -> R {
+    struct Restore(bool);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            CONTEXT.with(|context| context.in_line.set(self.0));
+        }
+    }
+    let _restore = Restore(CONTEXT.with(|context| context.in_line.replace(true)));
+    block(place, body)
+}
+
+/// The `block_on` in which this thread runs, or may have to run, tasks that no other thread can.
+pub fn is_needed_by_tasks() -> Option<Blocked> {
+    let in_line = || CONTEXT.with(|context| context.in_line.get());
+    blocked_at().filter(|_| {
+        with_driving(|driving| match driving {
+            Some(driving) => matches!(driving.place, Place::Thread(_)),
+            None => in_line(),
+        })
+    })
 }
 
 /// Why this thread may not block, if it may not.

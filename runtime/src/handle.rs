@@ -9,6 +9,7 @@ use core::ptr;
 use tenter_sync::shim::thread;
 
 use crate::block_on;
+use crate::blocking::limited::{self, JobLimiter};
 use crate::context::{self, Driving, Place};
 use crate::metrics::RuntimeMetrics;
 use crate::runtime::NestedRuntime;
@@ -120,8 +121,11 @@ impl Handle {
     /// Runs a function that blocks on a thread of its own kind, so that no task waits for it.
     ///
     /// The job is queued at the call. Cancelled before a thread takes it, it never runs; once it runs,
-    /// nothing ends it but itself. At most [`Builder::max_blocking_threads`](crate::Builder) jobs run at
-    /// a time, and one more for each that waits in a `block_on`.
+    /// nothing ends it but itself, and its output stands; [`from_thread::check_cancelled`] tells it. At most [`Builder::max_blocking_threads`](crate::Builder) jobs run at
+    /// a time, and one more for each that waits in a `block_on`. For fewer of one kind, there is
+    /// [`task::Builder::limiter`](crate::task::Builder::limiter).
+    ///
+    /// [`from_thread::check_cancelled`]: crate::from_thread::check_cancelled
     ///
     /// # Errors
     ///
@@ -153,6 +157,23 @@ impl Handle {
         self.scheduler
             .blocking
             .spawn(function, self.clone(), extras, spawned_at)
+    }
+
+    pub(crate) fn spawn_blocking_limited<F, R>(
+        &self,
+        function: F,
+        limiter: Option<JobLimiter>,
+        extras: Option<Box<Extras>>,
+        spawned_at: &'static Location<'static>,
+    ) -> JoinHandle<R>
+    where
+        F: FnOnce() -> R + Send + 'static,
+        R: Send + 'static,
+    {
+        match limiter {
+            None => self.spawn_blocking_with(function, extras, spawned_at),
+            Some(limiter) => limited::spawn(self, function, limiter, extras, spawned_at),
+        }
     }
 
     /// Spawns where the caller is, or on the runtime of `fallback`.

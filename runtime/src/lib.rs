@@ -87,6 +87,7 @@ pub mod io {
     pub use tenter_io::*;
 }
 
+pub mod from_thread;
 #[cfg(feature = "fs")]
 pub mod fs;
 #[cfg(feature = "process")]
@@ -102,6 +103,7 @@ pub use crate::combine::map::{MapConcurrent, map_concurrent};
 pub use crate::combine::race::{Race, RaceOk, race, race_ok};
 pub use crate::combine::staggered::{Staggered, staggered};
 pub use crate::combine::tuple::{GatherTuple, TryGatherTuple};
+pub use crate::ctrl_c::CtrlC;
 pub use crate::group::{
     Ended, Failure, GroupError, GroupHandle, NamedChild, Panic, StartError, Started, TaskGroup,
     TaskOutcome, task_group, task_group_with,
@@ -109,7 +111,10 @@ pub use crate::group::{
 pub use crate::handle::{EnterGuard, Handle, NotInRuntime};
 pub use crate::histogram::Histogram;
 pub use crate::metrics::{RuntimeMetrics, WorkerMetrics};
-pub use crate::runtime::{NestedRuntime, Runtime, run};
+pub use crate::nested::block_on_nested;
+pub use crate::post::{Finished, TimerHandle};
+pub use crate::runner::{Interrupted, Runner, run};
+pub use crate::runtime::{NestedRuntime, Runtime};
 pub use crate::scheduler::shutdown::{LeftTask, ShutdownReport};
 pub use crate::scope::{
     CancelHandle, CancelScope, Deadline, DeferGuard, InScope, Outcome, RescheduleError,
@@ -139,12 +144,16 @@ mod combine;
     reason = "reads the run loop that a caller further up the stack lends"
 )]
 mod context;
+mod ctrl_c;
 mod group;
 mod handle;
 mod histogram;
 mod hooks;
 mod metrics;
+mod nested;
 mod offload;
+mod post;
+mod runner;
 mod runtime;
 mod scheduler;
 mod scope;

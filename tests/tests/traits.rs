@@ -100,6 +100,14 @@ table! {
     tenter::EnterGuard<'static> => - - +, +;
     tenter::NotInRuntime => + + +, +;
     tenter::NestedRuntime => + + +, +;
+    tenter::Runner => + + +, +;
+    tenter::Interrupted => + + +, +;
+    tenter::CtrlC => + + +, +;
+    tenter::Finished => + + +, +;
+    tenter::TimerHandle => + + +, +;
+    tenter::from_thread::FromThreadError => + + +, -;
+    tenter::from_thread::NotInJob => + + +, +;
+    task::JobLimiter => + + +, +;
     tenter::RuntimeMetrics => + + +, +;
     tenter::WorkerMetrics => + + +, +;
     tenter::Histogram => + + +, +;

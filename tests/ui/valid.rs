@@ -8,7 +8,7 @@ pub mod reexport {
 
 /// Attributes, visibility and return type stay.
 #[must_use]
-#[tenter::main(flavor = "current_thread", workers = 1, name = "api", crate = reexport::tenter)]
+#[tenter::main(flavor = "current_thread", workers = 1, name = "api", ctrl_c = true, crate = reexport::tenter)]
 pub async fn everything() -> u8 {
     #[expect(unused_variables, reason = "to see that the level is inherited")]
     let unused = 1;

@@ -50,6 +50,7 @@ use super::quiet::Quiet;
 use super::run_queue::RunQueue;
 use super::seat::Seat;
 use super::shared;
+use super::shutdown::{ShutdownReport, cancel_for_end};
 use crate::builder::Config;
 use crate::context::{self, Driving, Place};
 use crate::metrics::{Counters, RuntimeMetrics};
@@ -86,8 +87,7 @@ pub struct Core {
     /// What is ready, for a random order to draw from.
     pub bag: RefCell<Vec<Runnable>>,
     poller: RefCell<io::Driver>,
-    /// Set when the runtime ends: nothing is queued any more.
-    closing: Cell<bool>,
+    phase: Cell<Phase>,
     burst: Cell<u32>,
     last_check: Cell<Instant>,
     driven_at: Cell<&'static Location<'static>>,
@@ -95,6 +95,17 @@ pub struct Core {
     holders: Cell<Option<Holders>>,
     /// What tasks here wait for, in words, under a virtual clock: for the deadlock report.
     notes: Cell<Option<Notes>>,
+}
+
+/// How far the runtime is on its way to the end. It only goes forward.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// It takes tasks.
+    Open,
+    /// It takes none, and those that it has are cancelled; they are run until they have stopped.
+    Draining,
+    /// Nothing is queued any more.
+    Closing,
 }
 
 /// Why a run loop ended.
@@ -122,7 +133,7 @@ impl Scheduler {
             aside: RefCell::new(Vec::new()),
             bag: RefCell::new(Vec::new()),
             poller: RefCell::new(poller),
-            closing: Cell::new(false),
+            phase: Cell::new(Phase::Open),
             burst: Cell::new(BURST_MAX),
             last_check: Cell::new(timers.clock().now()),
             driven_at: Cell::new(Location::caller()),
@@ -414,7 +425,7 @@ impl Core {
     #[inline]
     pub fn enqueue(&self, task: Runnable) {
         // At shutdown the tasks are ended one by one, wherever they are queued.
-        if !self.closing.get() {
+        if self.phase.get() != Phase::Closing {
             self.queue.push(task);
         }
     }
@@ -423,7 +434,7 @@ impl Core {
     #[inline]
     pub fn adopt(&self, scheduler: &shared::Scheduler, task: Runnable) {
         scheduler.counters().spawned.add(1);
-        if self.closing.get() {
+        if self.phase.get() != Phase::Open {
             scheduler.counters().completed.add(1);
             refuse(scheduler, task);
             return;
@@ -436,7 +447,7 @@ impl Core {
     /// runtime ends, and with it the task.
     pub fn adopt_running(&self, scheduler: &shared::Scheduler, task: Runnable) -> Option<Runnable> {
         scheduler.counters().spawned.add(1);
-        if self.closing.get() {
+        if self.phase.get() != Phase::Open {
             scheduler.counters().completed.add(1);
             refuse(scheduler, task);
             return None;
@@ -450,8 +461,20 @@ impl Core {
         if task.header().state.load().is_fresh() {
             counters.spawned.add(1);
             self.owned.insert(task.pointer());
+            if self.phase.get() == Phase::Draining {
+                // Queued, so it is noted, and the task ends unpolled.
+                cancel_for_end(task.header(), &mut ShutdownReport::default());
+            }
         }
         self.queue.push(task);
+    }
+
+    /// Takes no task in any more, and cancels all that can run on this thread. Returns how many cannot.
+    pub fn begin_drain(&self, report: &mut ShutdownReport) -> u64 {
+        self.phase.set(Phase::Draining);
+        let here = thread::current_id();
+        let cancel = |task: &Header| cancel_for_end(task, report);
+        self.owned.for_each_runnable(here, cancel)
     }
 
     /// The tasks set aside for this thread are ready again.
@@ -464,7 +487,7 @@ impl Core {
 
     /// From now on nothing is queued and no task is taken in.
     pub fn close(&self) {
-        self.closing.set(true);
+        self.phase.set(Phase::Closing);
         self.queue.clear();
         self.bag.borrow_mut().clear();
         self.aside.borrow_mut().clear();

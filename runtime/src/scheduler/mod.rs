@@ -11,6 +11,7 @@
 //! | [`run_queue`], [`owned`] | tasks that are ready, and all tasks: one thread at a time |
 //! | [`multi_thread`] | many threads that take work from each other |
 //! | [`shared`] | a scheduler of whatever flavour, and the references to it |
+//! | [`drain`], [`shutdown`] | the end of a runtime: the graceful part, and the rest |
 //! | [`late`] | tasks that come after the end |
 //! | [`seat`] | where the core is while nobody drives, and who waits for it |
 //! | [`parking`] | how the thread sleeps, and how others wake it |
@@ -20,6 +21,7 @@ pub mod choices;
 pub mod current_thread;
 pub mod deadlock;
 pub mod deterministic;
+pub mod drain;
 #[expect(unsafe_code, reason = "an intrusive stack of tasks")]
 pub mod inbox;
 #[expect(unsafe_code, reason = "ends tasks")]

@@ -10,6 +10,7 @@ use super::cell::{Extras, Local};
 use super::context::{Context, TaskContext};
 use super::eager;
 use super::join::JoinHandle;
+use crate::blocking::limited::JobLimiter;
 use crate::handle::Handle;
 
 /// Settings of a task that is about to be spawned.
@@ -30,6 +31,7 @@ pub struct Builder {
     name: Option<Arc<str>>,
     context: Option<Context>,
     eager: bool,
+    limiter: Option<JobLimiter>,
 }
 
 impl Builder {
@@ -57,6 +59,31 @@ impl Builder {
     #[doc(alias = "eager_start")]
     pub fn eager(mut self, eager: bool) -> Self {
         self.eager = eager;
+        self
+    }
+
+    /// The limiter of [`spawn_blocking`](Self::spawn_blocking): the job waits until it may borrow a token,
+    /// in line with all others, holds no thread while it waits, and gives the token back when its function
+    /// has returned, whatever became of its handle. Tasks that are not blocking jobs pay no heed to it.
+    ///
+    /// In a single-threaded runtime, a job that has to wait gets its turn while some thread is in
+    /// `block_on`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tenter::sync::CapacityLimiter;
+    /// use tenter::task::Builder;
+    ///
+    /// static DATABASE: CapacityLimiter = CapacityLimiter::new(4);
+    ///
+    /// tenter::run(async {
+    ///     let row = Builder::new().limiter(&DATABASE).spawn_blocking(|| "a row");
+    ///     assert_eq!(row.await.expect("no panic"), "a row");
+    /// });
+    /// ```
+    pub fn limiter(mut self, limiter: impl Into<JobLimiter>) -> Self {
+        self.limiter = Some(limiter.into());
         self
     }
 
@@ -128,9 +155,12 @@ impl Builder {
         F: FnOnce() -> R + Send + 'static,
         R: Send + 'static,
     {
-        Handle::current_for("tenter::task::Builder::spawn_blocking").spawn_blocking_with(
+        let mut this = self;
+        let limiter = this.limiter.take();
+        Handle::current_for("tenter::task::Builder::spawn_blocking").spawn_blocking_limited(
             function,
-            self.into_extras(),
+            limiter,
+            this.into_extras(),
             Location::caller(),
         )
     }

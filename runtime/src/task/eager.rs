@@ -128,7 +128,7 @@ where
         &source,
     );
     let joined = JoinHandle::new(header);
-    if scheduler.stop.is_closing() {
+    if !scheduler.stop.is_open() {
         scheduler.spawn_remote(shared, task);
         return joined;
     }

@@ -63,6 +63,7 @@ pub(crate) use self::raw::Runnable;
 pub use self::task_ref::{TaskInfo, TaskRef, all, current};
 pub use self::unconstrained::{Unconstrained, unconstrained};
 pub use self::yield_now::{YieldNow, yield_now};
+pub use crate::blocking::limited::JobLimiter;
 pub use crate::context_var;
 pub use crate::scope::{Shield, cancelled};
 pub use tenter_sync::current::{WaitKind, WaitingOn};

@@ -224,6 +224,11 @@ impl Word {
         self.has(COMPLETE)
     }
 
+    /// Somebody wants the task to end.
+    pub fn is_cancelled(self) -> bool {
+        self.has(CANCEL)
+    }
+
     /// The task was leaked: it has no output.
     pub fn is_leaked(self) -> bool {
         self.has(LEAKED)

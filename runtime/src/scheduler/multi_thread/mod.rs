@@ -14,12 +14,13 @@
 //! | [`park`], [`idle`], [`watch`], [`lead`] | how workers sleep, who is woken, who guards and who leads the poller |
 //! | [`remote`] | what all threads know of a worker |
 //! | [`deque`], [`lifo`], [`backlog`] | its queues; the inbox is that of the single-threaded scheduler |
-//! | [`stop`] | the end of the runtime |
+//! | [`drain`], [`stop`] | the end of the runtime: the graceful part, and the rest |
 //!
 //! Tests: `tests/tests/multi_thread.rs`; `loom-tests/tests/multi_thread.rs`.
 
 pub mod backlog;
 pub mod deque;
+pub mod drain;
 pub mod idle;
 pub mod lead;
 #[expect(unsafe_code, reason = "a task pointer in an atomic")]
@@ -243,7 +244,7 @@ impl Scheduler {
     /// Takes a task in that another thread spawned, or ends it if the runtime has ended.
     pub fn spawn_remote(&self, shared: &SchedulerRef, task: Runnable) {
         // Threads that spawn without end would else keep the workers busy with ending tasks.
-        if self.stop.is_closing() {
+        if !self.stop.is_open() {
             refuse(shared, task);
             return;
         }

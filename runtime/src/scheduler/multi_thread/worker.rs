@@ -36,6 +36,7 @@ use super::Scheduler;
 use super::deque::{CAPACITY, Deque, Stealer};
 use super::idle::Idle;
 use super::remote::Remote;
+use super::stop::Phase;
 use super::watch::Watch;
 use crate::context::{self, Driving};
 use crate::scheduler::late::refuse;
@@ -100,6 +101,8 @@ pub struct Core {
     /// Whose inbox is looked at next.
     next_inbox: Cell<usize>,
     pub watch: RefCell<Watch>,
+    /// How far the runtime is on its way to the end, as far as this thread knows.
+    phase: Cell<Phase>,
 }
 
 impl Core {
@@ -127,6 +130,7 @@ impl Core {
             random: Cell::new(index as u64 + 1),
             next_inbox: Cell::new(index),
             watch: RefCell::new(Watch::new()),
+            phase: Cell::new(Phase::Open),
         };
         (core, stealer)
     }
@@ -156,7 +160,10 @@ impl Worker<'_> {
     /// Runs tasks until the runtime ends.
     pub fn run(&self, driving: &Driving<'_>) {
         let mut rounds = 0;
-        while !self.scheduler.stop.is_closing() {
+        loop {
+            if self.is_phase_new() && self.enter_phase() == Phase::Closing {
+                break;
+            }
             let more = self.run_burst(driving);
             if self.take_inbox(self.remote) {
                 self.end_search();
@@ -180,13 +187,39 @@ impl Worker<'_> {
         }
     }
 
+    /// Whether the runtime has come closer to its end since this thread last looked.
+    #[inline]
+    pub(super) fn is_phase_new(&self) -> bool {
+        self.scheduler.stop.phase() != self.core.phase.get()
+    }
+
+    /// Whether every task is to be cancelled.
+    #[inline]
+    pub(super) fn is_draining(&self) -> bool {
+        self.core.phase.get() == Phase::Draining
+    }
+
+    #[cold]
+    fn enter_phase(&self) -> Phase {
+        let phase = self.scheduler.stop.phase();
+        self.core.phase.set(phase);
+        if phase == Phase::Draining {
+            self.cancel_listed();
+        }
+        phase
+    }
+
     /// Runs ready tasks, at most a burst of them. True: there may be more.
     #[inline]
     fn run_burst(&self, driving: &Driving<'_>) -> bool {
+        let draining = self.is_draining();
         for _ in 0..self.core.burst.get() {
             let Some(task) = self.next_task() else {
                 return !self.remote.backlog.is_empty();
             };
+            if draining {
+                self.cancel_queued(&task);
+            }
             self.run_task(driving, task);
         }
         true
@@ -244,6 +277,9 @@ impl Worker<'_> {
         let clock = self.remote.timers.clock();
         let began = clock.now();
         while let Some(task) = self.take_share(1).pop() {
+            if self.is_draining() {
+                self.cancel_queued(&task);
+            }
             self.run_task(driving, task);
         }
         let count = self.core.shared.take();
@@ -310,7 +346,7 @@ impl Worker<'_> {
     #[inline]
     pub fn adopt(&self, task: Runnable) {
         self.remote.counters.spawned.add(1);
-        if self.scheduler.stop.is_closing() {
+        if !self.scheduler.stop.is_open() {
             self.remote.counters.completed.add(1);
             refuse(self.shared, task);
             return;
@@ -328,7 +364,7 @@ impl Worker<'_> {
     /// Runs a task that was just made on this thread, in the middle of another one.
     pub fn run_eagerly(&self, driving: &Driving<'_>, task: Runnable) {
         self.remote.counters.spawned.add(1);
-        if self.scheduler.stop.is_closing() {
+        if !self.scheduler.stop.is_open() {
             self.remote.counters.completed.add(1);
             refuse(self.shared, task);
             return;
