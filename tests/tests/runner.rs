@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use tenter::sync::Notify;
+use tenter::sync::{Notify, Semaphore};
 use tenter::task::{self, yield_now};
 use tenter::time::sleep;
 use tenter::{Builder, CancelKind, CancelReason, Runner, Runtime, shield, spawn};
@@ -315,7 +315,7 @@ fn a01_the_end_is_seen_whoever_stops_last() {
             let (begun, stopped) = (Count::new(), Count::new());
             runner
                 .run(async {
-                    let bells: Arc<[Notify]> = (0..4).map(|_| Notify::new()).collect();
+                    let bells: Arc<[Semaphore]> = (0..4).map(|_| Semaphore::new(0)).collect();
                     for number in 0..bells.len() {
                         let bells = Arc::clone(&bells);
                         let (begun, stopped) = (begun.clone(), stopped.clone());
@@ -323,10 +323,10 @@ fn a01_the_end_is_seen_whoever_stops_last() {
                             shield(async {
                                 begun.add();
                                 for _ in 0..20 + round {
-                                    bells[(number + 1) % bells.len()].notify_one();
-                                    bells[number].notified().await;
+                                    bells[(number + 1) % bells.len()].add_permits(1).unwrap();
+                                    bells[number].acquire().await.unwrap().forget();
                                 }
-                                bells[(number + 1) % bells.len()].notify_one();
+                                bells[(number + 1) % bells.len()].add_permits(1).unwrap();
                                 stopped.add();
                             })
                             .await;
