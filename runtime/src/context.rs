@@ -265,6 +265,15 @@ fn is_waker_of(waker: &Waker, task: Option<NonNull<Header>>) -> bool {
         && ptr::eq(waker.vtable(), &raw const WAKER)
 }
 
+/// Whether the runtime whose loop this thread is in still takes tasks. True in no loop.
+pub fn takes_tasks() -> bool {
+    with_driving(|driving| match driving.map(|driving| &driving.place) {
+        Some(Place::Thread(core)) => core.takes_tasks(),
+        Some(Place::Worker(worker)) => worker.takes_tasks(),
+        None => true,
+    })
+}
+
 /// The task that this thread polls, in a run loop or before it gets there.
 pub fn current_header() -> Option<NonNull<Header>> {
     match CONTEXT.with(|context| context.lent.get()) {

@@ -51,7 +51,8 @@ pub struct Watched;
 
 #[cfg(not(feature = "signal"))]
 impl Watched {
-    pub fn begin(_config: &Config, _main: &StdArc<Node>) -> Self {
+    pub fn begin(config: &Config, _main: &StdArc<Node>) -> Self {
+        debug_assert_eq!(config.ctrl_c, CtrlC::Leave, "nothing sets it");
         Self
     }
 

@@ -26,12 +26,13 @@ use crate::scheduler::shutdown::ShutdownReport;
 use crate::scope::CancelHandle;
 use crate::scope::node::Node;
 use crate::scope::scoped::{End, Scoped};
-use crate::task::{CancelKind, CancelReason};
+use crate::task::{CancelKind, CancelReason, Context};
 
 /// One runtime for several runs.
 ///
 /// What a run spawned and left behind goes on in the next one: in a single-threaded runtime only then, in a
-/// multi-threaded one also in between. [`close`](Self::close) ends it gracefully; dropping the runner drops
+/// multi-threaded one also in between. All runs share one context: a variable
+/// ([`context_var!`](crate::context_var)) that one sets the next one sees. [`close`](Self::close) ends it gracefully; dropping the runner drops
 /// all tasks at once.
 ///
 /// # Examples
@@ -52,6 +53,8 @@ pub struct Runner {
     runtime: Runtime,
     /// The scope of the next main future.
     main: StdArc<Node>,
+    /// The context variables that all main futures share.
+    context: Context,
 }
 
 impl Runner {
@@ -90,7 +93,9 @@ impl Runner {
         let at = check_nested("Runner::run");
         let scope = core::mem::replace(&mut self.main, Node::new());
         let _watched = Watched::begin(self.handle().scheduler().config(), &scope);
-        run_main(&self.runtime, at, main, scope)
+        let runtime = &self.runtime;
+        let context = &self.context;
+        context.run_main(|| run_main(runtime, at, main, scope))
     }
 
     /// The right to cancel the main future of the next run. Before the run, for it to be cancelled from
@@ -130,6 +135,7 @@ impl From<Runtime> for Runner {
         Self {
             runtime,
             main: Node::new(),
+            context: Context::current(),
         }
     }
 }

@@ -126,9 +126,12 @@ pub fn keeping<R>(book: &Cell<Option<Notes>>, body: impl FnOnce() -> R) -> R {
             self.book.set(swap(self.outer.take()));
         }
     }
+    /// A thread that is ending has no place for a book any more: it keeps none.
     fn swap(book: Option<Notes>) -> Option<Notes> {
-        LENT.with(|lent| lent.set(book.is_some()));
-        BOOK.with(|place| place.replace(book))
+        let lent = book.is_some();
+        let outer = BOOK.try_with(|place| place.replace(book));
+        LENT.with(|flag| flag.set(lent && outer.is_ok()));
+        outer.ok().flatten()
     }
     let outer = swap(Some(book.take().unwrap_or_default()));
     let _back = Back { book, outer };
@@ -197,16 +200,17 @@ fn rename_to_channel() {
 
 /// What the task said of this wait, if this thread's book has it.
 pub fn note_of(task: NonZeroU64, wait: WaitingOn) -> Option<Note> {
-    BOOK.with(|book| {
+    let note = BOOK.try_with(|book| {
         let book = book.borrow();
         let note = book.as_ref()?.0.get(&task)?;
         (note.wait == wait).then(|| note.clone()) // I2
-    })
+    });
+    note.ok().flatten()
 }
 
 /// The task has ended.
 pub fn forget(task: NonZeroU64) {
-    BOOK.with(|book| {
+    let _ = BOOK.try_with(|book| {
         if let Some(book) = book.borrow_mut().as_mut() {
             book.0.remove(&task);
         }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use tenter::sync::Notify;
+use tenter::sync::{Notify, Semaphore};
 use tenter::task::{self, yield_now};
 use tenter::time::sleep;
 use tenter::{Builder, CancelKind, CancelReason, Runner, Runtime, shield, spawn};
@@ -315,7 +315,7 @@ fn a01_the_end_is_seen_whoever_stops_last() {
             let (begun, stopped) = (Count::new(), Count::new());
             runner
                 .run(async {
-                    let bells: Arc<[Notify]> = (0..4).map(|_| Notify::new()).collect();
+                    let bells: Arc<[Semaphore]> = (0..4).map(|_| Semaphore::new(0)).collect();
                     for number in 0..bells.len() {
                         let bells = Arc::clone(&bells);
                         let (begun, stopped) = (begun.clone(), stopped.clone());
@@ -323,10 +323,10 @@ fn a01_the_end_is_seen_whoever_stops_last() {
                             shield(async {
                                 begun.add();
                                 for _ in 0..20 + round {
-                                    bells[(number + 1) % bells.len()].notify_one();
-                                    bells[number].notified().await;
+                                    bells[(number + 1) % bells.len()].add_permits(1).unwrap();
+                                    bells[number].acquire().await.unwrap().forget();
                                 }
-                                bells[(number + 1) % bells.len()].notify_one();
+                                bells[(number + 1) % bells.len()].add_permits(1).unwrap();
                                 stopped.add();
                             })
                             .await;
@@ -433,4 +433,25 @@ fn r03_a_run_inside_a_run_names_the_alternative() {
             })
             .unwrap();
     });
+}
+
+tenter::context_var! {
+    static VISITS: u32 = 0;
+}
+
+/// Goal: what one run sets the next one sees, and so do the blocking jobs of both and what they run.
+#[test]
+fn r04_runs_share_one_context() {
+    let mut runner = Runner::new().expect("nothing is refused");
+    let visit = async || {
+        VISITS.set(VISITS.get() + 1);
+        let seen = tenter::spawn_blocking(|| {
+            let inside = tenter::from_thread::run(async { VISITS.get() });
+            (VISITS.get(), inside.expect("it is not cancelled"))
+        });
+        seen.await.expect("no panic")
+    };
+    assert_eq!(runner.run(visit()), Ok((1, 1)));
+    assert_eq!(runner.run(visit()), Ok((2, 2)));
+    assert_eq!(VISITS.get(), 0, "the thread itself has values of its own");
 }

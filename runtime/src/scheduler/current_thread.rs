@@ -430,6 +430,11 @@ impl Core {
         }
     }
 
+    /// Whether a task that is spawned now will be run.
+    pub fn takes_tasks(&self) -> bool {
+        self.phase.get() == Phase::Open
+    }
+
     /// Takes in a task that this thread spawned.
     #[inline]
     pub fn adopt(&self, scheduler: &shared::Scheduler, task: Runnable) {

@@ -99,7 +99,6 @@ impl Context {
 
     /// Has the main future of the next `block_on` that `body` calls on this thread run in this very
     /// context, and not in a copy of the caller's.
-    #[allow(dead_code, reason = "for the Runner, whose runs share one context")]
     pub(crate) fn run_main<R>(&self, body: impl FnOnce() -> R) -> R {
         struct Disarm(Option<Context>);
         impl Drop for Disarm {

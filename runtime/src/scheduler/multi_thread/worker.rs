@@ -342,6 +342,11 @@ impl Worker<'_> {
         self.remote.counters.completed.add(1);
     }
 
+    /// Whether a task that is spawned now will be run.
+    pub fn takes_tasks(&self) -> bool {
+        self.scheduler.stop.is_open()
+    }
+
     /// Takes in a task that was spawned on this thread.
     #[inline]
     pub fn adopt(&self, task: Runnable) {
