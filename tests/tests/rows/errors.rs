@@ -1,4 +1,4 @@
-//! A104: what can go wrong has a type, and none of them prints as nothing.
+//! A104, X18: what can go wrong has a type, and none of them prints as nothing; failures come in groups.
 
 use std::error::Error;
 use std::future::pending;
@@ -11,6 +11,7 @@ use tenter::sync::{
 };
 use tenter::task::yield_now;
 use tenter::time::timeout;
+use tenter::{GroupError, TaskGroup, task_group};
 use tenter_tests::support::poll_once;
 
 /// The text of an error, which is not empty, and one line.
@@ -121,7 +122,7 @@ async fn a104_a_group_has_all_failures() {
         yield_now().await;
         Err::<(), _>(io::Error::other(reason))
     };
-    let error = tenter::task_group(async |group| {
+    let error = task_group(async |group| {
         group.spawn(fail("disk full"));
         group.spawn(fail("and no paper"));
         pending::<Result<(), _>>().await
@@ -132,4 +133,32 @@ async fn a104_a_group_has_all_failures() {
     let text = said(&error);
     assert!(text.contains("disk full"), "{text}");
     assert_eq!(error.source().expect("the first").to_string(), "disk full");
+}
+
+/// Goal: the failure of a group is always a group, also if there is one, of a child or of the body; one
+/// within another stays whole, so nobody has to guess how deep a failure lies.
+#[tenter::test]
+async fn x18_a_group_fails_as_a_group_however_many_failed() {
+    let one = task_group(async |_: &TaskGroup<&str>| Err::<(), _>("the body")).await;
+    let one = one.expect_err("the body failed");
+    assert_eq!((one.len(), one.only().expect("it alone")), (1, "the body"));
+
+    let outer = task_group(async |group| {
+        group.spawn(async {
+            task_group(async |group| {
+                for number in 1..=2 {
+                    group.spawn(async move {
+                        yield_now().await;
+                        Err::<(), u32>(number)
+                    });
+                }
+                Ok(())
+            })
+            .await
+        });
+        Ok(())
+    });
+    let outer: GroupError<GroupError<u32>> = outer.await.expect_err("its child failed");
+    let inner = outer.only().expect("one child, one failure");
+    assert_eq!(inner.errors().collect::<Vec<_>>(), [&1, &2]);
 }

@@ -1,18 +1,61 @@
-//! A70, A75, X24: processes and signals.
+//! A32, A70, A75, X24: a pool of one's own, processes and signals.
 
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream as StdUnixStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use rustix::process::{Signal, getpid, kill_process};
-use tenter::Builder;
 use tenter::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tenter::net::UnixStream;
 use tenter::process::{Command, OnDrop, Stdio};
 use tenter::signal::{SignalKind, signals};
-use tenter_tests::support::{build, poll_once};
+use tenter::sync::CapacityLimiter;
+use tenter::task::Builder as Task;
+use tenter::{Builder, gather, spawn_blocking, try_gather};
+use tenter_tests::support::{Meeting, build, every, poll_once};
 
 use crate::next;
+
+/// Goal: a limiter makes a pool of one's own within the threads for blocking jobs: so many of its jobs run at
+/// a time, and no more, whatever else is run.
+/// Method: six jobs that meet in pairs.
+#[test]
+fn a32_a_pool_of_ones_own_is_a_limiter() {
+    static POOL: CapacityLimiter = CapacityLimiter::new(2);
+    every(|builder| {
+        let (running, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let pairs = Meeting::new(2);
+        build(builder).block_on(async {
+            let job = |_| {
+                let (running, most, pairs) =
+                    (Arc::clone(&running), Arc::clone(&most), Arc::clone(&pairs));
+                Task::new().limiter(&POOL).spawn_blocking(move || {
+                    let now = running.fetch_add(1, Ordering::SeqCst) + 1;
+                    most.fetch_max(now, Ordering::SeqCst);
+                    pairs.meet();
+                    running.fetch_sub(1, Ordering::SeqCst);
+                })
+            };
+            let jobs: Vec<_> = (0..6).map(job).collect();
+            // Not one of them, so it does not wait for them.
+            assert_eq!(spawn_blocking(|| 1).await.expect("no panic"), 1);
+            try_gather(jobs).await.expect("no panic");
+        });
+        assert_eq!(most.load(Ordering::SeqCst), 2);
+    });
+}
+
+/// Goal: work in another process, for whose end a task waits as for any other future.
+#[tenter::test]
+async fn a32_another_process_works_for_a_task() {
+    let work = |by: u32| async move {
+        let output = Command::shell(format!("echo $((6 * {by}))")).output().await;
+        String::from_utf8(output.expect("there is a shell").stdout).expect("digits")
+    };
+    assert_eq!(gather((1..=3).map(work)).await, ["6\n", "12\n", "18\n"]);
+}
 
 /// Goal: a child is told something, says something, and ends with a status.
 #[tenter::test]
