@@ -18,6 +18,7 @@
 
 use core::cell::{Cell, RefCell};
 use core::fmt;
+use core::hash::{BuildHasherDefault, Hasher};
 use core::num::NonZeroU64;
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -105,7 +106,27 @@ impl fmt::Display for Note {
 
 /// What the tasks that wait have said: a book by the numbers of the tasks.
 #[derive(Debug, Default)]
-pub struct Notes(HashMap<NonZeroU64, Note>);
+pub struct Notes(HashMap<NonZeroU64, Note, BuildHasherDefault<Spread>>);
+
+/// Numbers of tasks are given out one after the other, and chosen by nobody: a product spreads them.
+#[derive(Default)]
+struct Spread(u64);
+
+impl Hasher for Spread {
+    fn write(&mut self, _: &[u8]) {
+        unreachable!("a task's number is hashed as one word");
+    }
+
+    #[inline]
+    fn write_u64(&mut self, number: u64) {
+        self.0 = number.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    }
+
+    #[inline]
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
 
 local! {
     static LENT: Cell<bool> = const { Cell::new(false) };

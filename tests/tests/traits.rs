@@ -552,6 +552,33 @@ table! {
     ext::Close<'static, net::TcpStream> => + + +;
 }
 
+// Scopes and groups.
+table! {
+    tenter::CancelScope => + + +;
+    tenter::CancelHandle => + + +;
+    tenter::Outcome<u8> => + + +, +;
+    tenter::InScope<Ready<u8>> => + + -;
+    tenter::InScope<Ready<Rc<u8>>> => - - -;
+    tenter::InScope<NotUnpin> => + + -;
+    tenter::Deadline => + + +;
+    tenter::DeferGuard => + - +;
+    tenter::RescheduleError => + + +, +;
+    tenter::TaskGroup<u8> => + + +;
+    tenter::TaskGroup<Cell<u8>> => + + +;
+    tenter::GroupHandle<u8> => + + +;
+    tenter::NamedChild<'static, u8> => + + +;
+    tenter::GroupError<u8> => + + +;
+    tenter::GroupError<Rc<u8>> => - - +;
+    tenter::Failure<u8> => + + +;
+    tenter::Panic => + + +;
+    tenter::StartError<u8> => + + +;
+    tenter::Started<u8> => + - +;
+    tenter::TaskOutcome => + + +, +;
+    tenter::Ended => + + +, +;
+    time::Timeout<Ready<u8>> => + + -;
+    time::Timeout<NotUnpin> => + + -;
+}
+
 // Files, and the standard streams.
 table! {
     fs::File => + + +;
