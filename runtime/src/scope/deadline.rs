@@ -110,14 +110,7 @@ impl Deadline {
     ///
     /// [`RescheduleError`], if the time was over already, or the body has ended.
     pub fn reschedule(&self, when: impl Into<Option<Instant>>) -> Result<(), RescheduleError> {
-        if self.expired() {
-            return Err(RescheduleError::Expired);
-        }
-        if self.node.has_left() {
-            return Err(RescheduleError::Ended);
-        }
-        self.node.set_deadline(when.into());
-        Ok(())
+        self.node.reschedule(when.into())
     }
 
     /// Whether the time was over before the body ended.

@@ -72,13 +72,6 @@ impl<'a> Frame<'a> {
 /// Runs `body` inside the scope of `frame`.
 #[inline]
 pub fn enter<R>(frame: &Frame<'_>, body: impl FnOnce() -> R) -> R {
-    struct Restore(*const Frame<'static>);
-    impl Drop for Restore {
-        #[inline]
-        fn drop(&mut self) {
-            FRAME.with(|top| top.set(self.0));
-        }
-    }
     // F1: taken away again before the borrow ends, also when `body` panics. The lifetime is erased; it
     // is lent no longer than a call.
     let pointer: *const Frame<'_> = frame;
@@ -89,6 +82,32 @@ pub fn enter<R>(frame: &Frame<'_>, body: impl FnOnce() -> R) -> R {
         Restore(outer)
     });
     body()
+}
+
+/// Runs `body` in no scope: what a `block_on` polls is no part of the scope that it blocks.
+pub fn apart<R>(body: impl FnOnce() -> R) -> R {
+    let outer = FRAME.with(|top| top.replace(ptr::null()));
+    let _restore = Restore(outer);
+    body()
+}
+
+struct Restore(*const Frame<'static>);
+
+impl Drop for Restore {
+    #[inline]
+    fn drop(&mut self) {
+        FRAME.with(|top| top.set(self.0));
+    }
+}
+
+/// Drops all that was left to the scope of `place`, also what is left by what is dropped, and says so.
+pub fn abandon(place: &OnceLock<Arc<Node>>, say: impl Fn(String)) {
+    let Some(node) = place.get() else { return };
+    let frame = Frame::new(Kind::Scope {
+        node: place,
+        deadline: None,
+    });
+    enter(&frame, || node.abandon_clean_ups(say));
 }
 
 /// Lends the frame, if it belongs to the poll that asks.
@@ -176,7 +195,11 @@ fn root() -> Option<Arc<Node>> {
 /// The nearest deadline of the scopes that the caller is in; `now`, if one of them is cancelled already.
 pub fn nearest_deadline(now: Instant) -> Option<Instant> {
     let mut nearest: Option<Instant> = None;
-    let mut add = |own: Option<Instant>| nearest = nearest.into_iter().chain(own).min();
+    // A bound without an end is none.
+    let mut add = |own: Option<Instant>| {
+        let own = own.filter(|own| *own != Instant::MAX);
+        nearest = nearest.into_iter().chain(own).min();
+    };
     let mut next = innermost();
     while let Some(frame) = next {
         match &frame.kind {
@@ -194,11 +217,40 @@ pub fn nearest_deadline(now: Instant) -> Option<Instant> {
         }
         next = lend(frame.outer.get());
     }
-    if task()
-        .and_then(Header::root)
-        .is_some_and(|root| root.is_cancelled())
-    {
+    if task().is_some_and(Header::cancel_requested) {
         add(Some(now));
     }
     nearest
+}
+
+/// Whether a scope around the caller ends now: it is cancelled, or its time is over, and nothing else in it
+/// is in progress. A scope whose time is found to be over is cancelled by this look, so that whoever relies
+/// on its end is not left behind by somebody who moves the deadline.
+pub fn around_ends(now: Instant) -> bool {
+    let mut below: Option<&Arc<Node>> = None;
+    let mut next = innermost();
+    while let Some(frame) = next {
+        match &frame.kind {
+            Kind::Scope { node, deadline } => match node.get() {
+                None if deadline.is_some_and(|it| it <= now) => return true,
+                None => {}
+                Some(node) => {
+                    node.expire(now);
+                    if let Some(ends) = node.ends_around(below.map(Arc::as_ref)) {
+                        return ends;
+                    }
+                    below = Some(node);
+                }
+            },
+            Kind::Shield(_) => return false,
+            Kind::Child(group) if group.is_over(now) => return true,
+            Kind::Child(_) => {}
+        }
+        next = lend(frame.outer.get());
+    }
+    let Some(task) = task() else { return false };
+    match task.root() {
+        Some(root) => root.ends_around(below.map(Arc::as_ref)) == Some(true),
+        None => task.cancel_requested(),
+    }
 }

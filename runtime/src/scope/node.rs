@@ -32,16 +32,18 @@
 
 use core::task::{Context, Poll, Waker};
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, Weak};
 
-use tenter_sync::shim::Mutex;
 use tenter_sync::shim::atomic::{AtomicUsize, Ordering};
+use tenter_sync::shim::{Mutex, thread};
 use tenter_sync::wake_batch::{Progress, wake_in_batches};
 use tenter_sync::{Notify, planted};
 use tenter_timer::Instant;
 
 use super::clean_up::CleanUp;
-use crate::task::CancelReason;
+use super::deadline::RescheduleError;
+use crate::task::{CancelKind, CancelReason};
 
 /// The shared part of a scope.
 pub struct Node {
@@ -55,6 +57,8 @@ pub struct Node {
 #[derive(Default)]
 struct Inner {
     reason: Option<CancelReason>,
+    /// That of an ancestor, since a request from there was told here. For when the ancestor is out of reach.
+    reached: Option<CancelReason>,
     parent: Option<Link>,
     /// Free places are `None`, and in `free`.
     children: Vec<Option<Weak<Node>>>,
@@ -66,8 +70,6 @@ struct Inner {
     /// A request of an ancestor ends here.
     shield: bool,
     left: bool,
-    /// The task itself: it is woken by its own word, and only what ends inside needs the waker.
-    root: bool,
     deadline: Option<Instant>,
     /// The owner's.
     waker: Option<Waker>,
@@ -92,7 +94,7 @@ struct Link {
 enum Change {
     /// It counts by itself, or no longer.
     Holds(bool),
-    /// The same, and requests of its ancestors end there, or no longer.
+    /// The same, because requests of its ancestors end there, or no longer.
     Shield(bool),
     /// One more thing inside.
     Raise,
@@ -119,13 +121,6 @@ impl Node {
         })
     }
 
-    /// The node of a task.
-    pub fn root() -> Arc<Self> {
-        let node = Self::new();
-        node.inner.lock().root = true;
-        node
-    }
-
     /// Whether something inside must not be dropped yet. For the owner, in or after its poll; what ends
     /// elsewhere wakes it.
     #[inline]
@@ -146,15 +141,14 @@ impl Node {
         let mut told = Told::default();
         let counts = self.counts(&inner);
         let old = inner.unlink(counts, &mut told);
+        inner.reached = None;
         if let Some(parent) = parent {
             inner.link(self, parent, counts);
         }
         drop(inner);
         drop(old);
-        if self.reason().is_some() {
-            // Whatever is inside came along, and has to be told.
-            self.tell(&mut told);
-        }
+        // Whatever is inside came along.
+        self.pass_on(&mut told);
         told.let_go();
     }
 
@@ -164,7 +158,7 @@ impl Node {
         let mut inner = self.inner.lock();
         let counts = self.counts(&inner);
         inner.left = true;
-        inner.holds = false;
+        (inner.holds, inner.shield) = (false, false);
         let old = inner.unlink(counts, &mut told);
         let waker = inner.waker.take();
         let clean_ups = core::mem::take(&mut inner.clean_ups);
@@ -175,7 +169,7 @@ impl Node {
 
     fn counts(&self, inner: &Inner) -> bool {
         // ORDERING: Relaxed. Written under the lock that the caller holds.
-        inner.holds || self.held.load(Ordering::Relaxed) > 0
+        inner.holds || inner.shield || self.held.load(Ordering::Relaxed) > 0
     }
 
     /// Makes the node count in its parent, whatever is inside, or no longer.
@@ -204,11 +198,9 @@ impl Node {
         let mut inner = self.inner.lock();
         let before = self.counts(&inner);
         match change {
+            Change::Holds(_) | Change::Shield(_) if inner.left => {} // N4
             Change::Holds(holds) => inner.holds = holds,
-            Change::Shield(shield) => {
-                inner.shield = shield;
-                inner.holds = shield;
-            }
+            Change::Shield(shield) => inner.shield = shield,
             // ORDERING: Release pairs with the Acquire in `is_held`. Written under the lock.
             Change::Raise => {
                 self.held.fetch_add(1, Ordering::Release);
@@ -237,36 +229,61 @@ impl Node {
 
     /// Cancels the scope, and what is in it. True: this was the first request.
     pub fn cancel(self: &Arc<Self>, reason: &CancelReason) -> bool {
+        self.cancel_if(reason, |_| true)
+    }
+
+    /// Cancels the scope if its deadline is not after `now`. From then on nobody can move it.
+    pub fn expire(self: &Arc<Self>, now: Instant) -> bool {
+        let reason = CancelReason::of(CancelKind::Deadline);
+        self.cancel_if(&reason, |inner| inner.deadline.is_some_and(|it| it <= now))
+    }
+
+    fn cancel_if(
+        self: &Arc<Self>,
+        reason: &CancelReason,
+        look: impl FnOnce(&Inner) -> bool,
+    ) -> bool {
         let mut told = Told::default();
-        if !self.cancel_one(reason, &mut told) {
+        if !self.cancel_one(reason, &mut told, look) {
             return false;
         }
-        while let Some(token) = told.tokens.pop() {
-            token.cancel_one(reason, &mut told);
-        }
+        told.cancel_tokens(reason);
         told.let_go();
         true
     }
 
-    fn cancel_one(self: &Arc<Self>, reason: &CancelReason, told: &mut Told) -> bool {
+    fn cancel_one(
+        self: &Arc<Self>,
+        reason: &CancelReason,
+        told: &mut Told,
+        look: impl FnOnce(&Inner) -> bool,
+    ) -> bool {
         {
             let mut inner = self.inner.lock();
-            if inner.reason.is_some() || inner.left {
+            if inner.reason.is_some() || inner.left || !look(&inner) {
                 return false;
             }
             inner.reason = Some(reason.clone()); // N1
         }
-        self.tell(told);
+        self.tell(reason, told);
         true
     }
 
+    /// Tells what is inside of a request that reaches here, perhaps only now.
+    fn pass_on(self: &Arc<Self>, told: &mut Told) {
+        if let Some(reason) = self.reason() {
+            self.tell(&reason, told);
+            told.cancel_tokens(&reason);
+        }
+    }
+
     /// Collects who has to know that this node was reached.
-    fn tell(self: &Arc<Self>, told: &mut Told) {
+    fn tell(self: &Arc<Self>, reason: &CancelReason, told: &mut Told) {
         let mut below = vec![Arc::clone(self)];
         while let Some(node) = below.pop() {
             let mut inner = node.inner.lock();
             if !inner.shield || Arc::ptr_eq(&node, self) {
-                inner.tell(told, &mut below);
+                inner.tell(reason, told, &mut below);
                 drop(inner);
                 told.nodes.push(node);
             }
@@ -274,12 +291,16 @@ impl Node {
     }
 
     /// Why the scope has to end: its own reason, or that of the nearest ancestor from which a request
-    /// reaches here.
+    /// reaches here. After its end, why it ended.
     pub fn reason(&self) -> Option<CancelReason> {
-        if let Some(reason) = self.own_reason() {
-            return Some(reason);
-        }
-        let mut above = self.above();
+        let mut above = {
+            let inner = self.inner.lock();
+            match &inner.reason {
+                None if inner.left => return inner.reached.clone(),
+                None => inner.above(),
+                reason => return reason.clone(),
+            }
+        };
         while let Some(node) = above {
             if let Some(reason) = node.own_reason() {
                 return Some(reason);
@@ -299,9 +320,15 @@ impl Node {
         self.inner.lock().reason.is_some()
     }
 
-    /// For those who wait to be told that a request has reached the scope.
-    pub fn reached(&self) -> &Notify {
-        &self.reached
+    /// Waits until a request has reached the scope.
+    pub async fn told(&self) -> CancelReason {
+        loop {
+            let told = self.reached.notified();
+            if let Some(reason) = self.reason() {
+                return reason;
+            }
+            told.await;
+        }
     }
 
     /// Where the owner wants to be woken when it is reached, or no longer held.
@@ -341,8 +368,8 @@ impl Node {
     pub fn set_shield(self: &Arc<Self>, shield: bool) {
         let mut told = Told::default();
         self.change(&mut told, Change::Shield(shield));
-        if !shield && self.reason().is_some() {
-            self.tell(&mut told);
+        if !shield {
+            self.pass_on(&mut told);
         }
         told.let_go();
     }
@@ -353,11 +380,6 @@ impl Node {
     }
 
     // ----- deadlines ----------------------------------------------------------------------------
-
-    /// Whether the scope has ended.
-    pub fn has_left(&self) -> bool {
-        self.inner.lock().left
-    }
 
     /// The scope's own deadline.
     pub fn deadline(&self) -> Option<Instant> {
@@ -373,6 +395,25 @@ impl Node {
         if let Some(waker) = waker {
             waker.wake();
         }
+    }
+
+    /// The same, unless the deadline has done its work or can do none any more.
+    pub fn reschedule(&self, deadline: Option<Instant>) -> Result<(), RescheduleError> {
+        let mut inner = self.inner.lock();
+        let reason = inner.reason.as_ref();
+        if reason.is_some_and(|it| it.kind() == CancelKind::Deadline) {
+            return Err(RescheduleError::Expired);
+        }
+        if inner.left {
+            return Err(RescheduleError::Ended);
+        }
+        inner.deadline = deadline;
+        let waker = inner.waker.take();
+        drop(inner);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+        Ok(())
     }
 
     /// The scope's own deadline; `now`, if it was cancelled.
@@ -394,29 +435,47 @@ impl Node {
 
     /// The parent, if its requests reach here.
     fn above(&self) -> Option<Arc<Self>> {
-        let inner = self.inner.lock();
-        let parent = inner.parent.as_ref().filter(|_| !inner.shield)?;
-        Some(Arc::clone(&parent.node))
+        self.inner.lock().above()
     }
 
     /// Whether a request has reached here and nothing keeps it from being carried out: whatever suspends
     /// in this scope now is dropped.
-    pub fn ends_now(&self) -> bool {
-        if self.is_held() {
-            return false;
+    pub fn ends_now(self: &Arc<Self>) -> bool {
+        let mut below = None;
+        let mut next = Some(Arc::clone(self));
+        while let Some(node) = next {
+            if let Some(ends) = node.ends_around(below.as_deref()) {
+                return ends;
+            }
+            next = node.above();
+            below = Some(node);
+        }
+        false
+    }
+
+    /// Whether the scope ends with what is in `below`, or is kept by something else in progress. `None`: that
+    /// is for those around it to say.
+    pub fn ends_around(&self, below: Option<&Self>) -> Option<bool> {
+        let on_the_way = below.is_some_and(|below| below.counts(&below.inner.lock()));
+        // ORDERING: as in `is_held`.
+        if self.held.load(Ordering::Acquire) > usize::from(on_the_way) {
+            return Some(false);
         }
         if self.is_cancelled() {
-            return true;
+            return Some(true);
         }
-        let mut above = self.above();
-        while let Some(node) = above {
-            if node.is_held() {
-                return false;
-            }
+        self.is_shield().then_some(false)
+    }
+
+    /// Whether a request has reached here. Scopes around it whose time is over are cancelled by this look.
+    pub fn is_over(self: &Arc<Self>, now: Instant) -> bool {
+        let mut next = Some(Arc::clone(self));
+        while let Some(node) = next {
+            node.expire(now);
             if node.is_cancelled() {
                 return true;
             }
-            above = node.above();
+            next = node.above();
         }
         false
     }
@@ -474,10 +533,15 @@ impl Node {
     }
 
     /// Drops what will never be done, and says so.
-    pub fn abandon_clean_ups(&self) {
-        let clean_ups = core::mem::take(&mut self.inner.lock().clean_ups);
-        for clean_up in clean_ups {
-            clean_up.abandon();
+    pub fn abandon_clean_ups(&self, say: impl Fn(String)) {
+        loop {
+            // What is dropped may leave more.
+            let Some(first) = self.inner.lock().clean_ups.pop_front() else {
+                return;
+            };
+            if let Some(line) = first.undone() {
+                say(line);
+            }
         }
     }
 
@@ -488,10 +552,14 @@ impl Node {
 }
 
 impl Inner {
-    fn tell(&mut self, told: &mut Told, below: &mut Vec<Arc<Node>>) {
-        if !self.root {
-            told.wakers.extend(self.waker.take());
-        }
+    fn above(&self) -> Option<Arc<Node>> {
+        let parent = self.parent.as_ref().filter(|_| !self.shield)?;
+        Some(Arc::clone(&parent.node))
+    }
+
+    fn tell(&mut self, reason: &CancelReason, told: &mut Told, below: &mut Vec<Arc<Node>>) {
+        self.reached.get_or_insert_with(|| reason.clone());
+        told.wakers.extend(self.waker.take());
         below.extend(self.children.iter().flatten().filter_map(Weak::upgrade));
         told.tokens
             .extend(self.tokens.iter().filter_map(Weak::upgrade));
@@ -539,26 +607,35 @@ impl Inner {
 }
 
 impl Told {
+    fn cancel_tokens(&mut self, reason: &CancelReason) {
+        while let Some(token) = self.tokens.pop() {
+            token.cancel_one(reason, self, |_| true);
+        }
+    }
+
+    /// Wakes all of them, and goes on with the first panic of a waker.
     fn let_go(self) {
-        struct Notified(Vec<Arc<Node>>);
-        impl Drop for Notified {
-            fn drop(&mut self) {
-                for node in &self.0 {
-                    node.reached.notify_waiters();
+        let mut wakers = self.wakers.into_iter();
+        let woken = || {
+            wake_in_batches(|batch| {
+                while !batch.is_full() {
+                    match wakers.next() {
+                        Some(waker) => batch.push(waker),
+                        None => return Progress::Finished,
+                    }
                 }
+                Progress::More
+            });
+        };
+        let mut first = catch_unwind(AssertUnwindSafe(woken));
+        for node in self.nodes {
+            let told = catch_unwind(AssertUnwindSafe(|| node.reached.notify_waiters()));
+            first = first.and(told);
+        }
+        if let Err(payload) = first {
+            if !thread::panicking() {
+                resume_unwind(payload);
             }
         }
-        // Also if a waker panics.
-        let _notified = Notified(self.nodes);
-        let mut wakers = self.wakers.into_iter();
-        wake_in_batches(|batch| {
-            while !batch.is_full() {
-                match wakers.next() {
-                    Some(waker) => batch.push(waker),
-                    None => return Progress::Finished,
-                }
-            }
-            Progress::More
-        });
     }
 }

@@ -250,7 +250,7 @@ impl Header {
         if let Some(root) = extras.root.get() {
             return root;
         }
-        let root = Node::root();
+        let root = Node::new();
         // So that a shield that ends outside a poll of its task can wake it. Given back in `finish`.
         root.register(&waker());
         let reason = {
@@ -267,6 +267,12 @@ impl Header {
             root.cancel(&reason);
         }
         root
+    }
+
+    /// Whether somebody asked for the task's end.
+    pub fn cancel_requested(&self) -> bool {
+        self.extras()
+            .is_some_and(|extras| extras.reason.lock().is_some())
     }
 
     /// task 7 "name", or task 7.

@@ -32,6 +32,7 @@ use tenter_sync::shim::alloc::{Layout, handle_alloc_error};
 use tenter_sync::shim::thread::ThreadId;
 
 use crate::context;
+use crate::scope::frame;
 
 use super::cell::{Cell, Extras, Header, Ownership, Schedule, Stage, Work};
 use super::error::{JoinError, Unobserved, UnobservedKind};
@@ -241,8 +242,12 @@ impl Runnable {
         }
         let held = header.root().is_some_and(|root| {
             root.register(&waker);
-            root.reap();
-            root.is_held()
+            let held = root.is_held();
+            if held || !root.is_cancelled() {
+                // Else the task ends here, and does what was left to it.
+                root.reap();
+            }
+            held
         });
         let yielded_now = yielded.replace(false);
         match header.state.end_poll(held, yielded_now) {
@@ -370,9 +375,13 @@ pub unsafe fn end_claimed(task: NonNull<Header>, claim: Claim, unlist: impl FnOn
     }
     // SAFETY: RUNNING keeps the scheduler's reference in place.
     let header = unsafe { task.as_ref() };
-    if let Some(root) = header.root() {
+    if let Some(extras) = header.extras().filter(|extras| extras.root.get().is_some()) {
         // There is nobody left to poll them.
-        with_task(&header.slot, budget::PER_POLL, || root.abandon_clean_ups());
+        with_task(&header.slot, budget::PER_POLL, || {
+            frame::abandon(&extras.root, |line| {
+                report(task, UnobservedKind::CleanUp, Box::new(line));
+            });
+        });
     }
     // SAFETY: the output is in place: `discard_future` left it there, or S8 says so. RUNNING by (a).
     unsafe { finish(task, unlist) };

@@ -1,0 +1,15 @@
+//! Scopes: cancellation that nothing swallows, deadlines, shields, and what is cleaned up before a scope
+//! returns. Cases CS, TO, WF and SH, and those of the primitives that need scopes.
+
+mod allocations;
+mod cancel_scopes;
+mod clean_ups;
+mod deadlines;
+mod drops;
+mod ends;
+mod hostile;
+mod primitives;
+mod shields;
+mod support;
+mod tasks;
+mod timeouts;
