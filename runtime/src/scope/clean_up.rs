@@ -57,7 +57,31 @@ struct Deferred {
     at: &'static Location<'static>,
 }
 
+impl Deferred {
+    fn new(
+        future: impl Future<Output = ()> + Send + 'static,
+        at: &'static Location<'static>,
+    ) -> Box<Self> {
+        Box::new(Self {
+            future: Some(Box::pin(future)),
+            grace: GRACE,
+            timer: None,
+            node: OnceLock::new(),
+            at,
+        })
+    }
+}
+
 impl CleanUp {
+    /// A future to be awaited, however long it takes.
+    #[cfg(tenter_loom)]
+    #[track_caller]
+    pub fn unbounded(future: impl Future<Output = ()> + Send + 'static) -> Self {
+        let mut deferred = Deferred::new(future, Location::caller());
+        deferred.grace = Duration::MAX;
+        Self(Kept::Future(deferred))
+    }
+
     /// Something to be dropped when all that was handed over before it is done.
     pub fn value(value: Box<dyn Send>) -> Self {
         Self(Kept::Value(value))
@@ -84,6 +108,9 @@ impl CleanUp {
             let running = future.as_mut().expect("there until the drop");
             if frame::enter(&frame, || running.as_mut().poll(cx)).is_ready() {
                 return Poll::Ready(None);
+            }
+            if *grace == Duration::MAX {
+                return Poll::Pending;
             }
             let timer = timer.get_or_insert_with(|| Box::pin(sleep(*grace)));
             poll_deadline(timer.as_mut(), cx)
@@ -237,13 +264,7 @@ fn say(line: String) {
 #[doc(alias = "AsyncExitStack")]
 pub fn defer_async(future: impl Future<Output = ()> + Send + 'static) -> DeferGuard {
     DeferGuard {
-        clean_up: Some(Box::new(Deferred {
-            future: Some(Box::pin(future)),
-            grace: GRACE,
-            timer: None,
-            node: OnceLock::new(),
-            at: Location::caller(),
-        })),
+        clean_up: Some(Deferred::new(future, Location::caller())),
         handle: context::current_handle(),
     }
 }
@@ -257,7 +278,7 @@ pub struct DeferGuard {
 }
 
 impl DeferGuard {
-    /// How long the clean-up may take.
+    /// How long the clean-up may take. [`Duration::MAX`]: for ever.
     pub fn grace(mut self, grace: Duration) -> Self {
         if let Some(clean_up) = &mut self.clean_up {
             clean_up.grace = grace;

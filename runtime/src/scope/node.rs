@@ -147,14 +147,20 @@ impl Node {
         }
         drop(inner);
         drop(old);
-        // Whatever is inside came along.
-        self.pass_on(&mut told);
+        if !planted!("scope.settle_without_look") {
+            // Whatever is inside came along.
+            self.pass_on(&mut told);
+        }
         told.let_go();
     }
 
     /// The scope has ended: no request reaches it any more, and it holds nothing.
-    pub fn leave(&self) {
+    pub fn leave(self: &Arc<Self>) {
         let mut told = Told::default();
+        if self.inner.lock().reached.is_none() && !planted!("scope.leave_untold") {
+            // Whoever carries a request out may be quicker than whoever made it.
+            self.pass_on(&mut told);
+        }
         let mut inner = self.inner.lock();
         let counts = self.counts(&inner);
         inner.left = true;
@@ -258,6 +264,9 @@ impl Node {
         told: &mut Told,
         look: impl FnOnce(&Inner) -> bool,
     ) -> bool {
+        if planted!("scope.tell_before_reason") {
+            self.tell(reason, told);
+        }
         {
             let mut inner = self.inner.lock();
             if inner.reason.is_some() || inner.left || !look(&inner) {
@@ -265,7 +274,9 @@ impl Node {
             }
             inner.reason = Some(reason.clone()); // N1
         }
-        self.tell(reason, told);
+        if !planted!("scope.tell_before_reason") {
+            self.tell(reason, told);
+        }
         true
     }
 
@@ -296,7 +307,9 @@ impl Node {
         let mut above = {
             let inner = self.inner.lock();
             match &inner.reason {
-                None if inner.left => return inner.reached.clone(),
+                None if inner.left && !planted!("scope.reached_is_forgotten") => {
+                    return inner.reached.clone();
+                }
                 None => inner.above(),
                 reason => return reason.clone(),
             }
@@ -358,7 +371,8 @@ impl Node {
         inner.tokens.retain(|token| token.strong_count() > 0);
         inner.tokens.push(Arc::downgrade(&token));
         drop(inner);
-        if let Some(reason) = self.reason() {
+        let reason = self.reason();
+        if let Some(reason) = reason.filter(|_| !planted!("scope.token_without_look")) {
             token.cancel(&reason);
         }
         token

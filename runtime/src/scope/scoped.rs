@@ -262,7 +262,7 @@ impl<F: Future> Drop for Scoped<F> {
         if self.phase == Phase::Done {
             return;
         }
-        struct Leave<'a>(&'a Node);
+        struct Leave<'a>(&'a Arc<Node>);
         impl Drop for Leave<'_> {
             fn drop(&mut self) {
                 let left = self.0.take_clean_ups();

@@ -164,7 +164,10 @@ pub(crate) fn cancel(task: NonNull<Header>, reason: CancelReason) -> bool {
     let submit = after == AfterCancel::Submit && !planted!("task.cancel_without_submit");
     // Also if the waker of a scope panics.
     let _submit = Submit(submit.then_some(task));
-    if let Some(root) = header.root() {
+    if let Some(root) = header
+        .root()
+        .filter(|_| !planted!("task.cancel_skips_root"))
+    {
         // Groups and scopes inside the task see to their own.
         root.cancel(&kept);
     }
