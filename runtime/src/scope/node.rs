@@ -30,20 +30,20 @@
 //!
 //! Tests: `scope/node/tests.rs`, `tests/tests/scopes`; `loom-tests/tests/scope.rs`.
 
-use core::task::{Context, Poll, Waker};
+use core::task::Waker;
 use std::collections::VecDeque;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, Weak};
 
+use tenter_sync::shim::Mutex;
 use tenter_sync::shim::atomic::{AtomicUsize, Ordering};
-use tenter_sync::shim::{Mutex, thread};
-use tenter_sync::wake_batch::{Progress, wake_in_batches};
 use tenter_sync::{Notify, planted};
 use tenter_timer::Instant;
 
 use super::clean_up::CleanUp;
-use super::deadline::RescheduleError;
-use crate::task::{CancelKind, CancelReason};
+use crate::task::CancelReason;
+
+mod end;
+mod request;
 
 /// The shared part of a scope.
 pub struct Node {
@@ -231,153 +231,6 @@ impl Node {
         }
     }
 
-    // ----- cancellation -------------------------------------------------------------------------
-
-    /// Cancels the scope, and what is in it. True: this was the first request.
-    pub fn cancel(self: &Arc<Self>, reason: &CancelReason) -> bool {
-        self.cancel_if(reason, |_| true)
-    }
-
-    /// Cancels the scope if its deadline is not after `now`. From then on nobody can move it.
-    pub fn expire(self: &Arc<Self>, now: Instant) -> bool {
-        let reason = CancelReason::of(CancelKind::Deadline);
-        self.cancel_if(&reason, |inner| inner.deadline.is_some_and(|it| it <= now))
-    }
-
-    fn cancel_if(
-        self: &Arc<Self>,
-        reason: &CancelReason,
-        look: impl FnOnce(&Inner) -> bool,
-    ) -> bool {
-        let mut told = Told::default();
-        if !self.cancel_one(reason, &mut told, look) {
-            return false;
-        }
-        told.cancel_tokens(reason);
-        told.let_go();
-        true
-    }
-
-    fn cancel_one(
-        self: &Arc<Self>,
-        reason: &CancelReason,
-        told: &mut Told,
-        look: impl FnOnce(&Inner) -> bool,
-    ) -> bool {
-        if planted!("scope.tell_before_reason") {
-            self.tell(reason, told);
-        }
-        {
-            let mut inner = self.inner.lock();
-            if inner.reason.is_some() || inner.left || !look(&inner) {
-                return false;
-            }
-            inner.reason = Some(reason.clone()); // N1
-        }
-        if !planted!("scope.tell_before_reason") {
-            self.tell(reason, told);
-        }
-        true
-    }
-
-    /// Tells what is inside of a request that reaches here, perhaps only now.
-    fn pass_on(self: &Arc<Self>, told: &mut Told) {
-        if let Some(reason) = self.reason() {
-            self.tell(&reason, told);
-            told.cancel_tokens(&reason);
-        }
-    }
-
-    /// Collects who has to know that this node was reached.
-    fn tell(self: &Arc<Self>, reason: &CancelReason, told: &mut Told) {
-        let mut below = vec![Arc::clone(self)];
-        while let Some(node) = below.pop() {
-            let mut inner = node.inner.lock();
-            if !inner.shield || Arc::ptr_eq(&node, self) {
-                inner.tell(reason, told, &mut below);
-                drop(inner);
-                told.nodes.push(node);
-            }
-        }
-    }
-
-    /// Why the scope has to end: its own reason, or that of the nearest ancestor from which a request
-    /// reaches here. After its end, why it ended.
-    pub fn reason(&self) -> Option<CancelReason> {
-        let mut above = {
-            let inner = self.inner.lock();
-            match &inner.reason {
-                None if inner.left && !planted!("scope.reached_is_forgotten") => {
-                    return inner.reached.clone();
-                }
-                None => inner.above(),
-                reason => return reason.clone(),
-            }
-        };
-        while let Some(node) = above {
-            if let Some(reason) = node.own_reason() {
-                return Some(reason);
-            }
-            above = node.above();
-        }
-        None
-    }
-
-    /// The scope's own reason.
-    pub fn own_reason(&self) -> Option<CancelReason> {
-        self.inner.lock().reason.clone()
-    }
-
-    /// Whether the scope itself was cancelled.
-    pub fn is_cancelled(&self) -> bool {
-        self.inner.lock().reason.is_some()
-    }
-
-    /// Waits until a request has reached the scope.
-    pub async fn told(&self) -> CancelReason {
-        loop {
-            let told = self.reached.notified();
-            if let Some(reason) = self.reason() {
-                return reason;
-            }
-            told.await;
-        }
-    }
-
-    /// Where the owner wants to be woken when it is reached, or no longer held.
-    pub fn register(&self, waker: &Waker) {
-        let known = |inner: &Inner| {
-            let old = inner.waker.as_ref();
-            inner.left || old.is_some_and(|old| old.will_wake(waker))
-        };
-        if known(&self.inner.lock()) {
-            return;
-        }
-        let new = waker.clone();
-        let mut inner = self.inner.lock();
-        let old = if inner.left {
-            Some(new)
-        } else {
-            inner.waker.replace(new)
-        };
-        drop(inner);
-        drop(old);
-    }
-
-    /// A node that is cancelled when this one is, or reached by a request, wherever it runs.
-    pub fn token(&self) -> Arc<Self> {
-        let token = Self::new();
-        let mut inner = self.inner.lock();
-        inner.tokens.retain(|token| token.strong_count() > 0);
-        inner.tokens.push(Arc::downgrade(&token));
-        drop(inner);
-        let reason = self.reason();
-        if let Some(reason) = reason.filter(|_| !planted!("scope.token_without_look")) {
-            token.cancel(&reason);
-        }
-        token
-    }
-
     /// Whether requests of ancestors end here.
     pub fn set_shield(self: &Arc<Self>, shield: bool) {
         let mut told = Told::default();
@@ -393,175 +246,9 @@ impl Node {
         self.inner.lock().shield
     }
 
-    // ----- deadlines ----------------------------------------------------------------------------
-
-    /// The scope's own deadline.
-    pub fn deadline(&self) -> Option<Instant> {
-        self.inner.lock().deadline
-    }
-
-    /// Sets the deadline, and has the owner look at it.
-    pub fn set_deadline(&self, deadline: Option<Instant>) {
-        let mut inner = self.inner.lock();
-        inner.deadline = deadline;
-        let waker = inner.waker.take();
-        drop(inner);
-        if let Some(waker) = waker {
-            waker.wake();
-        }
-    }
-
-    /// The same, unless the deadline has done its work or can do none any more.
-    pub fn reschedule(&self, deadline: Option<Instant>) -> Result<(), RescheduleError> {
-        let mut inner = self.inner.lock();
-        let reason = inner.reason.as_ref();
-        if reason.is_some_and(|it| it.kind() == CancelKind::Deadline) {
-            return Err(RescheduleError::Expired);
-        }
-        if inner.left {
-            return Err(RescheduleError::Ended);
-        }
-        inner.deadline = deadline;
-        let waker = inner.waker.take();
-        drop(inner);
-        if let Some(waker) = waker {
-            waker.wake();
-        }
-        Ok(())
-    }
-
-    /// The scope's own deadline; `now`, if it was cancelled.
-    pub fn own_deadline(&self, now: Instant) -> Option<Instant> {
-        let inner = self.inner.lock();
-        inner.reason.as_ref().map_or(inner.deadline, |_| Some(now))
-    }
-
-    /// The nearest deadline of the scope and its ancestors; `now`, if one of them is cancelled.
-    pub fn nearest_deadline(&self, now: Instant) -> Option<Instant> {
-        let mut nearest = self.own_deadline(now);
-        let mut above = self.above();
-        while let Some(node) = above {
-            nearest = nearest.into_iter().chain(node.own_deadline(now)).min();
-            above = node.above();
-        }
-        nearest
-    }
-
     /// The parent, if its requests reach here.
     fn above(&self) -> Option<Arc<Self>> {
         self.inner.lock().above()
-    }
-
-    /// Whether a request has reached here and nothing keeps it from being carried out: whatever suspends
-    /// in this scope now is dropped.
-    pub fn ends_now(self: &Arc<Self>) -> bool {
-        let mut below = None;
-        let mut next = Some(Arc::clone(self));
-        while let Some(node) = next {
-            if let Some(ends) = node.ends_around(below.as_deref()) {
-                return ends;
-            }
-            next = node.above();
-            below = Some(node);
-        }
-        false
-    }
-
-    /// Whether the scope ends with what is in `below`, or is kept by something else in progress. `None`: that
-    /// is for those around it to say.
-    pub fn ends_around(&self, below: Option<&Self>) -> Option<bool> {
-        let on_the_way = below.is_some_and(|below| below.counts(&below.inner.lock()));
-        // ORDERING: as in `is_held`.
-        if self.held.load(Ordering::Acquire) > usize::from(on_the_way) {
-            return Some(false);
-        }
-        if self.is_cancelled() {
-            return Some(true);
-        }
-        self.is_shield().then_some(false)
-    }
-
-    /// Whether a request has reached here. Scopes around it whose time is over are cancelled by this look.
-    pub fn is_over(self: &Arc<Self>, now: Instant) -> bool {
-        let mut next = Some(Arc::clone(self));
-        while let Some(node) = next {
-            node.expire(now);
-            if node.is_cancelled() {
-                return true;
-            }
-            next = node.above();
-        }
-        false
-    }
-
-    // ----- clean-ups ----------------------------------------------------------------------------
-
-    /// Takes over what has to be done before the scope ends. Given back if it has ended.
-    pub fn defer(&self, clean_up: CleanUp) -> Result<(), CleanUp> {
-        let mut inner = self.inner.lock();
-        if inner.left {
-            return Err(clean_up);
-        }
-        inner.clean_ups.push_back(clean_up);
-        Ok(())
-    }
-
-    /// Whether there is something to be done before the scope ends.
-    #[inline]
-    pub fn has_clean_ups(&self) -> bool {
-        !self.inner.lock().clean_ups.is_empty()
-    }
-
-    /// Does it, in the order in which it was handed over.
-    pub fn poll_clean_ups(&self, cx: &mut Context<'_>) -> Poll<()> {
-        loop {
-            let Some(mut first) = self.inner.lock().clean_ups.pop_front() else {
-                return Poll::Ready(());
-            };
-            if first.poll(cx).is_pending() {
-                self.inner.lock().clean_ups.push_front(first);
-                return Poll::Pending;
-            }
-        }
-    }
-
-    /// What was handed over while the scope goes on: the runtime does it, now.
-    #[inline]
-    pub fn reap(&self) {
-        if self.has_clean_ups() {
-            self.reap_all();
-        }
-    }
-
-    #[cold]
-    fn reap_all(&self) {
-        let clean_ups = core::mem::take(&mut self.inner.lock().clean_ups);
-        let kept: VecDeque<_> = clean_ups
-            .into_iter()
-            .filter_map(|it| it.reap().err())
-            .collect();
-        let mut inner = self.inner.lock();
-        for clean_up in kept.into_iter().rev() {
-            inner.clean_ups.push_front(clean_up);
-        }
-    }
-
-    /// Drops what will never be done, and says so.
-    pub fn abandon_clean_ups(&self, say: impl Fn(String)) {
-        loop {
-            // What is dropped may leave more.
-            let Some(first) = self.inner.lock().clean_ups.pop_front() else {
-                return;
-            };
-            if let Some(line) = first.undone() {
-                say(line);
-            }
-        }
-    }
-
-    /// Gives what has to be done to whoever drops the scope.
-    pub fn take_clean_ups(&self) -> VecDeque<CleanUp> {
-        core::mem::take(&mut self.inner.lock().clean_ups)
     }
 }
 
@@ -570,15 +257,6 @@ impl Inner {
         let parent = self.parent.as_ref().filter(|_| !self.shield)?;
         Some(Arc::clone(&parent.node))
     }
-
-    fn tell(&mut self, reason: &CancelReason, told: &mut Told, below: &mut Vec<Arc<Node>>) {
-        self.reached.get_or_insert_with(|| reason.clone());
-        told.wakers.extend(self.waker.take());
-        below.extend(self.children.iter().flatten().filter_map(Weak::upgrade));
-        told.tokens
-            .extend(self.tokens.iter().filter_map(Weak::upgrade));
-    }
-
     /// N3, N2.
     fn link(&mut self, own: &Arc<Node>, parent: &Arc<Node>, counts: bool) {
         let mut above = parent.inner.lock();
@@ -620,36 +298,5 @@ impl Inner {
     }
 }
 
-impl Told {
-    fn cancel_tokens(&mut self, reason: &CancelReason) {
-        while let Some(token) = self.tokens.pop() {
-            token.cancel_one(reason, self, |_| true);
-        }
-    }
-
-    /// Wakes all of them, and goes on with the first panic of a waker.
-    fn let_go(self) {
-        let mut wakers = self.wakers.into_iter();
-        let woken = || {
-            wake_in_batches(|batch| {
-                while !batch.is_full() {
-                    match wakers.next() {
-                        Some(waker) => batch.push(waker),
-                        None => return Progress::Finished,
-                    }
-                }
-                Progress::More
-            });
-        };
-        let mut first = catch_unwind(AssertUnwindSafe(woken));
-        for node in self.nodes {
-            let told = catch_unwind(AssertUnwindSafe(|| node.reached.notify_waiters()));
-            first = first.and(told);
-        }
-        if let Err(payload) = first {
-            if !thread::panicking() {
-                resume_unwind(payload);
-            }
-        }
-    }
-}
+#[cfg(test)]
+mod tests;
