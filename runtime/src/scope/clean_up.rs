@@ -129,13 +129,14 @@ impl CleanUp {
     pub fn reap(self) -> Result<(), Self> {
         match &self.0 {
             Kept::Value(_) => Err(self),
+            // A runtime that is about to end takes no tasks: the scope does it when it has ended.
             Kept::Future(deferred) => match context::current_handle() {
-                Some(handle) => {
+                Some(handle) if context::takes_tasks() => {
                     let at = deferred.at;
                     spawn(&handle, self, at);
                     Ok(())
                 }
-                None => Err(self),
+                _ => Err(self),
             },
         }
     }
@@ -217,10 +218,10 @@ fn report(at: &Location<'_>, what: &str) {
 }
 
 fn say(line: String) {
-    match context::current_header() {
-        Some(task) => raw::report(task, UnobservedKind::CleanUp, Box::new(line)),
+    context::with_current_task(|task| match task {
+        Some(task) => raw::report(task.into(), UnobservedKind::CleanUp, Box::new(line)),
         None => eprintln!("tenter: {line}"),
-    }
+    });
 }
 
 /// Has `future` awaited when the guard is dropped, before the scope around it ends: the asynchronous part

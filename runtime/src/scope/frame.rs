@@ -17,7 +17,7 @@
 //!   the `outer` of each frame.
 
 use core::cell::Cell;
-use core::ptr;
+use core::ptr::{self, NonNull};
 use core::task::Waker;
 use std::sync::{Arc, OnceLock};
 
@@ -100,16 +100,6 @@ impl Drop for Restore {
     }
 }
 
-/// Drops all that was left to the scope of `place`, also what is left by what is dropped, and says so.
-pub fn abandon(place: &OnceLock<Arc<Node>>, say: impl Fn(String)) {
-    let Some(node) = place.get() else { return };
-    let frame = Frame::new(Kind::Scope {
-        node: place,
-        deadline: None,
-    });
-    enter(&frame, || node.abandon_clean_ups(say));
-}
-
 /// Lends the frame, if it belongs to the poll that asks.
 fn lend<'a>(frame: *const Frame<'static>) -> Option<&'a Frame<'static>> {
     // SAFETY: F1: borrowed further up this stack, so it lives at least until the callers here return.
@@ -168,10 +158,9 @@ fn node_of(frame: Option<&Frame<'static>>) -> Option<Arc<Node>> {
 
 /// The task that is polled, or whose future is dropped, further up this stack.
 fn task<'a>() -> Option<&'a Header> {
-    let task = context::current_header()?;
+    let task = context::with_current_task(|header| header.map(NonNull::from))?;
     // SAFETY: it is being polled, or its future dropped, further up this stack.
-    let header: &Header = unsafe { task.as_ref() };
-    ptr::eq(&raw const header.slot, slot_address()).then_some(header)
+    Some(unsafe { task.as_ref() })
 }
 
 /// The scope that is the task, if something in it needed that.

@@ -206,7 +206,7 @@ impl Canceller {
         Self(task)
     }
 
-    fn header(&self) -> &Header {
+    pub(crate) fn header(&self) -> &Header {
         // SAFETY: we have a reference.
         unsafe { self.0.as_ref() }
     }
