@@ -33,11 +33,11 @@ use crate::task::{CancelKind, CancelReason};
 ///     assert_eq!(slow.await, None);
 /// });
 /// ```
-pub fn move_on_after<R>(
+pub async fn move_on_after<R>(
     duration: Duration,
     body: impl AsyncFnOnce(&Deadline) -> R,
-) -> impl Future<Output = Option<R>> {
-    async move { with_deadline(duration, body).await.ok() }
+) -> Option<R> {
+    with_deadline(duration, body).await.ok()
 }
 
 /// Runs `body` for at most `duration`, counted from when it begins.

@@ -431,7 +431,7 @@ async fn x04_unshielding_does_not_interrupt_a_clean_up() {
 
 /// Goal: what is left undone at a forced end is told of, also what was left by what is dropped then.
 #[test]
-fn r_a_forced_end_reports_every_clean_up_that_is_not_done() {
+fn a_forced_end_reports_every_clean_up_that_is_not_done() {
     every(|builder| {
         let reports = Log::new();
         let runtime = build(builder.on_unobserved({
@@ -450,11 +450,17 @@ fn r_a_forced_end_reports_every_clean_up_that_is_not_done() {
             assert!(task.cancel());
             tenter_tests::support::settle().await;
             assert!(!task.is_finished());
+            // This one is dropped by the end of the runtime.
+            drop(spawn(async {
+                let _third = defer_async(async {});
+                pending::<()>().await
+            }));
+            tenter_tests::support::settle().await;
         });
         // Not waited for: the clean-up would take its whole grace.
         drop(runtime);
         let reports = reports.take();
-        assert_eq!(reports.len(), 2, "{reports:?}");
+        assert_eq!(reports.len(), 3, "{reports:?}");
         for report in reports {
             assert_says(&report, &["undone", "clean_ups.rs"]);
         }
