@@ -20,7 +20,7 @@ async fn t07_a_cancelled_task_is_cleaned_up_before_whoever_awaits_it_knows() {
     let task = spawn(async {
         let _guard = defer_async(async { sleep(SECOND).await });
         shield(sleep(SECOND)).await;
-        pending::<()>().await
+        pending::<()>().await;
     });
     yield_now().await;
     task.cancel_and_wait().await.unwrap_err();
@@ -38,7 +38,7 @@ fn t07_every_flavour_cleans_up_before_the_joiner_is_told() {
                 async move {
                     let _first = deferred(&log, "dropped last");
                     let _second = deferred(&log, "dropped first");
-                    pending::<()>().await
+                    pending::<()>().await;
                 }
             });
             runtime.block_on(async {
@@ -85,7 +85,7 @@ async fn t07_nothing_cancels_a_clean_up() {
     let start = now();
     let task = spawn(async {
         let _guard = defer_async(async { sleep(SECOND).await });
-        pending::<()>().await
+        pending::<()>().await;
     });
     yield_now().await;
     assert!(task.cancel_with("first"));
@@ -111,7 +111,7 @@ async fn t07_a_clean_up_in_a_clean_up_is_done_before_the_scope_returns() {
                     log.add("outer");
                 });
                 handle.cancel("enough");
-                pending::<()>().await
+                pending::<()>().await;
             }
         })
         .await;
@@ -134,7 +134,7 @@ async fn t07_a_clean_up_that_is_dropped_for_its_grace_leaves_its_own_to_the_scop
                 })
                 .grace(SECOND);
                 handle.cancel("enough");
-                pending::<()>().await
+                pending::<()>().await;
             }
         })
         .await;
@@ -157,12 +157,12 @@ async fn t07_a_clean_up_with_scopes_in_it_leaves_no_count() {
                         move_on_after(SECOND, async |_| yield_now().await).await;
                     });
                     handle.cancel("enough");
-                    pending::<()>().await
+                    pending::<()>().await;
                 })
                 .await;
             assert!(ended.is_cancelled());
         }
-        pending::<()>().await
+        pending::<()>().await;
     });
     settle().await;
     settle().await;
@@ -181,7 +181,7 @@ async fn t07_what_is_dropped_in_the_last_poll_is_done_by_the_scope() {
             async move {
                 handle.cancel("enough");
                 drop(deferred(&log, "cleaned up"));
-                pending::<()>().await
+                pending::<()>().await;
             }
         })
         .await;
@@ -197,7 +197,7 @@ async fn t07_what_is_dropped_in_the_last_poll_is_done_by_the_task() {
         async move {
             yield_now().await;
             drop(deferred(&log, "cleaned up"));
-            pending::<()>().await
+            pending::<()>().await;
         }
     });
     yield_now().await;
@@ -242,11 +242,11 @@ fn wf5_a_clean_up_that_fails_is_reported_and_the_rest_is_done() {
                     let _drops = defer_async(DropsBadly);
                     let _late = defer_async(async {
                         let _bad = DropsBadly;
-                        pending::<()>().await
+                        pending::<()>().await;
                     })
                     .grace(SECOND);
                     let _panics = defer_async(async { panic!("panics") });
-                    pending::<()>().await
+                    pending::<()>().await;
                 }
             });
             yield_now().await;
@@ -270,7 +270,7 @@ fn wf5_a_clean_up_that_fails_is_reported_and_the_rest_is_done() {
 async fn wf5_a_panic_of_the_dropped_body_wins_over_the_deadline() {
     let task = spawn(timeout(SECOND, async {
         let _bad = DropsBadly;
-        pending::<()>().await
+        pending::<()>().await;
     }));
     assert!(task.await.unwrap_err().is_panic());
 }
@@ -281,7 +281,7 @@ async fn a101_a_branch_that_lost_is_cleaned_up_by_the_runtime() {
     let won = select! {
         () = async {
             let _guard = deferred(&log, "the loser");
-            pending::<()>().await
+            pending::<()>().await;
         } => 1,
         () = yield_now() => 2,
     };
@@ -366,7 +366,7 @@ fn a_guard_that_outlives_its_runtime_is_dropped() {
         let guard = runtime.block_on(async move {
             defer_async(async move {
                 let _on_drop = on_drop;
-                pending::<()>().await
+                pending::<()>().await;
             })
         });
         drop(runtime);
@@ -410,7 +410,7 @@ async fn x04_unshielding_does_not_interrupt_a_clean_up() {
                 .run(async move {
                     let _guard = defer_async(async { sleep(SECOND).await });
                     handle.cancel("enough");
-                    pending::<()>().await
+                    pending::<()>().await;
                 })
                 .await;
             drop(ended);
@@ -442,9 +442,9 @@ fn a_forced_end_reports_every_clean_up_that_is_not_done() {
             let task = spawn(async {
                 let _first = defer_async(async {
                     let _inner = defer_async(async {});
-                    pending::<()>().await
+                    pending::<()>().await;
                 });
-                pending::<()>().await
+                pending::<()>().await;
             });
             tenter_tests::support::settle().await;
             assert!(task.cancel());
@@ -453,7 +453,7 @@ fn a_forced_end_reports_every_clean_up_that_is_not_done() {
             // This one is dropped by the end of the runtime.
             drop(spawn(async {
                 let _third = defer_async(async {});
-                pending::<()>().await
+                pending::<()>().await;
             }));
             tenter_tests::support::settle().await;
         });

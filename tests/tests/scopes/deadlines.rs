@@ -82,7 +82,7 @@ fn to5_a_clean_up_that_fails_after_the_deadline_is_reported_with_its_place() {
         let task = spawn(async {
             let late = fail_after(SECOND, async |_| {
                 let _guard = defer_async(async { panic!("the disk is full") });
-                pending::<()>().await
+                pending::<()>().await;
             });
             late.await.unwrap_err().limit()
         });
@@ -107,7 +107,7 @@ async fn to6_a_cancellation_before_the_deadline_is_a_cancellation() {
         async move {
             fail_after(10 * SECOND, async |deadline| {
                 given.put(deadline.clone());
-                pending::<()>().await
+                pending::<()>().await;
             })
             .await
         }
@@ -139,7 +139,7 @@ fn to8_a_deadline_is_moved_from_elsewhere() {
                 async move {
                     fail_after(60 * SECOND, async |deadline| {
                         given.put(deadline.clone());
-                        pending::<()>().await
+                        pending::<()>().await;
                     })
                     .await
                 }
@@ -211,7 +211,7 @@ async fn to9_a_deadline_that_is_over_cannot_be_moved() {
             }
         });
         given.put(deadline.clone());
-        pending::<()>().await
+        pending::<()>().await;
     });
     late.await.unwrap_err();
     let expired = given.take();
@@ -253,7 +253,7 @@ async fn a23_of_two_deadlines_at_one_moment_the_outer_one_says_so() {
     let outer = fail_after(SECOND, async |outer| {
         let inner = fail_after(SECOND, async |_| {
             let _guard = deferred(&log, "cleaned up");
-            pending::<()>().await
+            pending::<()>().await;
         });
         let _ = inner.await;
         log.add("the inner one was handled");

@@ -78,7 +78,7 @@ fn a_local_task_is_cleaned_up_or_dropped_with_its_runtime() {
             let task = spawn_local(async move {
                 let _guard = defer_async(async move {
                     let _on_drop = on_drop;
-                    pending::<()>().await
+                    pending::<()>().await;
                 });
                 let local = Rc::new(1);
                 pending::<()>().await;
@@ -114,7 +114,7 @@ fn requests_and_shields_that_end_elsewhere_meet() {
                     for _ in 0..round % 7 {
                         shield(yield_now()).await;
                     }
-                    pending::<()>().await
+                    pending::<()>().await;
                 };
                 scope.run(inner).await
             });

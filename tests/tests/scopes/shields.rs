@@ -132,7 +132,7 @@ fn x04_a_shield_that_ends_elsewhere_lets_the_cancellation_in() {
                     let mut half = Box::pin(shield(pending::<()>()));
                     touch(&mut half).await;
                     assert!(give.send(half).is_ok());
-                    pending::<()>().await
+                    pending::<()>().await;
                 }));
                 let half = half.await.unwrap();
                 let dropping = std::thread::spawn(move || drop(half));
@@ -162,7 +162,7 @@ fn x04_a_shield_moves_between_scopes() {
                 yield_now().await;
                 drop(half);
                 yield_now().await;
-                pending::<()>().await
+                pending::<()>().await;
             }));
             yield_now().await;
             handle.cancel("enough");
@@ -185,7 +185,7 @@ async fn x04_a_panic_in_a_shield_leaves_no_count() {
         }));
         let caught = catch(half).await;
         assert!(caught);
-        pending::<()>().await
+        pending::<()>().await;
     }));
     settle().await;
     handle.cancel("enough");

@@ -16,14 +16,14 @@ async fn wf1_control_returns_when_what_resists_has_ended() {
     let start = now();
     let late = timeout(SECOND / 10, async {
         shield(sleep(SECOND / 5)).await;
-        pending::<()>().await
+        pending::<()>().await;
     });
     assert!(late.await.is_err());
     assert_eq!(now() - start, SECOND / 5);
     let log = Log::new();
     let late = timeout(SECOND, async {
         let _guard = deferred(&log, "cleaned up");
-        pending::<()>().await
+        pending::<()>().await;
     });
     assert!(late.await.is_err());
     assert_eq!(log.take(), ["cleaned up"]);
@@ -42,7 +42,7 @@ async fn wf3_a_running_task_is_cancelled_and_cleaned_up_with_no_time_at_all() {
         let log = log.clone();
         async move {
             let _guard = deferred(&log, "cleaned up");
-            pending::<()>().await
+            pending::<()>().await;
         }
     });
     yield_now().await;
@@ -77,7 +77,7 @@ async fn a22_a_waiter_that_is_cancelled_does_not_say_that_its_time_was_over() {
         let on_drop = dropped.on_drop();
         timeout(10 * SECOND, async move {
             let _on_drop = on_drop;
-            pending::<()>().await
+            pending::<()>().await;
         })
     }));
     sleep(SECOND).await;
