@@ -7,6 +7,9 @@
 //!
 //! Tests: `loom-tests/tests/canary.rs`.
 
+#[cfg(tenter_loom)]
+pub mod toy;
+
 use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::Arc;

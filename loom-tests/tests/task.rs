@@ -1,114 +1,18 @@
 //! The task cell (`runtime/src/task`): every right to a task exercised against every other.
 //!
-//! The scheduler here is the smallest that keeps the contract: a locked list and a parker. The cell, its
-//! word, its waker and its join handle are the production source.
+//! The scheduler is the smallest that keeps the contract: a locked list and a parker. The cell, its word,
+//! its waker and its join handle are the production source. Tasks as scopes: `scope.rs`.
 #![cfg(tenter_loom)]
 
-use std::future::{Future, poll_fn};
+use std::future::poll_fn;
 use std::pin::{Pin, pin};
-use std::task::{Context, Poll, Waker};
+use std::task::{Poll, Waker};
 
-use tenter::JoinHandle;
-use tenter::model::{Ran, Runnable, Schedule, Unobserved, YieldFlag, on_done, shut_down, spawn_on};
+use tenter::model::{on_done, shut_down, spawn_on};
+use tenter_loom_tests::toy::{Pass, ToyRef, gate, run_one_to_its_end, run_ready, spawn, toy};
 use tenter_loom_tests::{Census, Tracked, WakeCount, block_on, check, poll_once};
-use tenter_sync::parker::Parker;
 use tenter_sync::shim::atomic::{AtomicBool, Ordering};
 use tenter_sync::shim::{Arc, Mutex, UnsafeCell, thread};
-
-/// A scheduler: a list of runnable tasks and the parker of the thread that runs them.
-struct Toy {
-    ready: Mutex<Vec<Runnable>>,
-    parker: Parker,
-}
-
-/// What the tasks keep of it.
-struct ToyRef(Arc<Toy>);
-
-impl Schedule for ToyRef {
-    fn schedule(&self, task: Runnable) {
-        self.0.ready.lock().push(task);
-        let _ = self.0.parker.unpark();
-    }
-
-    fn unobserved(&self, failure: &Unobserved<'_>) {
-        panic!("nothing fails in these models: {failure}");
-    }
-}
-
-fn toy() -> Arc<Toy> {
-    Arc::new(Toy {
-        ready: Mutex::new(Vec::new()),
-        parker: Parker::new(),
-    })
-}
-
-fn spawn<F: Future>(toy: &Arc<Toy>, future: F) -> JoinHandle<F::Output> {
-    let (task, handle) = spawn_on(future, ToyRef(Arc::clone(toy)));
-    toy.ready.lock().push(task);
-    handle
-}
-
-/// Runs what is ready. True: a task has ended.
-fn run_ready(toy: &Toy) -> bool {
-    let mut finished = false;
-    loop {
-        let next = toy.ready.lock().pop();
-        let Some(task) = next else { return finished };
-        // SAFETY: these tasks have no owner.
-        match unsafe { task.run(&YieldFlag::new(false), |_| None, |_| ()) } {
-            Ran::Requeue(task) => toy.ready.lock().push(task),
-            Ran::Parked => {}
-            Ran::Finished => finished = true,
-        }
-    }
-}
-
-/// Runs tasks until one has ended.
-fn run_one_to_its_end(toy: &Toy) {
-    while !run_ready(toy) {
-        let _ = toy.parker.park(None);
-    }
-}
-
-/// A flag that a future waits for and another thread sets, with a waker that is given away once.
-struct Gate {
-    open: AtomicBool,
-    waker: Mutex<Option<Waker>>,
-}
-
-fn gate() -> Arc<Gate> {
-    Arc::new(Gate {
-        open: AtomicBool::new(false),
-        waker: Mutex::new(None),
-    })
-}
-
-impl Gate {
-    fn open(&self) {
-        self.open.store(true, Ordering::Relaxed);
-        let waker = self.waker.lock().take();
-        if let Some(waker) = waker {
-            waker.wake();
-        }
-    }
-}
-
-/// Waits for a gate: registers first, then looks. What the opener wrote is seen through the wake alone.
-struct Pass(Arc<Gate>);
-
-impl Future for Pass {
-    type Output = ();
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let old = self.0.waker.lock().replace(cx.waker().clone());
-        drop(old);
-        if self.0.open.load(Ordering::Relaxed) {
-            Poll::Ready(())
-        } else {
-            Poll::Pending
-        }
-    }
-}
 
 /// Goal: a wake is never lost, and the output reaches the joiner with everything written before it.
 #[test]

@@ -33,6 +33,7 @@ use crate::scheduler::current_thread::{Core, RunEnded, Scheduler, poll_parked};
 use crate::scheduler::parking::ThreadParker;
 use crate::scheduler::seat::{Seat, Taken};
 use crate::scheduler::shared::{Kind, SchedulerRef, TaskScheduler};
+use crate::scope::frame;
 use crate::scope::scoped::{End, Scoped};
 use crate::task::cell::{Extras, Shared};
 use crate::task::context::TaskContext;
@@ -50,6 +51,11 @@ fn thread_parker() -> (StdArc<ThreadParker>, Waker) {
         .unwrap_or_else(|_| ThreadParker::new());
     let waker = Waker::from(StdArc::clone(&parker));
     (parker, waker)
+}
+
+/// Runs `body` as no task and in no scope, whatever is further up this stack.
+fn apart<R>(body: impl FnOnce() -> R) -> R {
+    without_task(|| frame::apart(body))
 }
 
 /// Runs a future on a thread that drives nothing.
@@ -72,7 +78,7 @@ fn wait_with<F: Future>(
     let _values = task::context::Main::enter();
     let mut future = pin!(future);
     context::block(at, || {
-        without_task(|| {
+        apart(|| {
             loop {
                 let polled = poll_parked(&parker, &waker, &mut |cx| future.as_mut().poll(cx));
                 if let Some(output) = polled {
@@ -144,7 +150,7 @@ fn drive<F: Future>(
         }
         let polled = context::block_in_line(at, || {
             let _entered = handle.enter();
-            without_task(|| poll_parked(&parker, &waker, &mut |cx| future.as_mut().poll(cx)))
+            apart(|| poll_parked(&parker, &waker, &mut |cx| future.as_mut().poll(cx)))
         });
         if let Some(output) = polled {
             return output;

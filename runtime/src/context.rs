@@ -274,14 +274,6 @@ pub fn takes_tasks() -> bool {
     })
 }
 
-/// The task that this thread polls, in a run loop or before it gets there.
-pub fn current_header() -> Option<NonNull<Header>> {
-    match CONTEXT.with(|context| context.lent.get()) {
-        Some(lent) if lent.goes_on && is_slot_of(slot_address(), lent.task) => Some(lent.task),
-        _ => driven_header(),
-    }
-}
-
 /// The task that the run loop of this thread polls.
 fn driven_header() -> Option<NonNull<Header>> {
     with_driving(|driving| driving.and_then(|driving| driving.task.get()))

@@ -304,7 +304,7 @@ where
 #[doc(hidden)]
 pub mod model {
     //! Internals for the model checker.
-    use super::{Future, JoinHandle, Location};
+    use super::{JoinHandle, Location};
 
     pub use crate::blocking::thread::while_waiting;
     pub use crate::blocking::{Home, Pool, Settings};
@@ -322,13 +322,15 @@ pub mod model {
     pub use crate::scheduler::multi_thread::lifo::LifoSlot;
     pub use crate::scheduler::parking::Parking;
     pub use crate::scheduler::run_queue::RunQueue;
+    pub use crate::scope::clean_up::CleanUp;
+    pub use crate::scope::node::Node;
     pub use crate::serve::handling::{Handling, Seat};
     pub use crate::serve::listener::Listener;
     pub use crate::serve::listener::sealed::Sealed as SealedListener;
     pub use crate::serve::shared::Shared as ServerShared;
     pub use crate::task::Unobserved;
     use crate::task::callbacks;
-    pub use crate::task::cell::{Header, Schedule, Shared};
+    pub use crate::task::cell::{Header, Schedule, Shared, Work};
     use crate::task::memory::Source;
     pub use crate::task::raw::{Ran, Runnable, YieldFlag, allocate, shut_down};
 
@@ -347,7 +349,7 @@ pub mod model {
 
     /// A task on a scheduler of the model's own.
     #[track_caller]
-    pub fn spawn_on<F: Future, S: Schedule>(
+    pub fn spawn_on<F: Work, S: Schedule>(
         future: F,
         scheduler: S,
     ) -> (Runnable, JoinHandle<F::Output>) {

@@ -1,13 +1,14 @@
 //! A part of a task that can be cancelled by itself.
 
 use core::fmt;
-use core::future::Future;
-use core::pin::Pin;
+use core::future::{Future, poll_fn};
+use core::pin::{Pin, pin};
 use core::task::{Context, Poll, ready};
 use std::sync::Arc;
 
 use tenter_timer::{Instant, now};
 
+use super::frame;
 use super::node::Node;
 use super::scoped::{End, Scoped};
 use crate::task::{CancelKind, CancelReason};
@@ -166,13 +167,7 @@ impl CancelHandle {
 
     /// Waits until the scope is cancelled, or a scope around it.
     pub async fn cancelled(&self) -> CancelReason {
-        loop {
-            let told = self.node.reached().notified();
-            if let Some(reason) = self.node.reason() {
-                return reason;
-            }
-            told.await;
-        }
+        self.node.told().await
     }
 
     /// A scope that is cancelled together with this one, wherever it runs, and may be cancelled alone.
@@ -207,7 +202,8 @@ impl fmt::Debug for CancelHandle {
 /// timeouts, or its task, or one around that from which a request reaches here.
 ///
 /// A body that waits for this is polled once more when it is cancelled, and may use that one poll to say
-/// so; it is dropped at its next suspension all the same. Outside any scope it waits for ever.
+/// so; it is dropped at its next suspension all the same. Outside any scope it waits for ever. Where the
+/// future is moved, it is told of the scope that it was polled in last.
 ///
 /// # Examples
 ///
@@ -222,9 +218,24 @@ impl fmt::Debug for CancelHandle {
 /// # });
 /// ```
 pub async fn cancelled() -> CancelReason {
-    match super::frame::enclosing() {
-        Some(node) => CancelHandle { node }.cancelled().await,
-        None => core::future::pending().await,
+    loop {
+        let around = frame::enclosing();
+        let mut told = pin!(async {
+            match &around {
+                Some(node) => node.told().await,
+                None => core::future::pending().await,
+            }
+        });
+        let reason = poll_fn(|cx| {
+            let now = frame::enclosing();
+            if now.as_ref().map(Arc::as_ptr) != around.as_ref().map(Arc::as_ptr) {
+                return Poll::Ready(None); // It was moved.
+            }
+            told.as_mut().poll(cx).map(Some)
+        });
+        if let Some(reason) = reason.await {
+            return reason;
+        }
     }
 }
 
@@ -233,5 +244,5 @@ pub async fn cancelled() -> CancelReason {
 /// is the present moment.
 #[doc(alias = "current_effective_deadline")]
 pub fn scope_deadline() -> Option<Instant> {
-    super::frame::nearest_deadline(now())
+    frame::nearest_deadline(now())
 }

@@ -19,6 +19,7 @@ use core::panic::Location;
 use core::pin::Pin;
 use core::task::{Context, Poll};
 use core::time::Duration;
+use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, OnceLock};
 
@@ -47,7 +48,8 @@ enum Kept {
 }
 
 struct Deferred {
-    future: Pin<Box<dyn Future<Output = ()> + Send>>,
+    /// There until the drop.
+    future: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
     grace: Duration,
     /// Begins with the first poll.
     timer: Option<Pin<Box<Sleep>>>,
@@ -55,7 +57,31 @@ struct Deferred {
     at: &'static Location<'static>,
 }
 
+impl Deferred {
+    fn new(
+        future: impl Future<Output = ()> + Send + 'static,
+        at: &'static Location<'static>,
+    ) -> Box<Self> {
+        Box::new(Self {
+            future: Some(Box::pin(future)),
+            grace: GRACE,
+            timer: None,
+            node: OnceLock::new(),
+            at,
+        })
+    }
+}
+
 impl CleanUp {
+    /// A future to be awaited, however long it takes.
+    #[cfg(tenter_loom)]
+    #[track_caller]
+    pub fn unbounded(future: impl Future<Output = ()> + Send + 'static) -> Self {
+        let mut deferred = Deferred::new(future, Location::caller());
+        deferred.grace = Duration::MAX;
+        Self(Kept::Future(deferred))
+    }
+
     /// Something to be dropped when all that was handed over before it is done.
     pub fn value(value: Box<dyn Send>) -> Self {
         Self(Kept::Value(value))
@@ -73,29 +99,30 @@ impl CleanUp {
             node,
             at,
         } = &mut **deferred;
+        if let Some(node) = node.get() {
+            // It may be another scope's by now.
+            node.settle(frame::enclosing().as_ref());
+        }
         let frame = Frame::new(Kind::Shield(node));
         let polled = catch_unwind(AssertUnwindSafe(|| {
-            frame::enter(&frame, || future.as_mut().poll(cx))
+            let running = future.as_mut().expect("there until the drop");
+            if frame::enter(&frame, || running.as_mut().poll(cx)).is_ready() {
+                return Poll::Ready(None);
+            }
+            if *grace == Duration::MAX {
+                return Poll::Pending;
+            }
+            let timer = timer.get_or_insert_with(|| Box::pin(sleep(*grace)));
+            poll_deadline(timer.as_mut(), cx)
+                .map(|()| Some(format!("had not ended after {grace:?} and was dropped")))
         }));
         match polled {
-            Ok(Poll::Ready(())) => return Poll::Ready(()),
-            Ok(Poll::Pending) => {}
-            Err(payload) => {
-                let what = format!("panicked: {}", payload_message(&*payload));
-                drop_payload(payload);
-                report(at, &what);
-                return Poll::Ready(());
-            }
+            Ok(Poll::Pending) => return Poll::Pending,
+            Ok(Poll::Ready(None)) => {}
+            Ok(Poll::Ready(Some(what))) => report(at, &what),
+            Err(payload) => report_panic(at, payload),
         }
-        let timer = timer.get_or_insert_with(|| Box::pin(sleep(*grace)));
-        if poll_deadline(timer.as_mut(), cx).is_ready() {
-            report(
-                at,
-                &format!("had not ended after {grace:?} and was dropped"),
-            );
-            return Poll::Ready(());
-        }
-        Poll::Pending
+        Poll::Ready(())
     }
 
     /// Has the runtime do it, in a task of its own. Given back where there is no runtime.
@@ -114,13 +141,14 @@ impl CleanUp {
         }
     }
 
-    /// It will never be done.
-    pub fn abandon(self) {
-        if let Kept::Future(deferred) = &self.0 {
-            report(
-                deferred.at,
-                "was dropped undone, because its runtime had ended",
-            );
+    /// What is to be said if it is dropped now.
+    pub fn undone(&self) -> Option<String> {
+        match &self.0 {
+            Kept::Value(_) => None,
+            Kept::Future(deferred) => {
+                let what = "was dropped undone, because its runtime had ended";
+                Some(line(deferred.at, what))
+            }
         }
     }
 
@@ -137,7 +165,11 @@ impl CleanUp {
                 let at = deferred.at;
                 spawn(handle, CleanUp(Kept::Future(deferred)), at);
             }
-            (Some(clean_up), None) => clean_up.abandon(),
+            (Some(clean_up), None) => {
+                if let Some(line) = clean_up.undone() {
+                    say(line);
+                }
+            }
         }
     }
 }
@@ -157,12 +189,39 @@ fn spawn(handle: &Handle, clean_up: CleanUp, at: &'static Location<'static>) {
     drop(handle.spawn_with(async move { drop(armed) }, None, at));
 }
 
-fn report(at: &Location<'_>, what: &str) {
-    let line = format!("the clean-up that was deferred at {at} {what}");
-    match context::current_header() {
-        Some(task) => raw::report(task, UnobservedKind::CleanUp, Box::new(line)),
-        None => eprintln!("tenter: {line}"),
+/// Whatever becomes of it: it counts no more in the scope that did it, and a panic of its drop is no more
+/// than reported.
+impl Drop for Deferred {
+    fn drop(&mut self) {
+        let future = self.future.take();
+        let dropped = catch_unwind(AssertUnwindSafe(|| drop(future)));
+        if let Some(node) = self.node.get() {
+            node.leave();
+        }
+        if let Err(payload) = dropped {
+            report_panic(self.at, payload);
+        }
     }
+}
+
+fn line(at: &Location<'_>, what: &str) -> String {
+    format!("the clean-up that was deferred at {at} {what}")
+}
+
+fn report_panic(at: &Location<'_>, payload: Box<dyn Any + Send>) {
+    report(at, &format!("panicked: {}", payload_message(&*payload)));
+    drop_payload(payload);
+}
+
+fn report(at: &Location<'_>, what: &str) {
+    say(line(at, what));
+}
+
+fn say(line: String) {
+    context::with_current_task(|task| match task {
+        Some(task) => raw::report(task.into(), UnobservedKind::CleanUp, Box::new(line)),
+        None => eprintln!("tenter: {line}"),
+    });
 }
 
 /// Has `future` awaited when the guard is dropped, before the scope around it ends: the asynchronous part
@@ -206,13 +265,7 @@ fn report(at: &Location<'_>, what: &str) {
 #[doc(alias = "AsyncExitStack")]
 pub fn defer_async(future: impl Future<Output = ()> + Send + 'static) -> DeferGuard {
     DeferGuard {
-        clean_up: Some(Box::new(Deferred {
-            future: Box::pin(future),
-            grace: GRACE,
-            timer: None,
-            node: OnceLock::new(),
-            at: Location::caller(),
-        })),
+        clean_up: Some(Deferred::new(future, Location::caller())),
         handle: context::current_handle(),
     }
 }
@@ -226,7 +279,7 @@ pub struct DeferGuard {
 }
 
 impl DeferGuard {
-    /// How long the clean-up may take.
+    /// How long the clean-up may take. [`Duration::MAX`]: for ever.
     pub fn grace(mut self, grace: Duration) -> Self {
         if let Some(clean_up) = &mut self.clean_up {
             clean_up.grace = grace;

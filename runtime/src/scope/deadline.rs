@@ -33,11 +33,11 @@ use crate::task::{CancelKind, CancelReason};
 ///     assert_eq!(slow.await, None);
 /// });
 /// ```
-pub fn move_on_after<R>(
+pub async fn move_on_after<R>(
     duration: Duration,
     body: impl AsyncFnOnce(&Deadline) -> R,
-) -> impl Future<Output = Option<R>> {
-    async move { with_deadline(duration, body).await.ok() }
+) -> Option<R> {
+    with_deadline(duration, body).await.ok()
 }
 
 /// Runs `body` for at most `duration`, counted from when it begins.
@@ -110,14 +110,7 @@ impl Deadline {
     ///
     /// [`RescheduleError`], if the time was over already, or the body has ended.
     pub fn reschedule(&self, when: impl Into<Option<Instant>>) -> Result<(), RescheduleError> {
-        if self.expired() {
-            return Err(RescheduleError::Expired);
-        }
-        if self.node.has_left() {
-            return Err(RescheduleError::Ended);
-        }
-        self.node.set_deadline(when.into());
-        Ok(())
+        self.node.reschedule(when.into())
     }
 
     /// Whether the time was over before the body ended.

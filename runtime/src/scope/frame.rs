@@ -17,7 +17,7 @@
 //!   the `outer` of each frame.
 
 use core::cell::Cell;
-use core::ptr;
+use core::ptr::{self, NonNull};
 use core::task::Waker;
 use std::sync::{Arc, OnceLock};
 
@@ -72,13 +72,6 @@ impl<'a> Frame<'a> {
 /// Runs `body` inside the scope of `frame`.
 #[inline]
 pub fn enter<R>(frame: &Frame<'_>, body: impl FnOnce() -> R) -> R {
-    struct Restore(*const Frame<'static>);
-    impl Drop for Restore {
-        #[inline]
-        fn drop(&mut self) {
-            FRAME.with(|top| top.set(self.0));
-        }
-    }
     // F1: taken away again before the borrow ends, also when `body` panics. The lifetime is erased; it
     // is lent no longer than a call.
     let pointer: *const Frame<'_> = frame;
@@ -89,6 +82,22 @@ pub fn enter<R>(frame: &Frame<'_>, body: impl FnOnce() -> R) -> R {
         Restore(outer)
     });
     body()
+}
+
+/// Runs `body` in no scope: what a `block_on` polls is no part of the scope that it blocks.
+pub fn apart<R>(body: impl FnOnce() -> R) -> R {
+    let outer = FRAME.with(|top| top.replace(ptr::null()));
+    let _restore = Restore(outer);
+    body()
+}
+
+struct Restore(*const Frame<'static>);
+
+impl Drop for Restore {
+    #[inline]
+    fn drop(&mut self) {
+        FRAME.with(|top| top.set(self.0));
+    }
 }
 
 /// Lends the frame, if it belongs to the poll that asks.
@@ -149,10 +158,9 @@ fn node_of(frame: Option<&Frame<'static>>) -> Option<Arc<Node>> {
 
 /// The task that is polled, or whose future is dropped, further up this stack.
 fn task<'a>() -> Option<&'a Header> {
-    let task = context::current_header()?;
+    let task = context::with_current_task(|header| header.map(NonNull::from))?;
     // SAFETY: it is being polled, or its future dropped, further up this stack.
-    let header: &Header = unsafe { task.as_ref() };
-    ptr::eq(&raw const header.slot, slot_address()).then_some(header)
+    Some(unsafe { task.as_ref() })
 }
 
 /// The scope that is the task, if something in it needed that.
@@ -176,7 +184,11 @@ fn root() -> Option<Arc<Node>> {
 /// The nearest deadline of the scopes that the caller is in; `now`, if one of them is cancelled already.
 pub fn nearest_deadline(now: Instant) -> Option<Instant> {
     let mut nearest: Option<Instant> = None;
-    let mut add = |own: Option<Instant>| nearest = nearest.into_iter().chain(own).min();
+    // A bound without an end is none.
+    let mut add = |own: Option<Instant>| {
+        let own = own.filter(|own| *own != Instant::MAX);
+        nearest = nearest.into_iter().chain(own).min();
+    };
     let mut next = innermost();
     while let Some(frame) = next {
         match &frame.kind {
@@ -194,11 +206,40 @@ pub fn nearest_deadline(now: Instant) -> Option<Instant> {
         }
         next = lend(frame.outer.get());
     }
-    if task()
-        .and_then(Header::root)
-        .is_some_and(|root| root.is_cancelled())
-    {
+    if task().is_some_and(Header::cancel_requested) {
         add(Some(now));
     }
     nearest
+}
+
+/// Whether a scope around the caller ends now: it is cancelled, or its time is over, and nothing else in it
+/// is in progress. A scope whose time is found to be over is cancelled by this look, so that whoever relies
+/// on its end is not left behind by somebody who moves the deadline.
+pub fn around_ends(now: Instant) -> bool {
+    let mut below: Option<&Arc<Node>> = None;
+    let mut next = innermost();
+    while let Some(frame) = next {
+        match &frame.kind {
+            Kind::Scope { node, deadline } => match node.get() {
+                None if deadline.is_some_and(|it| it <= now) => return true,
+                None => {}
+                Some(node) => {
+                    node.expire(now);
+                    if let Some(ends) = node.ends_around(below.map(Arc::as_ref)) {
+                        return ends;
+                    }
+                    below = Some(node);
+                }
+            },
+            Kind::Shield(_) => return false,
+            Kind::Child(group) if group.is_over(now) => return true,
+            Kind::Child(_) => {}
+        }
+        next = lend(frame.outer.get());
+    }
+    let Some(task) = task() else { return false };
+    match task.root() {
+        Some(root) => root.ends_around(below.map(Arc::as_ref)) == Some(true),
+        None => task.cancel_requested(),
+    }
 }

@@ -106,6 +106,7 @@ impl<F: Future> Future for Scoped<F> {
         // SAFETY: `body` and `timer` are not moved: both are pinned again before they are used, and
         // dropped in place.
         let this = unsafe { self.get_unchecked_mut() };
+        let first = this.phase == Phase::Fresh;
         if let Some(node) = this.node.get() {
             node.settle(frame::enclosing().as_ref());
             node.register(cx.waker());
@@ -122,15 +123,19 @@ impl<F: Future> Future for Scoped<F> {
         if this.node.get().is_none() {
             // Nothing inside can have left anything to do.
             this.phase = match &this.ended {
-                Some(End::TimedOut) if around_ends(now()) => Phase::Silent,
+                Some(End::TimedOut) if frame::around_ends(now()) => Phase::Silent,
                 _ => Phase::Done,
             };
         }
         if this.phase == Phase::Ended {
-            this.phase = ready!(poll_left(&this.node, &this.ended, cx));
+            this.phase = ready!(poll_left(&this.node, &this.ended, first, cx));
         }
         if this.phase == Phase::Silent {
-            return Poll::Pending;
+            if frame::around_ends(now()) {
+                return Poll::Pending;
+            }
+            // It was kept, or this future moved out of it.
+            this.phase = Phase::Done;
         }
         Poll::Ready(
             this.ended
@@ -179,11 +184,11 @@ fn poll_body<F: Future>(
         return Poll::Ready(End::TimedOut);
     };
     node.register(cx.waker());
-    node.reap();
-    if !node.is_cancelled() && poll_timer(node, timer, cx).is_ready() {
-        node.cancel(&CancelReason::of(CancelKind::Deadline));
+    if !node.is_cancelled() {
+        poll_timer(node, timer, cx);
     }
     let Some(reason) = node.own_reason().filter(|_| !node.is_held()) else {
+        node.reap();
         return Poll::Pending;
     };
     frame::enter(&frame, || body.set(None));
@@ -198,11 +203,12 @@ fn ended<T>(reason: CancelReason) -> End<T> {
     }
 }
 
-/// The deadline of a scope whose shared part was made is there: it may be changed by others.
-fn poll_timer(node: &Node, mut timer: Pin<&mut Option<Sleep>>, cx: &mut Context<'_>) -> Poll<()> {
+/// Cancels the scope if its time is over. The deadline of a scope whose shared part was made is there: it
+/// may be changed by others.
+fn poll_timer(node: &Arc<Node>, mut timer: Pin<&mut Option<Sleep>>, cx: &mut Context<'_>) {
     let Some(deadline) = node.deadline() else {
         timer.set(None);
-        return Poll::Pending;
+        return;
     };
     if timer.is_none() {
         timer.set(Some(sleep_until(deadline)));
@@ -211,35 +217,41 @@ fn poll_timer(node: &Node, mut timer: Pin<&mut Option<Sleep>>, cx: &mut Context<
     if timer.deadline() != deadline {
         timer.as_mut().reset(deadline);
     }
-    poll_deadline(timer, cx)
+    if poll_deadline(timer, cx).is_ready() {
+        // False if it was moved just now: whoever moved it has woken this scope.
+        node.expire(deadline);
+    }
 }
 
 /// Does what the body left, then decides whether the scope says how it ended.
 fn poll_left<T>(
     node: &OnceLock<Arc<Node>>,
     ended: &Option<End<T>>,
+    first: bool,
     cx: &mut Context<'_>,
 ) -> Poll<Phase> {
-    let node = node.get().expect("looked at by the caller");
+    let place = node;
+    let node = place.get().expect("looked at by the caller");
     if node.has_clean_ups() {
         // No request from around interrupts this.
         node.set_holds(true);
-        ready!(node.poll_clean_ups(cx));
+        // What is deferred in a clean-up is the scope's too.
+        let deadline = None;
+        let frame = Frame::new(Kind::Scope {
+            node: place,
+            deadline,
+        });
+        ready!(frame::enter(&frame, || node.poll_clean_ups(cx)));
     }
-    let shield = node.is_shield();
+    // A request from around may have waited for it, as for a shield.
+    let waited = node.is_shield() && !first;
     node.leave();
-    Poll::Ready(match ended {
-        Some(End::Ready(_)) if !shield || !frame::enclosing().is_some_and(|it| it.ends_now()) => {
-            Phase::Done
-        }
-        Some(End::Cancelled(_) | End::TimedOut) if !around_ends(now()) => Phase::Done,
-        _ => Phase::Silent,
-    })
-}
-
-/// Whether a scope around the caller ends, now or as soon as it is polled.
-fn around_ends(now: Instant) -> bool {
-    frame::nearest_deadline(now).is_some_and(|deadline| deadline <= now)
+    let says = match ended {
+        Some(End::Ready(_)) if !waited => true,
+        Some(End::Ready(_)) => !frame::enclosing().is_some_and(|around| around.ends_now()),
+        _ => !frame::around_ends(now()),
+    };
+    Poll::Ready(if says { Phase::Done } else { Phase::Silent })
 }
 
 impl<F: Future> Drop for Scoped<F> {
@@ -250,7 +262,7 @@ impl<F: Future> Drop for Scoped<F> {
         if self.phase == Phase::Done {
             return;
         }
-        struct Leave<'a>(&'a Node);
+        struct Leave<'a>(&'a Arc<Node>);
         impl Drop for Leave<'_> {
             fn drop(&mut self) {
                 let left = self.0.take_clean_ups();

@@ -161,15 +161,29 @@ pub(crate) fn cancel(task: NonNull<Header>, reason: CancelReason) -> bool {
         return false;
     }
     drop(slot);
-    if let Some(root) = header.root() {
+    let submit = after == AfterCancel::Submit && !planted!("task.cancel_without_submit");
+    // Also if the waker of a scope panics.
+    let _submit = Submit(submit.then_some(task));
+    if let Some(root) = header
+        .root()
+        .filter(|_| !planted!("task.cancel_skips_root"))
+    {
         // Groups and scopes inside the task see to their own.
         root.cancel(&kept);
     }
-    if after == AfterCancel::Submit && !planted!("task.cancel_without_submit") {
-        // SAFETY: the caller's reference lives on; the place in the queue is passed on.
-        unsafe { raw::submit(task) };
-    }
     true
+}
+
+/// A place in the queue that is passed on.
+struct Submit(Option<NonNull<Header>>);
+
+impl Drop for Submit {
+    fn drop(&mut self) {
+        if let Some(task) = self.0 {
+            // SAFETY: made by `cancel`, whose caller's reference lives on; the place is passed on once.
+            unsafe { raw::submit(task) };
+        }
+    }
 }
 
 /// The right to cancel a task, without the right to its output. Cheap to clone; keeps the memory of

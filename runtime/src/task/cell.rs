@@ -19,6 +19,7 @@ use core::task::{Context, Poll, Waker};
 use std::sync::{Arc as StdArc, OnceLock};
 
 use tenter_sync::current::{HEAD_TO_SLOT, TaskSlot};
+use tenter_sync::planted;
 use tenter_sync::shim::atomic::{AtomicPtr, Ordering};
 use tenter_sync::shim::{Live, Mutex, UnsafeCell, thread};
 
@@ -266,7 +267,7 @@ impl Header {
         if let Some(root) = extras.root.get() {
             return root;
         }
-        let root = Node::root();
+        let root = Node::new();
         // So that a shield that ends outside a poll of its task can wake it. Given back in `finish`.
         root.register(&waker());
         let reason = {
@@ -279,10 +280,16 @@ impl Header {
             .root
             .get()
             .expect("set above, by the one thread that polls");
-        if let Some(reason) = reason {
+        if let Some(reason) = reason.filter(|_| !planted!("task.root_without_look")) {
             root.cancel(&reason);
         }
         root
+    }
+
+    /// Whether somebody asked for the task's end.
+    pub fn cancel_requested(&self) -> bool {
+        self.extras()
+            .is_some_and(|extras| extras.reason.lock().is_some())
     }
 
     /// task 7 "name", or task 7.

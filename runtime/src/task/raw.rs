@@ -249,8 +249,12 @@ impl Runnable {
         }
         let held = header.root().is_some_and(|root| {
             root.register(&waker);
-            root.reap();
-            root.is_held()
+            let held = root.is_held();
+            if held || !root.is_cancelled() {
+                // Else the task ends here, and does what was left to it.
+                root.reap();
+            }
+            held
         });
         let yielded_now = yielded.replace(false);
         match header.state.end_poll(held, yielded_now) {
@@ -381,7 +385,11 @@ pub unsafe fn end_claimed(task: NonNull<Header>, claim: Claim, unlist: impl FnOn
     if let Some(root) = header.root() {
         // There is nobody left to poll them.
         context::lend(task, || {
-            with_task(&header.slot, budget::PER_POLL, || root.abandon_clean_ups());
+            with_task(&header.slot, budget::PER_POLL, || {
+                root.abandon_clean_ups(|line| {
+                    report(task, UnobservedKind::CleanUp, Box::new(line));
+                });
+            });
         });
     }
     // SAFETY: the output is in place: `discard_future` left it there, or S8 says so. RUNNING by (a).
