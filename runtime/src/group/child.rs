@@ -13,19 +13,21 @@ use core::marker::PhantomData;
 use core::pin::Pin;
 use core::ptr::NonNull;
 use core::task::{Context, Poll, ready};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 
 use tenter_sync::{AcquireOwned, OwnedPermit};
 
 use super::core::{Core, Seat};
 use super::error::{Failure, Panic};
+use super::lost;
 use super::outcome::Ended;
-use super::start::Starting;
+use super::start::Starter;
 use crate::scope::clean_up::CleanUp;
 use crate::scope::frame::{self, Frame, Kind};
 use crate::task::cell::{Header, Work};
-use crate::task::{CancelKind, CancelReason, JoinError, TaskId, UnobservedKind, raw};
+use crate::task::{Canceller, JoinError, TaskId, UnobservedKind, raw};
 
 /// A child's work.
 pub struct Child<F, T, E: Send + 'static> {
@@ -35,7 +37,8 @@ pub struct Child<F, T, E: Send + 'static> {
     /// Structurally pinned.
     future: Option<F>,
     seat: Option<Seat<E>>,
-    starting: Option<Arc<Starting<E>>>,
+    /// Until the work ends: who waits for it to be ready.
+    starter: Option<Arc<dyn Starter<E>>>,
     _output: PhantomData<fn() -> T>,
 }
 
@@ -45,14 +48,14 @@ impl<F, T, E: Send + 'static> Child<F, T, E> {
         future: F,
         seat: Seat<E>,
         turn: Option<AcquireOwned>,
-        starting: Option<Arc<Starting<E>>>,
+        starter: Option<Arc<dyn Starter<E>>>,
     ) -> Self {
         Self {
             turn,
             permit: None,
             future: Some(future),
             seat: Some(seat),
-            starting,
+            starter,
             _output: PhantomData,
         }
     }
@@ -77,6 +80,10 @@ where
         // SAFETY: pinned along with the whole.
         let mut turn = unsafe { Pin::new_unchecked(&mut this.turn) };
         if let Some(waiting) = turn.as_mut().as_pin_mut() {
+            if header.state.load().is_cancelled() {
+                // Its turn may come all the same, but what was never polled is dropped unpolled.
+                return Poll::Pending;
+            }
             this.permit = ready!(waiting.poll(cx)).ok();
             turn.set(None);
         }
@@ -101,28 +108,25 @@ where
                 note(seat, header, Ended::Failed);
                 let task = Some(TaskId(header.slot.id()));
                 let failure = Failure::Error { error, task };
-                if let Err(lost) = tell(&core, this.starting.as_deref(), failure) {
-                    drop(lost);
-                    let what = core::any::type_name::<E>();
-                    let line = format!("returned an error ({what}) after its group was dropped");
-                    raw::report(header.into(), UnobservedKind::GroupChild, Box::new(line));
+                if let Err(failure) = tell(&core, this.starter.as_deref(), header, failure) {
+                    lost::report(failure, header.into());
                 }
                 Err(JoinError::in_group(header, false))
             }
             Err(payload) => {
                 note(seat, header, Ended::Panicked);
-                let panic = Panic::new(TaskId(header.slot.id()), payload);
-                match tell(&core, this.starting.as_deref(), Failure::Panic(panic)) {
-                    Err(Failure::Panic(panic)) => {
-                        Err(JoinError::panicked(header, panic.into_payload()))
-                    }
-                    _ => Err(JoinError::in_group(header, true)),
+                match tell_panic(&core, this.starter.as_deref(), header, payload) {
+                    Ok(()) => Err(JoinError::in_group(header, true)),
+                    Err(payload) => Err(JoinError::panicked(header, payload)),
                 }
             }
         };
         raw::guarded(NonNull::from(header), UnobservedKind::FutureDrop, || {
             frame::enter(&frame, || future.set(None));
         });
+        if let Some(starter) = this.starter.take() {
+            starter.close();
+        }
         this.permit = None;
         leave(this.seat.take());
         Poll::Ready(output)
@@ -137,22 +141,32 @@ fn note<E>(seat: &mut Seat<E>, header: &Header, ended: Ended) {
 /// group.
 fn tell<E>(
     core: &Core<E>,
-    starting: Option<&Starting<E>>,
+    starter: Option<&dyn Starter<E>>,
+    header: &Header,
     failure: Failure<E>,
 ) -> Result<(), Failure<E>> {
-    let failure = match starting {
+    let failure = match starter {
         None => failure,
-        Some(starting) => match starting.fail(failure) {
+        Some(starter) => match starter.fail(failure) {
             Ok(()) => return Ok(()),
             Err(failure) => failure,
         },
     };
-    core.fail(failure, &failed())
+    core.fail(failure, Canceller::new(header.into()))
 }
 
-/// Why siblings of a failure are cancelled.
-pub fn failed() -> CancelReason {
-    CancelReason::of(CancelKind::GroupFailed)
+/// The same of a panic.
+fn tell_panic<E>(
+    core: &Core<E>,
+    starter: Option<&dyn Starter<E>>,
+    header: &Header,
+    payload: Box<dyn Any + Send>,
+) -> Result<(), Box<dyn Any + Send>> {
+    let panic = Panic::new(TaskId(header.slot.id()), payload);
+    match tell(core, starter, header, Failure::Panic(panic)) {
+        Err(Failure::Panic(panic)) => Err(panic.into_payload()),
+        _ => Ok(()),
+    }
 }
 
 /// Gives the seat up when all is done: after the clean-ups that the task still has to do.
@@ -171,21 +185,35 @@ impl<F, T, E: Send + 'static> Drop for Child<F, T, E> {
         let Some(mut seat) = self.seat.take() else {
             return;
         };
-        /// Gives the seat up also if the future's drop panics.
-        struct Leave<E: Send + 'static>(Option<Seat<E>>);
-        impl<E: Send + 'static> Drop for Leave<E> {
-            fn drop(&mut self) {
-                leave(self.0.take());
-            }
-        }
-        if let Some((id, name)) = frame::current_task() {
-            seat.ended(id, name, Ended::Cancelled);
-        }
         let core = Arc::clone(seat.core());
-        let _leave = Leave(Some(seat));
         let frame = Frame::new(Kind::Child(core.node()));
         // SAFETY: dropped in place, and not used again.
         let mut future = unsafe { Pin::new_unchecked(&mut self.future) };
-        frame::enter(&frame, || future.set(None));
+        let dropped = catch_unwind(AssertUnwindSafe(|| {
+            frame::enter(&frame, || future.set(None));
+        }));
+        let task = frame::task();
+        if let Some(header) = task {
+            note(&mut seat, header, Ended::Cancelled);
+        }
+        // A clean-up that fails is a failure.
+        let thrown = match (dropped, task) {
+            (Ok(()), _) => None,
+            (Err(payload), None) => Some(payload),
+            (Err(payload), Some(header)) => {
+                note(&mut seat, header, Ended::Panicked);
+                tell_panic(&core, self.starter.as_deref(), header, payload).err()
+            }
+        };
+        if let Some(starter) = self.starter.take() {
+            starter.close();
+        }
+        // SAFETY: dropped in place, and not used again.
+        unsafe { Pin::new_unchecked(&mut self.turn) }.set(None);
+        self.permit = None;
+        leave(Some(seat));
+        if let Some(payload) = thrown {
+            resume_unwind(payload);
+        }
     }
 }

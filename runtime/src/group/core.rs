@@ -15,26 +15,30 @@
 //!   after the child's future is dropped and its clean-ups are done.
 //! - G2: nobody is admitted unless the group is Open, and it is closed only with `live` at zero, in one step
 //!   under the lock. So a child that is alive can always admit a sibling, and the group waits for it.
-//! - G3: a failure is in `failures` before its child gives up its seat, and never after Closed.
+//! - G3: a failure is in `failures` before its child gives up its seat, and never after Closed. Whoever takes
+//!   it from there returns it or reports it.
 //! - G4: once the group is Ending, every member is cancelled: those that were there by who ended it, those
 //!   that are installed later by their spawner.
 //!
-//! No waker, no canceller and no failure is dropped or woken under the lock.
+//! No waker, no canceller and no failure is dropped or woken under the lock. A waker that panics harms
+//! nobody: its panic is reported.
 //!
 //! Tests: `group/core/tests.rs`, `tests/tests/groups`; `loom-tests/tests/group.rs`.
 
 use core::task::{Context, Poll, Waker};
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, OnceLock};
 
 use tenter_sync::shim::Mutex;
 use tenter_sync::{Notify, Semaphore, planted};
 
 use super::error::Failure;
+use super::lost;
 use super::outcome::{Ended, TaskOutcome};
 use crate::handle::Handle;
 use crate::scope::node::Node;
-use crate::task::{CancelReason, Canceller, TaskId};
+use crate::task::{CancelKind, CancelReason, Canceller, TaskId, UnobservedKind};
 
 /// How many ends are kept for a `join_next` that nobody has called yet.
 const OUTCOMES_MAX: usize = 1_024;
@@ -52,10 +56,14 @@ pub struct Core<E> {
 
 struct State<E> {
     phase: Phase,
+    /// Why it is not Open any more, unless it simply returned.
+    reason: Option<CancelReason>,
+    cut: Option<CancelReason>,
     live: usize,
     seats: Vec<Place>,
     free: Vec<usize>,
-    failures: Vec<Failure<E>>,
+    /// With the tasks that failed, to be reported of if nobody gets to see it.
+    failures: Vec<(Failure<E>, Canceller)>,
     outcomes: VecDeque<TaskOutcome>,
     asked: bool,
     limit: Option<Arc<Semaphore>>,
@@ -77,6 +85,9 @@ enum Place {
     Member(Canceller),
 }
 
+/// A child's seat, and what it has to wait for before it runs.
+pub type Admitted<E> = (Seat<E>, Option<Arc<Semaphore>>);
+
 /// A child's place in its group. Dropping it gives it up.
 pub struct Seat<E> {
     core: Arc<Core<E>>,
@@ -94,6 +105,8 @@ impl<E> Core<E> {
             ended: Notify::new(),
             state: Mutex::new(State {
                 phase: Phase::Open,
+                reason: None,
+                cut: None,
                 live: 0,
                 seats: Vec::new(),
                 free: Vec::new(),
@@ -127,11 +140,12 @@ impl<E> Core<E> {
         drop(old);
     }
 
-    /// A place for one more child, and what it has to wait for first. `None`: nobody is admitted any more.
-    pub fn admit(self: &Arc<Self>) -> Option<(Seat<E>, Option<Arc<Semaphore>>)> {
+    /// A place for one more child, and what it has to wait for first. `Err`: nobody is admitted any more, for
+    /// that reason, or because the group has returned.
+    pub fn admit(self: &Arc<Self>) -> Result<Admitted<E>, Option<CancelReason>> {
         let mut state = self.state.lock();
         if state.phase != Phase::Open && !planted!("group.admit_when_ending") {
-            return None; // G2
+            return Err(state.reason.clone()); // G2
         }
         state.live += 1;
         let place = match state.free.pop() {
@@ -151,55 +165,82 @@ impl<E> Core<E> {
             place,
             outcome: None,
         };
-        Some((seat, limit))
+        Ok((seat, limit))
     }
 
-    /// The child of `place` was spawned. True: it is to be cancelled at once.
-    pub fn install(&self, place: usize, canceller: Canceller) -> bool {
+    /// The child of `place` was spawned. It is to be cancelled at once if there is a reason.
+    pub fn install(&self, place: usize, canceller: Canceller) -> Option<CancelReason> {
         let mut state = self.state.lock();
         if let Place::Early = state.seats[place] {
             state.seats[place] = Place::Free;
             state.free.push(place);
             drop(state);
             drop(canceller);
-            return false;
+            return None;
         }
-        let ending = state.phase != Phase::Open; // G4
         state.seats[place] = Place::Member(canceller);
-        ending && !planted!("group.install_without_look")
+        if planted!("group.install_without_look") {
+            return None;
+        }
+        // G4: a group is closed with a live child only if it was abandoned, for a reason.
+        state.reason.clone()
     }
 
-    /// A child, or the body, has failed: it is kept, and the group ends. Given back if nobody would see it.
-    pub fn fail(&self, failure: Failure<E>, reason: &CancelReason) -> Result<(), Failure<E>> {
+    /// A child has failed: it is kept, and the group ends. Given back if nobody would see it.
+    pub fn fail(&self, failure: Failure<E>, task: Canceller) -> Result<(), Failure<E>> {
+        let reason = CancelReason::of(CancelKind::GroupFailed);
         let mut state = self.state.lock();
-        if state.phase == Phase::Closed {
+        if state.phase == Phase::Closed && !planted!("group.fail_when_closed") {
+            drop(state);
+            drop(task);
             return Err(failure);
         }
-        state.failures.push(failure); // G3
-        let members = state.end();
+        state.failures.push((failure, task)); // G3
+        let members = state.end(&reason);
         drop(state);
-        cancel_all(members, reason);
-        self.node().cancel(reason);
+        cancel_all(members, &reason);
+        self.node().cancel(&reason);
         Ok(())
     }
 
     /// Nobody is admitted any more, and all children are cancelled.
     pub fn cancel_members(&self, reason: &CancelReason) {
-        let members = self.state.lock().end();
+        let members = self.state.lock().end(reason);
         cancel_all(members, reason);
+    }
+
+    /// The group as a whole is cancelled. If that ends children, it ends the group.
+    pub fn cancel(&self, reason: &CancelReason) {
+        let told = match reason.kind() {
+            CancelKind::GroupFailed => reason.clone(),
+            _ => reason.passed_on(),
+        };
+        let mut state = self.state.lock();
+        if state.live > 0 && state.cut.is_none() {
+            state.cut = Some(reason.clone());
+        }
+        let members = state.end(&told);
+        drop(state);
+        cancel_all(members, &told);
+    }
+
+    /// Why it was cancelled while children lived. What the body made then would say that they had done
+    /// their work.
+    pub fn cut(&self) -> Option<CancelReason> {
+        self.state.lock().cut.clone()
     }
 
     /// The group's future was dropped: what its children do now nobody will see.
     pub fn abandon(&self, reason: &CancelReason) {
         let mut state = self.state.lock();
-        let members = state.end();
+        let members = state.end(reason);
         state.phase = Phase::Closed;
-        let failures = core::mem::take(&mut state.failures);
         let waker = state.waker.take();
         drop(state);
+        drop(waker);
         cancel_all(members, reason);
-        drop((failures, waker));
         self.ended.notify_waiters();
+        self.report_failures();
     }
 
     /// Closes the group as soon as nobody is live (G2).
@@ -238,9 +279,18 @@ impl<E> Core<E> {
         Poll::Ready(())
     }
 
+    /// Nobody will ask what has failed.
+    pub fn report_failures(&self) {
+        let failures = core::mem::take(&mut self.state.lock().failures);
+        for (failure, task) in failures {
+            lost::report(failure, task.task());
+        }
+    }
+
     /// What has failed, once the group is closed.
     pub fn take_failures(&self) -> Vec<Failure<E>> {
-        core::mem::take(&mut self.state.lock().failures)
+        let failures = core::mem::take(&mut self.state.lock().failures);
+        failures.into_iter().map(|(failure, _)| failure).collect()
     }
 
     /// The next end of a child. `Err`: none yet, or none to come (false).
@@ -260,11 +310,12 @@ fn cancel_all(members: Vec<Canceller>, reason: &CancelReason) {
 
 impl<E> State<E> {
     /// G4: the members, the first time.
-    fn end(&mut self) -> Vec<Canceller> {
+    fn end(&mut self, reason: &CancelReason) -> Vec<Canceller> {
         if self.phase != Phase::Open {
             return Vec::new();
         }
         self.phase = Phase::Ending;
+        self.reason = Some(reason.clone());
         let members = self.seats.iter().filter_map(|place| match place {
             Place::Member(canceller) => Some(canceller.clone()),
             Place::Free | Place::Reserved | Place::Early => None,
@@ -312,10 +363,17 @@ impl<E> Drop for Seat<E> {
         drop(state);
         drop((place, forgotten));
         if told {
-            self.core.ended.notify_waiters();
+            guarded(|| self.core.ended.notify_waiters());
         }
         if let Some(waker) = waker {
-            waker.wake();
+            guarded(|| waker.wake());
         }
+    }
+}
+
+/// Wakes somebody, whose panic is not that of the child that ends.
+fn guarded(wake: impl FnOnce()) {
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(wake)) {
+        lost::report_here(UnobservedKind::JoinerWake, payload);
     }
 }

@@ -3,26 +3,31 @@
 //! ```text
 //!           ready, failed, or dropped         nobody live           clean-ups done
 //!  Body ──────────────────────────────► Children ──────────► CleanUps ──────────────► returned
-//!                                                               │ nothing failed, nothing to return, and
+//!                                                               │ nothing failed, it was cancelled, and
 //!                                                               └ a scope around it ends ──► silent
 //! ```
 //!
 //! The group counts as in progress in the scope around it until it has ended. If that one is cancelled, the
 //! group ends itself first: its children are cancelled and waited for, and what failed meanwhile is
 //! returned; only if nothing did is it silent, and dropped with the rest.
+//!
+//! A group is ready when its children are: if one was cancelled with it, what the body had returned does not
+//! count. A body that panics is one that fails, but that its panic is raised again after the children have ended.
 
 use core::future::Future;
 use core::pin::Pin;
 use core::task::{Context, Poll, ready};
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 
 use tenter_timer::now;
 
-use super::child::failed;
 use super::core::Core;
 use super::error::{Failure, GroupError};
+use super::lost;
 use crate::scope::frame::{self, Frame, Kind};
-use crate::task::{CancelKind, CancelReason};
+use crate::task::{CancelKind, CancelReason, UnobservedKind};
 
 /// The future of a group.
 pub struct Run<B, R, E> {
@@ -49,6 +54,7 @@ enum Ended<R, E> {
     NotYet,
     With(R),
     Failed(E),
+    Panicked(Box<dyn Any + Send>),
     Cancelled(CancelReason),
 }
 
@@ -88,7 +94,7 @@ where
         }
         node.register(cx.waker());
         if let Some(reason) = node.reason() {
-            core.cancel_members(&for_members(&reason));
+            core.cancel(&reason);
         }
         if this.phase <= Phase::Body {
             // SAFETY: pinned along with the whole.
@@ -100,12 +106,20 @@ where
         }
         if this.phase == Phase::Children {
             ready!(core.poll_closed(cx));
+            if let (Some(reason), Ended::With(_)) = (core.cut(), &this.ended) {
+                this.ended = Ended::Cancelled(reason);
+            }
             this.phase = Phase::CleanUps;
         }
         ready!(node.poll_clean_ups(cx));
         let ended = core::mem::replace(&mut this.ended, Ended::NotYet);
         this.phase = Phase::Done;
         let around_ends = || frame::nearest_deadline(now()).is_some_and(|it| it <= now());
+        if let Ended::Panicked(payload) = ended {
+            core.report_failures();
+            node.leave();
+            resume_unwind(payload);
+        }
         let mut failures = core.take_failures();
         let result = match ended {
             Ended::With(output) if failures.is_empty() => Some(Ok(output)),
@@ -149,42 +163,37 @@ where
         frame::enter(&frame, || body.set(None));
         return Poll::Ready(Ended::Cancelled(reason));
     }
-    let polled = frame::enter(&frame, || {
-        let running = body
-            .as_mut()
-            .as_pin_mut()
-            .expect("the body is there until it ended");
-        running.poll(cx)
-    });
+    let polled = catch_unwind(AssertUnwindSafe(|| {
+        frame::enter(&frame, || {
+            let running = body
+                .as_mut()
+                .as_pin_mut()
+                .expect("the body is there until it ended");
+            running.poll(cx)
+        })
+    }));
     let ended = match polled {
-        Poll::Ready(Ok(output)) => Ended::With(output),
-        Poll::Ready(Err(error)) => Ended::Failed(error),
-        Poll::Pending => {
+        Ok(Poll::Ready(Ok(output))) => Ended::With(output),
+        Ok(Poll::Ready(Err(error))) => Ended::Failed(error),
+        Err(payload) => Ended::Panicked(payload),
+        Ok(Poll::Pending) => {
             node.register(cx.waker());
             node.reap();
             let Some(reason) = node.reason() else {
                 return Poll::Pending;
             };
-            core.cancel_members(&for_members(&reason));
+            core.cancel(&reason);
             if node.is_held() {
                 return Poll::Pending;
             }
             Ended::Cancelled(reason)
         }
     };
-    if let Ended::Failed(_) = ended {
-        core.cancel_members(&failed());
+    if let Ended::Failed(_) | Ended::Panicked(_) = ended {
+        core.cancel_members(&CancelReason::of(CancelKind::GroupFailed));
     }
     frame::enter(&frame, || body.set(None));
     Poll::Ready(ended)
-}
-
-/// What the children of a cancelled group are told.
-fn for_members(reason: &CancelReason) -> CancelReason {
-    match reason.kind() {
-        CancelKind::GroupFailed => reason.clone(),
-        _ => reason.passed_on(),
-    }
 }
 
 impl<B, R, E> Drop for Run<B, R, E> {
@@ -204,6 +213,9 @@ impl<B, R, E> Drop for Run<B, R, E> {
                 // The children are the runtime's from here on.
                 self.0.abandon(&CancelReason::of(CancelKind::OwnerDropped));
             }
+        }
+        if let Ended::Panicked(payload) = core::mem::replace(&mut self.ended, Ended::NotYet) {
+            lost::report_here(UnobservedKind::Panic, payload);
         }
         let _leave = Leave(&self.core);
         // The body first. What is deferred in it goes to whoever drops it.

@@ -229,6 +229,11 @@ impl Word {
         self.has(LEAKED)
     }
 
+    /// Somebody has cancelled the task.
+    pub fn is_cancelled(self) -> bool {
+        self.has(CANCEL)
+    }
+
     /// The future has never been polled.
     pub fn is_fresh(self) -> bool {
         self.has(FRESH)

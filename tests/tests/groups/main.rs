@@ -1,0 +1,9 @@
+//! Task groups: the cases TG of asyncio's suite and NS of trio's, and what goes wrong around them.
+
+mod abandoned;
+mod cancelled;
+mod cases;
+mod limit;
+mod panics;
+mod start;
+mod support;
