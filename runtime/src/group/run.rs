@@ -111,7 +111,8 @@ where
             }
             this.phase = Phase::CleanUps;
         }
-        ready!(node.poll_clean_ups(cx));
+        let frame = in_group(core);
+        ready!(frame::enter(&frame, || node.poll_clean_ups(cx)));
         let ended = core::mem::replace(&mut this.ended, Ended::NotYet);
         this.phase = Phase::Done;
         let around_ends = || frame::nearest_deadline(now()).is_some_and(|it| it <= now());
@@ -144,6 +145,14 @@ where
     }
 }
 
+/// What is polled or dropped in the group.
+fn in_group<E>(core: &Core<E>) -> Frame<'_> {
+    Frame::new(Kind::Scope {
+        node: core.node_place(),
+        deadline: None,
+    })
+}
+
 /// `Ready`: the body is gone.
 fn poll_body<B, R, E>(
     core: &Core<E>,
@@ -155,13 +164,9 @@ where
     B: Future<Output = Result<R, E>>,
 {
     let node = core.node();
-    let frame = Frame::new(Kind::Scope {
-        node: core.node_place(),
-        deadline: None,
-    });
+    let frame = in_group(core);
     if let Some(reason) = node.own_reason().filter(|_| fresh) {
-        frame::enter(&frame, || body.set(None));
-        return Poll::Ready(Ended::Cancelled(reason));
+        return Poll::Ready(end_body(core, &frame, body, Ended::Cancelled(reason)));
     }
     let polled = catch_unwind(AssertUnwindSafe(|| {
         frame::enter(&frame, || {
@@ -189,11 +194,31 @@ where
             Ended::Cancelled(reason)
         }
     };
+    Poll::Ready(end_body(core, &frame, body, ended))
+}
+
+/// Drops the body in the group. A panic of that is a panic of the body.
+fn end_body<B, R, E>(
+    core: &Core<E>,
+    frame: &Frame<'_>,
+    mut body: Pin<&mut Option<B>>,
+    ended: Ended<R, E>,
+) -> Ended<R, E> {
+    let dropped = catch_unwind(AssertUnwindSafe(|| {
+        frame::enter(frame, || body.set(None));
+    }));
+    let ended = match (dropped, ended) {
+        (Ok(()), ended) => ended,
+        (Err(second), Ended::Panicked(first)) => {
+            lost::report_here(UnobservedKind::FutureDrop, second);
+            Ended::Panicked(first)
+        }
+        (Err(payload), _) => Ended::Panicked(payload),
+    };
     if let Ended::Failed(_) | Ended::Panicked(_) = ended {
         core.cancel_members(&CancelReason::of(CancelKind::GroupFailed));
     }
-    frame::enter(&frame, || body.set(None));
-    Poll::Ready(ended)
+    ended
 }
 
 impl<B, R, E> Drop for Run<B, R, E> {

@@ -166,8 +166,8 @@ impl<E: Send + 'static> TaskGroup<E> {
 
     /// Spawns a child.
     ///
-    /// In a group that ends already (something failed, it was cancelled, or it has returned), the child is
-    /// cancelled before it is polled.
+    /// In a group that ends already (something failed, it was cancelled, or it has returned), the future is
+    /// dropped here, and the handle is that of a cancelled task.
     ///
     /// # Panics
     ///
@@ -375,11 +375,9 @@ impl<E: Send + 'static> GroupHandle<E> {
         let (seat, limit) = match self.core.admit() {
             Ok(admitted) => admitted,
             Err(reason) => {
-                // A worker may be quick enough to poll it: it is never the user's future that is polled.
-                let refused = async move {
-                    let _future = future;
-                    core::future::pending::<T>().await
-                };
+                // The group will not wait for it, so it ends here.
+                drop(future);
+                let refused = core::future::pending::<T>();
                 let child = Handle::spawn_work(home, refused, extras, at);
                 child.cancel_with(reason.unwrap_or_else(|| CancelReason::group_had_ended(at)));
                 if let Some(starter) = starter {

@@ -220,11 +220,16 @@ fn poll_left<T>(
     ended: &Option<End<T>>,
     cx: &mut Context<'_>,
 ) -> Poll<Phase> {
-    let node = node.get().expect("looked at by the caller");
+    let place = node;
+    let node = place.get().expect("looked at by the caller");
     if node.has_clean_ups() {
-        // No request from around interrupts this.
+        // No request from around interrupts this. What a clean-up defers is done here, too.
         node.set_holds(true);
-        ready!(node.poll_clean_ups(cx));
+        let frame = Frame::new(Kind::Scope {
+            node: place,
+            deadline: None,
+        });
+        ready!(frame::enter(&frame, || node.poll_clean_ups(cx)));
     }
     let shield = node.is_shield();
     node.leave();

@@ -14,10 +14,14 @@ fn a26_failures_of_an_abandoned_group_are_reported_once() {
     let ended = Count::new();
     runtime.block_on(async {
         let mut group = Box::pin(task_group(async |group| {
-            group
-                .named("failed before")
-                .spawn(async { Err::<(), _>(1) });
-            group.named("panicked before").spawn(panics());
+            group.spawn(async {
+                turns(1).await;
+                Err::<(), _>(1)
+            });
+            group.spawn(async {
+                turns(1).await;
+                panics().await
+            });
             for _ in 0..2 {
                 let ended = ended.on_drop();
                 group.spawn(async move {
@@ -35,7 +39,7 @@ fn a26_failures_of_an_abandoned_group_are_reported_once() {
             pending::<Result<(), i32>>().await
         }));
         assert!(touch(&mut group).await.is_pending());
-        turns(2).await;
+        turns(3).await;
         drop(group);
         turns(10).await;
         assert_eq!(ended.get(), 3, "the runtime waits for the children");
