@@ -62,7 +62,7 @@ impl<S, E> Starting<S, E> {
     }
 
     /// Why it was not, once that is certain: cancels the child, and waits for its end.
-    pub async fn not_started<T>(&self, child: JoinHandle<T>) -> StartError<E> {
+    pub async fn not_started<T>(&self, child: &mut JoinHandle<T>) -> StartError<E> {
         // The first request, if the child lives on without its `Started`.
         let ours = child.cancel_with(CancelReason::of(CancelKind::OwnerDropped));
         let id = child.id();

@@ -346,11 +346,14 @@ impl<E: Send + 'static> GroupHandle<E> {
         };
         async move {
             let started = receiver.await;
-            let child = waiting.child.take().expect("taken once");
-            match started {
-                Ok(value) => Ok((value, child)),
+            // Stays in `waiting` until its end is known.
+            let child = waiting.child.as_mut().expect("put there above");
+            let started = match started {
+                Ok(value) => Ok(value),
                 Err(_) => Err(waiting.starting.not_started(child).await),
-            }
+            };
+            let child = waiting.child.take().expect("put there above");
+            started.map(|value| (value, child))
         }
     }
 

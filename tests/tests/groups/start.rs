@@ -6,7 +6,9 @@ use std::time::Duration;
 use tenter::sync::oneshot;
 use tenter::task::{UnobservedKind, yield_now};
 use tenter::time::{now, sleep};
-use tenter::{Builder, CancelKind, GroupError, StartError, Started, spawn, task_group};
+use tenter::{
+    Builder, CancelKind, GroupError, StartError, Started, defer_async, spawn, task_group,
+};
 use tenter_tests::support::{Count, Slot};
 
 use crate::support::{panics, touch, turns, watched};
@@ -191,6 +193,26 @@ async fn x02_the_failure_of_a_start_that_was_dropped_is_the_groups() {
         .unwrap_err();
         assert_eq!(error.only().unwrap(), "no port", "after {polls} polls");
     }
+}
+
+/// Goal: also one that was dropped as it waited for the end of a child that had failed.
+#[tenter::test]
+async fn x02_a_start_that_is_dropped_while_the_child_ends() {
+    let error = task_group(async |group| {
+        let mut start = Box::pin(group.start(|started: Started<()>| async move {
+            let _guard = defer_async(turns(5));
+            fails(started).await
+        }));
+        for _ in 0..3 {
+            assert!(touch(&mut start).await.is_pending());
+            turns(1).await;
+        }
+        drop(start);
+        Ok(())
+    })
+    .await
+    .unwrap_err();
+    assert_eq!(error.only().unwrap(), "no port");
 }
 
 #[test]

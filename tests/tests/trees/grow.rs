@@ -181,10 +181,18 @@ fn grow(place: Place, mut dice: Dice, role: Role) -> Body {
         let alive = Alive::new(&place.world, &place.scope);
         let defers = dice.one_in(3) && (role != Role::OfShield || place.world.drops);
         let _clean_up = defers.then(|| clean_up(&place, &mut dice));
-        let _bad_drop = dice.one_in(40).then(|| BadDrop(Arc::clone(&place.world)));
+        let mut bad_drop = dice
+            .one_in(40)
+            .then(|| BadDrop(Some(Arc::clone(&place.world))));
         let mut children: Vec<JoinHandle<()>> = Vec::new();
         for _ in 0..=dice.below(4) {
-            step(&place, &mut dice, &mut children, role).await?;
+            if let Err(fault) = step(&place, &mut dice, &mut children, role).await {
+                if let Some(bad_drop) = &mut bad_drop {
+                    // It would replace this failure, not add one.
+                    bad_drop.0 = None;
+                }
+                return Err(fault);
+            }
         }
         drop(alive);
         Ok(())
@@ -192,12 +200,13 @@ fn grow(place: Place, mut dice: Dice, role: Role) -> Body {
 }
 
 /// Panics when it is dropped, unless there is a panic already.
-struct BadDrop(Arc<World>);
+struct BadDrop(Option<Arc<World>>);
 
 impl Drop for BadDrop {
     fn drop(&mut self) {
-        if !std::thread::panicking() {
-            self.0.panic();
+        match &self.0 {
+            Some(world) if !std::thread::panicking() => world.panic(),
+            _ => {}
         }
     }
 }
@@ -280,7 +289,8 @@ async fn step(
         }
         17 if deeper => {
             world.note(|| "a shield".to_owned());
-            shield(grow(inside(place, None), dice.fork(), Role::OfShield)).await?;
+            let body = grow(inside(place, None), dice.fork(), Role::OfShield);
+            shield(behind_a_shield(body)).await?;
         }
         18 if deeper => in_time(place, dice).await?,
         19 if deeper => in_scope(place, dice, children).await?,
@@ -294,6 +304,11 @@ async fn step(
         _ => {}
     }
     Ok(())
+}
+
+/// If the scope around was cancelled meanwhile, what a shield returns is dropped with it.
+async fn behind_a_shield(body: Body) -> Ended {
+    body.await.map_err(Fault::behind_a_shield)
 }
 
 /// The same place, one deeper, perhaps in a scope of its own.
@@ -339,7 +354,8 @@ async fn in_time(place: &Place, dice: &mut Dice) -> Ended {
 }
 
 async fn in_scope(place: &Place, dice: &mut Dice, children: &mut Vec<JoinHandle<()>>) -> Ended {
-    let cancel_scope = CancelScope::new().shield(dice.one_in(4));
+    let is_shield = dice.one_in(4);
+    let cancel_scope = CancelScope::new().shield(is_shield);
     let handle = cancel_scope.handle();
     if dice.one_in(2) && place.world.one_more_task() {
         let alive = Alive::new(&place.world, &place.of_group);
@@ -359,7 +375,11 @@ async fn in_scope(place: &Place, dice: &mut Dice, children: &mut Vec<JoinHandle<
     }
     let scope = Scope::new(Some(&place.scope));
     let body = grow(inside(place, Some(&scope)), dice.fork(), Role::OfScope);
-    let ended = cancel_scope.run(body).await;
+    let ended = if is_shield {
+        cancel_scope.run(behind_a_shield(body)).await
+    } else {
+        cancel_scope.run(body).await
+    };
     scope.check_dead(&place.world, "a scope");
     ended.done().unwrap_or(Ok(()))
 }

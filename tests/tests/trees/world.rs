@@ -51,6 +51,8 @@ struct Entry {
     panic: bool,
     /// The child that returned it.
     owner: Option<TaskId>,
+    /// It went with whatever a shield returned.
+    may_be_lost: bool,
     seen: usize,
 }
 
@@ -180,7 +182,8 @@ impl World {
         let ledger = core::mem::take(&mut *self.ledger.lock());
         for (number, entry) in ledger.iter().enumerate() {
             // What a body returns goes with its future.
-            let may_be_lost = self.drops && !entry.panic && entry.owner.is_none();
+            let may_be_lost =
+                (self.drops || entry.may_be_lost) && entry.owner.is_none() && !entry.panic;
             match entry.seen {
                 1 => {}
                 0 if may_be_lost => {}
@@ -209,6 +212,12 @@ impl Fault {
     pub fn of_child(self) -> Self {
         let owner = tenter::task::try_id();
         self.world.ledger.lock()[self.number].owner = owner;
+        self
+    }
+
+    /// It is what a shield returns.
+    pub fn behind_a_shield(self) -> Self {
+        self.world.ledger.lock()[self.number].may_be_lost = true;
         self
     }
 
