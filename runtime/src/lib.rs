@@ -295,6 +295,7 @@ pub mod model {
 
     pub use crate::blocking::thread::while_waiting;
     pub use crate::blocking::{Home, Pool, Settings};
+    pub use crate::group::core::{Core as Group, Seat as GroupSeat};
     pub use crate::offload::behind::{Behind, Failed, Shared as BehindShared, Sink};
     #[cfg(feature = "process")]
     pub use crate::process::{
@@ -309,6 +310,7 @@ pub mod model {
     pub use crate::scheduler::multi_thread::lifo::LifoSlot;
     pub use crate::scheduler::parking::Parking;
     pub use crate::scheduler::run_queue::RunQueue;
+    pub use crate::scope::node::Node;
     pub use crate::serve::handling::{Handling, Seat};
     pub use crate::serve::listener::Listener;
     pub use crate::serve::listener::sealed::Sealed as SealedListener;

@@ -50,7 +50,7 @@ pub struct Core<E> {
     /// The runtime that it was made in.
     pub handle: Option<Handle>,
     /// Told when a child has ended.
-    pub ended: Notify,
+    ended: Notify,
     state: Mutex<State<E>>,
 }
 
@@ -262,7 +262,7 @@ impl<E> Core<E> {
             None => return Poll::Pending,
         };
         let mut state = self.state.lock();
-        if state.live == 0 {
+        if state.live == 0 && !planted!("group.wait_without_look") {
             state.phase = Phase::Closed;
             drop(state);
             drop(clone);
@@ -293,8 +293,28 @@ impl<E> Core<E> {
         failures.into_iter().map(|(failure, _)| failure).collect()
     }
 
+    /// Waits for one more child to end. `None`: none is left.
+    pub async fn join_next(&self) -> Option<TaskOutcome> {
+        loop {
+            if planted!("group.look_before_listening") {
+                match self.next_outcome() {
+                    Ok(outcome) => return Some(outcome),
+                    Err(false) => return None,
+                    Err(true) => self.ended.notified().await,
+                }
+                continue;
+            }
+            let told = self.ended.notified();
+            match self.next_outcome() {
+                Ok(outcome) => return Some(outcome),
+                Err(false) => return None,
+                Err(true) => told.await,
+            }
+        }
+    }
+
     /// The next end of a child. `Err`: none yet, or none to come (false).
-    pub fn next_outcome(&self) -> Result<TaskOutcome, bool> {
+    fn next_outcome(&self) -> Result<TaskOutcome, bool> {
         let mut state = self.state.lock();
         state.asked = true;
         let live = state.live > 0;

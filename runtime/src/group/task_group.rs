@@ -401,14 +401,7 @@ impl<E: Send + 'static> GroupHandle<E> {
 
     /// [`TaskGroup::join_next`].
     pub async fn join_next(&self) -> Option<TaskOutcome> {
-        loop {
-            let told = self.core.ended.notified();
-            match self.core.next_outcome() {
-                Ok(outcome) => return Some(outcome),
-                Err(false) => return None,
-                Err(true) => told.await,
-            }
-        }
+        self.core.join_next().await
     }
 
     /// [`TaskGroup::cancel`].
