@@ -3,6 +3,8 @@
 mod abandoned;
 mod cancelled;
 mod cases;
+mod drops;
+mod flavours;
 mod limit;
 mod panics;
 mod start;
