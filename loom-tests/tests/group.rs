@@ -5,7 +5,7 @@
 use std::future::{pending, poll_fn};
 
 use tenter::model::{
-    Group, Node, Ran, Runnable, Schedule, Unobserved, YieldFlag, shut_down, spawn_on,
+    Group, Node, Ran, Runnable, Schedule, Unobserved, YieldFlag, outcome, shut_down, spawn_on,
 };
 use tenter::{CancelReason, Ended, Failure, JoinHandle};
 use tenter_loom_tests::{block_on, check};
@@ -218,9 +218,9 @@ fn ends_are_told_once() {
     check("group::ends_are_told_once", || {
         let group = group();
         let named = child();
-        let (mut seat, _) = group.admit().expect("it is open");
-        seat.ended(named.handle.id(), None, Ended::Succeeded);
-        let ended = thread::spawn(move || drop(seat));
+        let (seat, _) = group.admit().expect("it is open");
+        let told = outcome(named.handle.id(), Ended::Succeeded);
+        let ended = thread::spawn(move || seat.give_up(told));
         let first = block_on(group.join_next()).expect("one child");
         assert_eq!(
             (first.id, first.ended),

@@ -35,10 +35,10 @@ use tenter_sync::{Notify, Semaphore, planted};
 
 use super::error::Failure;
 use super::lost;
-use super::outcome::{Ended, TaskOutcome};
+use super::outcome::TaskOutcome;
 use crate::handle::Handle;
 use crate::scope::node::Node;
-use crate::task::{CancelKind, CancelReason, Canceller, TaskId, UnobservedKind};
+use crate::task::{CancelKind, CancelReason, Canceller, UnobservedKind};
 
 /// How many ends are kept for a `join_next` that nobody has called yet.
 const OUTCOMES_MAX: usize = 1_024;
@@ -92,8 +92,7 @@ pub type Admitted<E> = (Seat<E>, Option<Arc<Semaphore>>);
 pub struct Seat<E> {
     core: Arc<Core<E>>,
     place: usize,
-    /// What is to be told of the child, if it has a task.
-    pub outcome: Option<TaskOutcome>,
+    vacated: bool,
 }
 
 impl<E> Core<E> {
@@ -163,7 +162,7 @@ impl<E> Core<E> {
         let seat = Seat {
             core: Arc::clone(self),
             place,
-            outcome: None,
+            vacated: false,
         };
         Ok((seat, limit))
     }
@@ -293,6 +292,35 @@ impl<E> Core<E> {
         failures.into_iter().map(|(failure, _)| failure).collect()
     }
 
+    /// A seat is given up.
+    fn vacate(&self, place: usize, outcome: Option<TaskOutcome>) {
+        let mut state = self.state.lock();
+        let left = core::mem::replace(&mut state.seats[place], Place::Free);
+        match &left {
+            Place::Reserved => state.seats[place] = Place::Early,
+            _ => state.free.push(place),
+        }
+        let mut forgotten = None;
+        if let Some(outcome) = outcome {
+            if !state.asked && state.outcomes.len() == OUTCOMES_MAX {
+                forgotten = state.outcomes.pop_front();
+            }
+            state.outcomes.push_back(outcome);
+        }
+        state.live -= 1; // G1
+        let last = state.live == 0;
+        let waker = if last { state.waker.take() } else { None };
+        let told = state.asked || last;
+        drop(state);
+        drop((left, forgotten));
+        if told {
+            guarded(|| self.ended.notify_waiters());
+        }
+        if let Some(waker) = waker {
+            guarded(|| waker.wake());
+        }
+    }
+
     /// Waits for one more child to end. `None`: none is left.
     pub async fn join_next(&self) -> Option<TaskOutcome> {
         loop {
@@ -355,38 +383,17 @@ impl<E> Seat<E> {
         self.place
     }
 
-    /// Notes how the child ended.
-    pub fn ended(&mut self, id: TaskId, name: Option<Arc<str>>, ended: Ended) {
-        self.outcome = Some(TaskOutcome::new(id, name, ended));
+    /// Gives it up, and has `join_next` tell how the child ended.
+    pub fn give_up(mut self, outcome: TaskOutcome) {
+        self.vacated = true;
+        self.core.vacate(self.place, Some(outcome));
     }
 }
 
 impl<E> Drop for Seat<E> {
     fn drop(&mut self) {
-        let mut state = self.core.state.lock();
-        let place = core::mem::replace(&mut state.seats[self.place], Place::Free);
-        match &place {
-            Place::Reserved => state.seats[self.place] = Place::Early,
-            _ => state.free.push(self.place),
-        }
-        let mut forgotten = None;
-        if let Some(outcome) = self.outcome.take() {
-            if !state.asked && state.outcomes.len() == OUTCOMES_MAX {
-                forgotten = state.outcomes.pop_front();
-            }
-            state.outcomes.push_back(outcome);
-        }
-        state.live -= 1; // G1
-        let last = state.live == 0;
-        let waker = if last { state.waker.take() } else { None };
-        let told = state.asked || last;
-        drop(state);
-        drop((place, forgotten));
-        if told {
-            guarded(|| self.core.ended.notify_waiters());
-        }
-        if let Some(waker) = waker {
-            guarded(|| waker.wake());
+        if !self.vacated {
+            self.core.vacate(self.place, None);
         }
     }
 }

@@ -154,11 +154,6 @@ pub fn task<'a>() -> Option<&'a Header> {
     ptr::eq(&raw const header.slot, slot_address()).then_some(header)
 }
 
-/// The scope that is the task, if something in it needed that.
-pub fn root_if_made() -> Option<Arc<Node>> {
-    task()?.root().cloned()
-}
-
 /// The scope that is the task.
 fn root() -> Option<Arc<Node>> {
     let header = task()?;

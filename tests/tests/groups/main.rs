@@ -1,6 +1,7 @@
 //! Task groups: the cases TG of asyncio's suite and NS of trio's, and what goes wrong around them.
 
 mod abandoned;
+mod allocations;
 mod cancelled;
 mod cases;
 mod drops;
