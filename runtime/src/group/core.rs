@@ -23,7 +23,7 @@
 //! No waker, no canceller and no failure is dropped or woken under the lock. A waker that panics harms
 //! nobody: its panic is reported.
 //!
-//! Tests: `group/core/tests.rs`, `tests/tests/groups`; `loom-tests/tests/group.rs`.
+//! Tests: `tests/tests/groups`, `tests/tests/trees.rs`; `loom-tests/tests/group.rs`.
 
 use core::task::{Context, Poll, Waker};
 use std::collections::VecDeque;
@@ -324,19 +324,12 @@ impl<E> Core<E> {
     /// Waits for one more child to end. `None`: none is left.
     pub async fn join_next(&self) -> Option<TaskOutcome> {
         loop {
-            if planted!("group.look_before_listening") {
-                match self.next_outcome() {
-                    Ok(outcome) => return Some(outcome),
-                    Err(false) => return None,
-                    Err(true) => self.ended.notified().await,
-                }
-                continue;
-            }
-            let told = self.ended.notified();
+            let listens = !planted!("group.look_before_listening");
+            let told = listens.then(|| self.ended.notified());
             match self.next_outcome() {
                 Ok(outcome) => return Some(outcome),
                 Err(false) => return None,
-                Err(true) => told.await,
+                Err(true) => told.unwrap_or_else(|| self.ended.notified()).await,
             }
         }
     }

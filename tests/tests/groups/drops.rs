@@ -39,7 +39,9 @@ impl Counts {
 
 type Program = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-fn programs() -> Vec<(&'static str, fn(Counts) -> Program)> {
+type Named = (&'static str, fn(Counts) -> Program);
+
+fn programs() -> Vec<Named> {
     vec![
         ("children", |counts| {
             Box::pin(async move {

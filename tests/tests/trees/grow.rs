@@ -36,11 +36,11 @@ struct Place {
 /// What a body is.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Role {
-    OfGroup,
-    OfChild,
-    OfScope,
+    Group,
+    Child,
+    Scope,
     /// No scope: what is deferred here is done by the runtime, while the scope around goes on.
-    OfShield,
+    Shield,
 }
 
 /// Numbers that look random.
@@ -131,7 +131,7 @@ fn grow_group(world: Arc<World>, around: Arc<Scope>, depth: usize, mut dice: Dic
                     limited: limit.is_some(),
                     depth,
                 };
-                grow(place, dice, Role::OfGroup)
+                grow(place, dice, Role::Group)
             }
         })
         .await;
@@ -179,7 +179,7 @@ fn see_join_error(world: &World, error: JoinError) {
 fn grow(place: Place, mut dice: Dice, role: Role) -> Body {
     Box::pin(async move {
         let alive = Alive::new(&place.world, &place.scope);
-        let defers = dice.one_in(3) && (role != Role::OfShield || place.world.drops);
+        let defers = dice.one_in(3) && (role != Role::Shield || place.world.drops);
         let _clean_up = defers.then(|| clean_up(&place, &mut dice));
         let mut bad_drop = dice
             .one_in(40)
@@ -253,7 +253,7 @@ async fn step(
 ) -> Ended {
     let Place { world, group, .. } = place;
     let deeper = place.depth < 3;
-    let may_wait = role == Role::OfGroup || !place.limited;
+    let may_wait = role == Role::Group || !place.limited;
     match dice.below(24) {
         0..=2 => wait(world, dice).await,
         3..=8 if world.one_more_task() => {
@@ -289,7 +289,7 @@ async fn step(
         }
         17 if deeper => {
             world.note(|| "a shield".to_owned());
-            let body = grow(inside(place, None), dice.fork(), Role::OfShield);
+            let body = grow(inside(place, None), dice.fork(), Role::Shield);
             shield(behind_a_shield(body)).await?;
         }
         18 if deeper => in_time(place, dice).await?,
@@ -322,7 +322,7 @@ fn inside(place: &Place, scope: Option<&Arc<Scope>>) -> Place {
 
 /// What a child does, in the group, wherever it is spawned from.
 async fn child(place: Place, dice: Dice, alive: Alive) -> Ended {
-    let ended = grow(place, dice, Role::OfChild).await;
+    let ended = grow(place, dice, Role::Child).await;
     drop(alive);
     ended.map_err(Fault::of_child)
 }
@@ -347,7 +347,7 @@ fn spawn_child(place: &Place, dice: &mut Dice) -> JoinHandle<()> {
 
 async fn in_time(place: &Place, dice: &mut Dice) -> Ended {
     let scope = Scope::new(Some(&place.scope));
-    let body = grow(inside(place, Some(&scope)), dice.fork(), Role::OfScope);
+    let body = grow(inside(place, Some(&scope)), dice.fork(), Role::Scope);
     let ended = timeout(dice.moment(&place.world), body).await;
     scope.check_dead(&place.world, "a timeout");
     ended.unwrap_or(Ok(()))
@@ -374,7 +374,7 @@ async fn in_scope(place: &Place, dice: &mut Dice, children: &mut Vec<JoinHandle<
         handle.cancel("before it began");
     }
     let scope = Scope::new(Some(&place.scope));
-    let body = grow(inside(place, Some(&scope)), dice.fork(), Role::OfScope);
+    let body = grow(inside(place, Some(&scope)), dice.fork(), Role::Scope);
     let ended = if is_shield {
         cancel_scope.run(behind_a_shield(body)).await
     } else {
