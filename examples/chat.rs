@@ -4,10 +4,8 @@
 //! that it holds up nobody. Ctrl-C says goodbye and ends.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::future::{Future, poll_fn};
 use std::io::Write as _;
 use std::net::SocketAddr;
-use std::pin::{Pin, pin};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,6 +13,7 @@ use std::time::Duration;
 
 use tenter::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tenter::net::{Closing, Connection, OwnedWriteHalf, ServeOptions, TcpStream, serve};
+use tenter::select;
 use tenter::signal::{SignalKind, signals};
 use tenter::sync::{Notify, Permit, Semaphore};
 use tenter::time::timeout;
@@ -73,14 +72,12 @@ async fn attend(connection: Connection<TcpStream, SocketAddr>, room: Arc<Room>) 
     if say(&mut writer, "* your name?").await.is_err() {
         return;
     }
-    let named = first(
-        async { Some(timeout(NAME_TIMEOUT, lines.next_line()).await) },
-        async {
-            closing.requested().await;
-            None
-        },
-    );
-    let Some(Ok(Ok(Some(name)))) = named.await else {
+    let named = select! {
+        biased;
+        named = timeout(NAME_TIMEOUT, lines.next_line()) => Some(named),
+        () = closing.requested() => None,
+    };
+    let Some(Ok(Ok(Some(name)))) = named else {
         let _ = say(&mut writer, "* goodbye").await;
         return;
     };
@@ -99,21 +96,23 @@ async fn attend(connection: Connection<TcpStream, SocketAddr>, room: Arc<Room>) 
                 .await;
         }
     };
-    let listen = first(
-        deliver(&member.mailbox, writer, &closing),
-        member.mailbox.slow(),
-    );
-    first(talk, listen).await;
+    // Whatever ends first ends the others.
+    select! {
+        biased;
+        () = talk => {}
+        () = deliver(&member.mailbox, writer, &closing) => {}
+        () = member.mailbox.slow() => {}
+    }
 }
 
 /// Sends what is in the mailbox, until the server closes.
 async fn deliver(mailbox: &Mailbox, mut writer: OwnedWriteHalf, closing: &Closing) {
     loop {
-        let next = first(async { Some(mailbox.next().await) }, async {
-            closing.requested().await;
-            None
-        });
-        let Some(line) = next.await else { break };
+        let line = select! {
+            biased;
+            line = mailbox.next() => line,
+            () = closing.requested() => break,
+        };
         if say(&mut writer, &line).await.is_err() {
             return;
         }
@@ -123,20 +122,6 @@ async fn deliver(mailbox: &Mailbox, mut writer: OwnedWriteHalf, closing: &Closin
 
 async fn say(writer: &mut OwnedWriteHalf, line: &str) -> std::io::Result<()> {
     writer.write_all(format!("{line}\n").as_bytes()).await
-}
-
-/// What is ready first. The other is dropped.
-async fn first<T>(one: impl Future<Output = T>, other: impl Future<Output = T>) -> T {
-    let (mut one, mut other) = (pin!(one), pin!(other));
-    poll_fn(|cx| {
-        let polled = one.as_mut().poll(cx);
-        if polled.is_ready() {
-            polled
-        } else {
-            Pin::as_mut(&mut other).poll(cx)
-        }
-    })
-    .await
 }
 
 /// Everybody who has a name.

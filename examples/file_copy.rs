@@ -1,12 +1,14 @@
 //! Run: `cargo run --release --example file_copy -- FROM TO`
 //!
-//! Copies a file and shows how far it is. What cannot be copied as a whole is not left in parts.
+//! Copies a file and shows how far it is. What cannot be copied as a whole is not left in parts, also
+//! if ctrl-c ends it.
 
 use std::env;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use tenter::defer_async;
 use tenter::fs::{self, File};
 use tenter::io::{AsyncReadExt, AsyncWriteExt, Stderr, stderr, stdout};
 
@@ -42,20 +44,19 @@ async fn copy(from: &Path, to: &Path) -> io::Result<()> {
     let mut source = File::open(from).await?;
     let about = source.metadata().await?;
     let mut target = File::create_new(to).await?;
-    let copied = async {
-        let count = transfer(&mut source, &mut target, about.len()).await?;
-        target.set_permissions(about.permissions()).await?;
-        // Whatever was accepted is in the system then, or its error is here.
-        target.close().await?;
-        io::Result::Ok(count)
-    };
-    let count = match copied.await {
-        Ok(count) => count,
-        Err(error) => {
-            fs::remove_file(to).await?;
-            return Err(error);
+    // From here on, whatever ends this function: an error, a panic, or ctrl-c, which cancels main. The
+    // program waits for it before it ends.
+    let path = to.to_owned();
+    let remove = defer_async(async move {
+        if let Err(error) = fs::remove_file(&path).await {
+            eprintln!("file_copy: {error}");
         }
-    };
+    });
+    let count = transfer(&mut source, &mut target, about.len()).await?;
+    target.set_permissions(about.permissions()).await?;
+    // Whatever was accepted is in the system then, or its error is here.
+    target.close().await?;
+    remove.disarm();
     let mut out = stdout();
     let line = format!("{count} bytes copied to {}\n", to.display());
     out.write_all(line.as_bytes()).await?;

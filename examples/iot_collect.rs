@@ -1,13 +1,13 @@
 //! Run: `cargo run --release --example iot_collect`: prints what was measured by each of five sensors
 //!
-//! Each sensor has a task that reads it, and puts what it says into one bounded queue; where the
+//! Each sensor is read by a loop of its own, which puts what it says into one bounded queue; where the
 //! aggregator is slower, the sensors wait. A reading that takes too long is given up and counted.
 
 use std::collections::BTreeMap;
 use std::future::pending;
-use std::sync::Arc;
 use std::time::Duration;
 
+use tenter::gather;
 use tenter::sync::Queue;
 use tenter::task::yield_now;
 use tenter::time::timeout;
@@ -33,28 +33,27 @@ struct Summary {
 }
 
 #[tenter::main]
-async fn main() -> Result<(), tenter::JoinError> {
+async fn main() {
     // The bound is what keeps a fast sensor from filling the memory.
-    let reports = Arc::new(Queue::bounded(4));
-    let aggregator = tenter::spawn(aggregate(Arc::clone(&reports)));
-    let watch = |sensor| tenter::spawn(watch(sensor, Arc::clone(&reports)));
-    for sensor in (1..=SENSORS).map(watch).collect::<Vec<_>>() {
-        sensor.await?;
-    }
-    // What is in the queue is still handed out; after that the aggregator hears of the end.
-    reports.shutdown();
-    for (sensor, summary) in aggregator.await? {
+    let reports = Queue::bounded(4);
+    // Everything in here runs in this task, and so it may borrow the queue.
+    let sensors = async {
+        gather((1..=SENSORS).map(|sensor| watch(sensor, &reports))).await;
+        // What is in the queue is still handed out; after that the aggregator hears of the end.
+        reports.shutdown();
+    };
+    let ((), summaries) = gather!(sensors, aggregate(&reports)).await;
+    for (sensor, summary) in summaries {
         let mean = summary.sum / f64::from(summary.count);
         println!(
             "sensor {sensor}: {} readings, {mean:.2} degrees on average, {:.2} at most, {} missed",
             summary.count, summary.highest, summary.missed
         );
     }
-    Ok(())
 }
 
 /// Reads one sensor, round by round.
-async fn watch(sensor: u32, reports: Arc<Queue<Report>>) {
+async fn watch(sensor: u32, reports: &Queue<Report>) {
     for round in 1..=ROUNDS {
         // A reading that is given up is dropped where it waits: nothing of it goes on.
         let report = match timeout(LIMIT, read(sensor, round)).await {
@@ -77,7 +76,7 @@ async fn read(sensor: u32, round: u32) -> f64 {
     20.0 + f64::from(sensor) + f64::from(round) / 10.0
 }
 
-async fn aggregate(reports: Arc<Queue<Report>>) -> BTreeMap<u32, Summary> {
+async fn aggregate(reports: &Queue<Report>) -> BTreeMap<u32, Summary> {
     let mut summaries: BTreeMap<u32, Summary> = BTreeMap::new();
     while let Ok(report) = reports.get().await {
         match report {

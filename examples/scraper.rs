@@ -10,6 +10,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::Path;
 use axum::http::StatusCode;
+use tenter::gather;
 use tenter::net::TcpListener;
 use tenter::sync::{Semaphore, oneshot};
 use tenter::task::yield_now;
@@ -30,16 +31,16 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .with_graceful_shutdown(async { stopped.await.unwrap_or_default() });
     let server = tenter::spawn(server.into_future());
 
-    // A clone of the client shares its connections, so one is made and passed around.
+    // One client for all: it keeps its connections for the next request.
     let client = Client::new();
-    let places = Arc::new(Semaphore::new(AT_ONCE));
+    let places = Semaphore::new(AT_ONCE);
     let fetch = |path: String| {
-        let (client, places) = (client.clone(), Arc::clone(&places));
-        let url = format!("{site}/{path}");
-        tenter::spawn(async move {
-            // The permit goes back at the end of the task, however it ends.
+        // Borrowed: all of this runs in one task, while others wait for the server.
+        let (client, places, url) = (&client, &places, format!("{site}/{path}"));
+        async move {
+            // The permit goes back at the end of the block, however it ends.
             let _place = places.acquire().await;
-            match length(&client, &url).await {
+            match length(client, &url).await {
                 Ok(length) => format!("{path}: {length} characters"),
                 Err(error) if error.is_timeout() => format!("{path}: no answer in time"),
                 Err(error) => match error.status() {
@@ -47,13 +48,13 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
                     None => format!("{path}: {error}"),
                 },
             }
-        })
+        }
     };
     let pages = (1..=8).map(|number| format!("page{number}"));
     let pages = pages.chain(["missing".into(), "endless".into()]);
-    // Collected first, so that all of them run; awaited in order, so that the output has one.
-    for task in pages.map(fetch).collect::<Vec<_>>() {
-        println!("{}", task.await?);
+    // All at once, as far as there are places; the lines come in the order of the list.
+    for line in gather(pages.map(fetch)).await {
+        println!("{line}");
     }
 
     let _ = stop.send(());

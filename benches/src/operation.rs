@@ -175,6 +175,48 @@ pub async fn timeouts_of_10k<P: Peer>(n: u64) {
     in_tasks::<P, _>(10_000, n, timeouts::<P>).await;
 }
 
+/// A timeout around a future that is ready at once.
+pub async fn timeouts_ready<P: Peer>(n: u64) {
+    for i in 0..n {
+        black_box(P::timeout(FAR, std::future::ready(i)).await);
+    }
+}
+
+/// Groups of a thousand children that do nothing; one child is one operation.
+pub async fn children<P: Peer>(n: u64) {
+    for _ in 0..n / 1_000 {
+        P::children(1_000, || async {}).await;
+    }
+}
+
+/// The same children, spawned and awaited one by one.
+pub async fn children_by_hand<P: Peer>(n: u64) {
+    for _ in 0..n / 1_000 {
+        let tasks: Vec<_> = (0..1_000).map(|_| P::spawn(async {})).collect();
+        for task in tasks {
+            task.await;
+        }
+    }
+}
+
+/// Ten thousand futures that each wake themselves once, awaited together in one task; one of them is one
+/// operation.
+pub async fn gather_of_10k<P: Peer>(n: u64) {
+    gather_of::<P>(n, 10_000).await;
+}
+
+/// As [`gather_of_10k`], a thousand at a time.
+pub async fn gather_of_1k<P: Peer>(n: u64) {
+    gather_of::<P>(n, 1_000).await;
+}
+
+async fn gather_of<P: Peer>(n: u64, together: u64) {
+    for _ in 0..n / together {
+        let all = (0..together).map(|_| wake_once()).collect();
+        black_box(P::gather(all).await);
+    }
+}
+
 /// Takes a permit that is free and gives it back.
 pub async fn semaphore<P: Peer>(n: u64) {
     let semaphore = P::semaphore(1);

@@ -75,6 +75,29 @@ pub trait Peer: Sized + 'static {
         F: Future + Send,
         F::Output: Send;
 
+    /// Runs `count` children that each do `child`, and waits until all have ended, in the way that the
+    /// runtime has for it; where it has none, by awaiting one task after the other.
+    fn children<F>(count: usize, child: impl Fn() -> F + Send) -> impl Future<Output = ()> + Send
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        async move {
+            let tasks: Vec<_> = (0..count).map(|_| Self::spawn(child())).collect();
+            for task in tasks {
+                task.await;
+            }
+        }
+    }
+    /// Waits for all of `futures` in the calling task; where the runtime has nothing for it, by
+    /// `join_all` of `futures`.
+    fn gather<F>(futures: Vec<F>) -> impl Future<Output = Vec<F::Output>> + Send
+    where
+        F: Future + Send,
+        F::Output: Send,
+    {
+        futures_util::future::join_all(futures)
+    }
+
     /// A channel for one value.
     fn oneshot() -> (Self::Sender, Self::Receiver);
     /// Sends the one value.

@@ -1,5 +1,5 @@
 //! What the servers among the examples share: the address they listen on, and what they say when
-//! they cannot.
+//! they cannot. Also the programs of the [cookbook].
 
 use std::env;
 use std::ffi::OsString;
@@ -8,6 +8,9 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 
 use tenter::net::TcpListener;
+
+#[path = "../cookbook/mod.rs"]
+pub mod cookbook;
 
 /// Why an example cannot start: what was wrong, where, and what to do.
 #[derive(Debug, PartialEq, Eq)]

@@ -6,6 +6,8 @@
 //! `docs/models` for four of them.
 #![cfg(tenter_loom)]
 
+use std::time::Duration;
+
 use tenter::{Builder, Runtime};
 use tenter_loom_tests::{Census, block_on, check};
 use tenter_sync::oneshot;
@@ -92,5 +94,41 @@ fn the_last_handle() {
         let other = thread::spawn(move || drop(handle));
         runtime.shutdown_background();
         other.join().unwrap();
+    });
+}
+
+/// Goal: whoever waits for all tasks to stop is told by the worker that falls asleep last, and a task that
+/// sleeps is cancelled and has stopped by then. A wake that is missed hangs: no time passes in a model.
+#[test]
+fn drain_vs_a_sleeping_task() {
+    check("multi_thread::drain_vs_a_sleeping_task", || {
+        let runtime = runtime();
+        let census = Census::new();
+        let guard = census.track(());
+        let task = runtime.spawn(async move {
+            let _guard = guard;
+            core::future::pending::<()>().await;
+        });
+        let report = runtime.shutdown_timeout(Duration::MAX);
+        assert_eq!(report.overdue, 0);
+        assert!(block_on(task).is_err());
+        census.assert_all_dropped();
+    });
+}
+
+/// Goal: a task that another thread spawns while the runtime drains is run or refused, and nobody waits for
+/// it in vain.
+#[test]
+fn drain_vs_spawn() {
+    check("multi_thread::drain_vs_spawn", || {
+        let runtime = runtime();
+        let handle = runtime.handle().clone();
+        let census = Census::new();
+        let guard = census.track(());
+        let other = thread::spawn(move || drop(handle.spawn(async move { drop(guard) })));
+        let report = runtime.shutdown_timeout(Duration::MAX);
+        assert_eq!(report.overdue, 0);
+        other.join().unwrap();
+        census.assert_all_dropped();
     });
 }

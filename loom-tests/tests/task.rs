@@ -9,7 +9,7 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
 
 use tenter::JoinHandle;
-use tenter::model::{Ran, Runnable, Schedule, Unobserved, YieldFlag, shut_down, spawn_on};
+use tenter::model::{Ran, Runnable, Schedule, Unobserved, YieldFlag, on_done, shut_down, spawn_on};
 use tenter_loom_tests::{Census, Tracked, WakeCount, block_on, check, poll_once};
 use tenter_sync::parker::Parker;
 use tenter_sync::shim::atomic::{AtomicBool, Ordering};
@@ -377,4 +377,35 @@ fn shutdown_vs_wake() {
         // What was pushed after the end is forgotten, as a closed queue refuses it.
         toy.ready.lock().drain(..).for_each(std::mem::forget);
     });
+}
+
+/// A callback that is registered while the task ends is called once.
+fn callback(name: &str, keep_handle: bool) {
+    check(name, move || {
+        let toy = toy();
+        let handle = spawn(&toy, async {});
+        let called = Arc::new(Mutex::new(0));
+        let runner = thread::spawn(move || run_one_to_its_end(&toy));
+        let count = {
+            let called = Arc::clone(&called);
+            move || *called.lock() += 1
+        };
+        on_done(&handle, count, |call| call());
+        let kept = keep_handle.then_some(handle);
+        runner.join().unwrap();
+        assert_eq!(*called.lock(), 1);
+        drop(kept);
+    });
+}
+
+/// Goal: whoever comes second, the end of the task or the registration, has the callback called.
+#[test]
+fn callback_vs_complete() {
+    callback("task::callback_vs_complete", true);
+}
+
+/// Goal: also if the handle goes right after, and the task ends without one.
+#[test]
+fn callback_and_detach_vs_complete() {
+    callback("task::callback_and_detach_vs_complete", false);
 }

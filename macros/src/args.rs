@@ -1,9 +1,9 @@
 //! The arguments of an attribute: `name = value`, separated by commas.
 //!
-//! | | `flavor` | `workers` | `name` | `seed` | `timeout` | `crate` |
-//! |---|---|---|---|---|---|---|
-//! | main | yes | yes | yes | | | yes |
-//! | test | yes | yes | | yes | yes | yes |
+//! | | `flavor` | `workers` | `name` | `ctrl_c` | `seed` | `schedules` | `timeout` | `crate` |
+//! |---|---|---|---|---|---|---|---|---|
+//! | main | yes | yes | yes | yes | | | | yes |
+//! | test | yes | yes | | | yes | yes | yes | yes |
 //!
 //! A wrong argument is noted and left at its default, so that the rest is still read.
 //!
@@ -38,8 +38,8 @@ impl Kind {
 
     fn expected(self) -> &'static [&'static str] {
         match self {
-            Kind::Main => &["flavor", "workers", "name", "crate"],
-            Kind::Test => &["flavor", "workers", "seed", "timeout", "crate"],
+            Kind::Main => &["flavor", "workers", "name", "ctrl_c", "crate"],
+            Kind::Test => &["flavor", "workers", "seed", "schedules", "timeout", "crate"],
         }
     }
 }
@@ -59,7 +59,9 @@ pub(crate) struct Args<S> {
     pub(crate) workers: Option<u64>,
     /// A string literal as written.
     pub(crate) name: Option<Token<S>>,
+    pub(crate) ctrl_c: Option<bool>,
     pub(crate) seed: Option<u64>,
+    pub(crate) schedules: Option<u64>,
     pub(crate) timeout_nanos: Option<u64>,
     /// A path to the crate `tenter`.
     pub(crate) root: Option<Vec<Token<S>>>,
@@ -71,7 +73,9 @@ impl<S> Default for Args<S> {
             flavor: None,
             workers: None,
             name: None,
+            ctrl_c: None,
             seed: None,
+            schedules: None,
             timeout_nanos: None,
             root: None,
         }
@@ -183,10 +187,8 @@ fn refuse_name(kind: Kind, name: &str) -> Option<String> {
         (_, "start_paused") => {
             "remove it: the clock of flavor \"deterministic\" is virtual from the start".into()
         }
-        (Kind::Test, "schedules") => {
-            "remove it: in this version a test runs the one schedule that `seed` chooses".into()
-        }
         (Kind::Test, "name") => "remove it: a test goes by its path".into(),
+        (Kind::Test, "ctrl_c") => "remove it: ctrl-c ends a test run, whatever it runs".into(),
         (Kind::Main, "seed" | "schedules") => {
             "only `#[tenter::test]` has a deterministic scheduler".into()
         }
@@ -206,7 +208,9 @@ fn example(name: &str) -> &'static str {
         "flavor" => "flavor = \"current_thread\"",
         "workers" => "workers = 2",
         "name" => "name = \"api\"",
+        "ctrl_c" => "ctrl_c = false",
         "seed" => "seed = 7",
+        "schedules" => "schedules = 1000",
         "timeout" => "timeout = \"5s\"",
         _ => "crate = my_crate::tenter",
     }
@@ -236,7 +240,21 @@ impl<S: Copy> Argument<'_, S> {
                 }
                 _ => args.name = Some(self.value[0].unwrapped().clone()),
             },
+            "ctrl_c" => match self.value {
+                [Token::Ident(word, _)] if word == "true" || word == "false" => {
+                    args.ctrl_c = Some(word == "true");
+                }
+                _ => return Err(wanted("`true` or `false`")),
+            },
             "seed" => args.seed = Some(an_integer()?),
+            "schedules" => match an_integer()? {
+                0 => {
+                    return Err("`schedules` may not be 0, nothing would be tested: \
+                                write 1, or remove it"
+                        .into());
+                }
+                count => args.schedules = Some(count),
+            },
             "timeout" => args.timeout_nanos = Some(value::duration(a_string()?)?),
             _ if value::is_path(self.value) => args.root = Some(self.value.to_vec()),
             _ => return Err(wanted("a path")),
@@ -294,18 +312,29 @@ fn check_together<S: Copy>(
             ),
         }
     }
-    if !flavor_is_unknown && args.seed.is_some() {
+    let seeded = [
+        ("seed", args.seed.is_some()),
+        ("schedules", args.schedules.is_some()),
+    ];
+    for (name, is_given) in seeded {
+        if flavor_is_unknown || !is_given {
+            continue;
+        }
         match flavor {
             Flavor::Deterministic => {}
             Flavor::CurrentThread => refuse(
-                "seed",
-                "flavor \"current_thread\" makes no choice that a seed could decide: remove \
-                 `seed`, or write flavor = \"deterministic\"",
+                name,
+                &format!(
+                    "flavor \"current_thread\" makes no choice that a seed could decide: remove \
+                     `{name}`, or write flavor = \"deterministic\""
+                ),
             ),
             Flavor::MultiThread => refuse(
-                "seed",
-                "flavor \"multi_thread\" runs as the system lets its threads run, which no seed \
-                 decides: remove `seed`, or write flavor = \"deterministic\"",
+                name,
+                &format!(
+                    "flavor \"multi_thread\" runs as the system lets its threads run, which no seed \
+                     decides: remove `{name}`, or write flavor = \"deterministic\""
+                ),
             ),
         }
     }
@@ -343,9 +372,10 @@ mod tests {
 
         let (args, problems) = read_text(
             Kind::Test,
-            "flavor = \"deterministic\", seed = 0x10, timeout = \"2m\"",
+            "flavor = \"deterministic\", seed = 0x10, schedules = 1_000, timeout = \"2m\"",
         );
         assert_eq!(problems, []);
+        assert_eq!(args.schedules, Some(1_000));
         assert_eq!(
             (args.flavor, args.seed),
             (Some(Flavor::Deterministic), Some(16))
@@ -386,11 +416,14 @@ mod tests {
                 0,
                 "virtual from the start",
             ),
+            (Kind::Test, "schedules = 0", 12, "nothing would be tested"),
+            (Kind::Test, "schedules = \"9\"", 12, "takes an integer"),
+            (Kind::Main, "schedules = 9", 0, "only `#[tenter::test]`"),
             (
                 Kind::Test,
-                "schedules = 9",
-                0,
-                "the one schedule that `seed` chooses",
+                "schedules = 9, flavor = \"current_thread\"",
+                12,
+                "remove `schedules`",
             ),
             (Kind::Main, "workers = 0", 10, "may not be 0"),
             (

@@ -33,8 +33,10 @@ pub(crate) fn attribute(kind: Kind, args: TokenStream, item: TokenStream) -> Tok
 
 /// The function that runs the user's.
 fn working(kind: Kind, args: &Args<Span>, trees: &[TokenTree], parts: &Function) -> TokenStream {
+    let is_seeded = args.seed.is_some() || args.schedules.is_some();
     let (runner, prefix) = match kind {
         Kind::Main => (MAIN, ""),
+        Kind::Test if is_seeded => (SCHEDULES, "#[::core::prelude::v1::test]"),
         Kind::Test => (TEST, "#[::core::prelude::v1::test]"),
     };
     let flavor = match args.flavor.unwrap_or(kind.default_flavor()) {
@@ -60,7 +62,19 @@ fn working(kind: Kind, args: &Args<Span>, trees: &[TokenTree], parts: &Function)
                 option(args.workers.map(|n| Literal::u64_unsuffixed(n).into())),
             ),
             ("LABEL", option(args.name.as_ref().map(to_tree))),
+            (
+                "CTRL_C",
+                fill(
+                    if args.ctrl_c.unwrap_or(true) {
+                        "true"
+                    } else {
+                        "false"
+                    },
+                    &[],
+                ),
+            ),
             ("SEED", integer(args.seed.unwrap_or(0))),
+            ("COUNT", integer(args.schedules.unwrap_or(1))),
             ("TIMEOUT", timeout(args.timeout_nanos)),
         ],
     ));
@@ -74,6 +88,7 @@ const MAIN: &str = "{
             flavor: ROOT::__private::Flavor::FLAVOR,
             workers: WORKERS,
             name: LABEL,
+            ctrl_c: CTRL_C,
         },
         NAME(),
     )
@@ -90,6 +105,22 @@ const TEST: &str = "{
             name: ::core::concat!(::core::module_path!(), \"::\", ::core::stringify!(NAME)),
         },
         NAME(),
+    )
+}";
+
+/// The function itself is passed, and called once for each schedule.
+const SCHEDULES: &str = "{
+    FUNCTION
+    ROOT::__private::run_schedules(
+        ROOT::__private::TestConfig {
+            flavor: ROOT::__private::Flavor::FLAVOR,
+            workers: WORKERS,
+            seed: SEED,
+            timeout: TIMEOUT,
+            name: ::core::concat!(::core::module_path!(), \"::\", ::core::stringify!(NAME)),
+        },
+        COUNT,
+        NAME,
     )
 }";
 

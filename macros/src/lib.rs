@@ -34,7 +34,11 @@ mod token;
 mod value;
 
 /// Runs an `async fn` as a program: builds a runtime, runs the function to its end, then cancels
-/// and reaps the tasks that are left.
+/// the tasks that are left and runs them until they have stopped, at most for 10 seconds.
+///
+/// Ctrl-c cancels the function, which is dropped where it waits; then comes the same end as always, and
+/// the process exits with status 130. A second ctrl-c exits at once. A program that listens for ctrl-c
+/// itself, or has a handler of its own, gets it instead.
 ///
 /// The function takes no arguments and may return whatever `main` may return, so `?` works in it.
 /// It need not be called `main`.
@@ -45,6 +49,7 @@ mod value;
 /// |---|---|---|
 /// | `flavor` | `"multi_thread"` or `"current_thread"` | the scheduler; default `"multi_thread"` |
 /// | `workers` | integer, 1 or more | worker threads; default one for each core that the process may use; the flavor `current_thread` has exactly one |
+/// | `ctrl_c` | `true` or `false` | whether the first ctrl-c cancels the function and the next one ends the process at once; `false` leaves ctrl-c alone; default `true` |
 /// | `name` | string | names the runtime's threads; default `"tenter"` |
 /// | `crate` | path | where the crate `tenter` is found, for those who re-export it; default `::tenter` |
 ///
@@ -78,8 +83,8 @@ pub fn main(args: TokenStream, item: TokenStream) -> TokenStream {
 
 /// Turns an `async fn` into a test that runs on a runtime of its own.
 ///
-/// By default the runtime is deterministic: one thread, a schedule that depends on `seed` alone,
-/// and a virtual clock that jumps whenever every task waits, so a test that sleeps for an hour
+/// By default the runtime is deterministic: one thread, ready tasks first in, first out, and a virtual
+/// clock that jumps whenever every task waits, so a test that sleeps for an hour
 /// takes no time and repeats exactly. When nothing can ever run again the test fails, with the list
 /// of what each task waits on.
 ///
@@ -92,7 +97,8 @@ pub fn main(args: TokenStream, item: TokenStream) -> TokenStream {
 /// |---|---|---|
 /// | `flavor` | `"deterministic"`, `"multi_thread"` or `"current_thread"` | the scheduler; default `"deterministic"` |
 /// | `workers` | integer, 1 or more | worker threads of `multi_thread`, default one for each core; the other flavors have exactly one |
-/// | `seed` | integer, 64 bits | of every choice of the deterministic scheduler; default 0 |
+/// | `seed` | integer, 64 bits | the ready tasks run in the random order of this seed |
+/// | `schedules` | integer, 1 or more | runs the test in so many random orders, each with a seed of its own, the first of which is `seed` (default 0) |
 /// | `timeout` | string such as `"250ms"`, `"5s"`, `"2m"` | fails the test when the runtime's clock has passed it; default none |
 /// | `crate` | path | where the crate `tenter` is found; default `::tenter` |
 ///
@@ -112,6 +118,29 @@ pub fn main(args: TokenStream, item: TokenStream) -> TokenStream {
 ///     assert_eq!(tenter::time::now().duration_since(start), Duration::from_secs(60));
 /// }
 /// ```
+///
+/// A bug that first in, first out hides, and the orders that find it:
+///
+/// ```no_run
+/// use std::cell::Cell;
+/// use std::rc::Rc;
+///
+/// #[tenter::test(seed = 1, schedules = 1000)]
+/// async fn the_value_is_there() {
+///     let value = Rc::new(Cell::new(None));
+///     let writer = tenter::spawn_local({
+///         let value = Rc::clone(&value);
+///         async move { value.set(Some(7)) }
+///     });
+///     let reader = tenter::spawn_local(async move { value.get() });
+///     assert_eq!(reader.await.unwrap(), Some(7)); // who says that the writer comes first?
+///     writer.await.unwrap();
+/// }
+/// ```
+///
+/// The first order in which it fails is printed as a seed, together with the attribute that runs this
+/// order alone. The environment variable `TENTER_SEED` does the same without a change of the program; it
+/// applies to tests that have `seed` or `schedules`.
 #[doc(alias = "IsolatedAsyncioTestCase")]
 #[proc_macro_attribute]
 pub fn test(args: TokenStream, item: TokenStream) -> TokenStream {

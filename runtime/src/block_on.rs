@@ -35,7 +35,8 @@ use crate::scheduler::seat::{Seat, Taken};
 use crate::scheduler::shared::{Kind, SchedulerRef, TaskScheduler};
 use crate::scope::scoped::{End, Scoped};
 use crate::task::cell::{Extras, Shared};
-use crate::task::{JoinError, JoinHandle, raw};
+use crate::task::context::TaskContext;
+use crate::task::{self, JoinError, JoinHandle, raw};
 
 local! {
     /// The parker of this thread, for when it waits without driving.
@@ -53,8 +54,23 @@ fn thread_parker() -> (StdArc<ThreadParker>, Waker) {
 
 /// Runs a future on a thread that drives nothing.
 pub fn wait<F: Future>(at: &'static Location<'static>, future: F) -> F::Output {
+    wait_with(thread_parker(), at, future)
+}
+
+/// [`wait`] with a parker of its own, so that it may be inside another one.
+pub fn wait_apart<F: Future>(at: &'static Location<'static>, future: F) -> F::Output {
+    let parker = ThreadParker::new();
+    let waker = Waker::from(StdArc::clone(&parker));
+    wait_with((parker, waker), at, future)
+}
+
+fn wait_with<F: Future>(
+    (parker, waker): (StdArc<ThreadParker>, Waker),
+    at: &'static Location<'static>,
+    future: F,
+) -> F::Output {
+    let _values = task::context::Main::enter();
     let mut future = pin!(future);
-    let (parker, waker) = thread_parker();
     context::block(at, || {
         without_task(|| {
             loop {
@@ -104,6 +120,7 @@ fn drive<F: Future>(
     at: &'static Location<'static>,
     future: F,
 ) -> F::Output {
+    let _values = task::context::Main::enter();
     let mut future = pin!(future);
     if let Some(core) = scheduler.seat.take() {
         if let Some(output) = drive_core(shared, scheduler, core, at, future.as_mut()) {
@@ -125,7 +142,7 @@ fn drive<F: Future>(
             Taken::Joined => scheduler.parking.interrupt(),
             Taken::Waiting => {}
         }
-        let polled = context::block(at, || {
+        let polled = context::block_in_line(at, || {
             let _entered = handle.enter();
             without_task(|| poll_parked(&parker, &waker, &mut |cx| future.as_mut().poll(cx)))
         });
@@ -286,6 +303,7 @@ fn spawn_main(
 ) -> JoinHandle<()> {
     let extras = Extras {
         name: Some("main".into()),
+        context: TaskContext::of_thread(),
         ..Extras::default()
     };
     let scheduler = TaskScheduler(driving.shared());

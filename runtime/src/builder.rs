@@ -11,10 +11,11 @@ use tenter_sync::shim::thread;
 use tenter_timer::Clock;
 
 use crate::blocking;
+use crate::ctrl_c::CtrlC;
 use crate::hooks::Hooks;
 use crate::metrics::Counters;
 use crate::runtime::Runtime;
-use crate::scheduler::deterministic::Choices;
+use crate::scheduler::choices::{Choices, Order};
 use crate::scheduler::multi_thread::idle::WORKERS_MAX;
 use crate::task::Unobserved;
 use crate::task::error::payload_message;
@@ -51,6 +52,7 @@ type OnUnobserved = Arc<dyn Fn(&Unobserved<'_>) + Send + Sync>;
 pub struct Builder {
     flavor: Flavor,
     seed: u64,
+    order: Order,
     workers: Option<usize>,
     name: Option<Arc<str>>,
     virtual_clock: bool,
@@ -61,6 +63,7 @@ pub struct Builder {
     thread_stack_size: Option<usize>,
     thread_keep_alive: Duration,
     shutdown_timeout: Duration,
+    ctrl_c: CtrlC,
 }
 
 /// How many threads run blocking jobs, unless [`Builder::max_blocking_threads`] says otherwise.
@@ -77,6 +80,7 @@ impl Builder {
         Self {
             flavor,
             seed,
+            order: Order::Fifo,
             workers: None,
             name: None,
             virtual_clock: flavor == Flavor::Deterministic,
@@ -87,6 +91,7 @@ impl Builder {
             thread_stack_size: None,
             thread_keep_alive: THREAD_KEEP_ALIVE,
             shutdown_timeout: SHUTDOWN_TIMEOUT,
+            ctrl_c: CtrlC::Leave,
         }
     }
 
@@ -106,8 +111,22 @@ impl Builder {
     /// A runtime for tests: one thread, tasks in the order in which they became ready, and a virtual
     /// clock that jumps to the next deadline when everything is blocked. Two runs with one seed are
     /// the same. When nothing can ever run again, it panics with a report on every task.
+    ///
+    /// The seed decides what futures leave to chance, and with [`random_order`](Self::random_order) which
+    /// ready task is next.
     pub fn deterministic(seed: u64) -> Self {
         Self::new(Flavor::Deterministic, seed)
+    }
+
+    /// Runs the ready tasks in an order that the seed decides, instead of first in, first out. Each ready
+    /// task is as likely to be next as any other, so that many seeds find what a program takes for granted
+    /// about the order. Only for [`deterministic`](Self::deterministic); elsewhere it is an error of
+    /// [`build`](Self::build).
+    ///
+    /// `#[tenter::test(seed = 7, schedules = 1000)]` does so with a thousand seeds.
+    pub fn random_order(mut self, random: bool) -> Self {
+        self.order = Order::random_if(random);
+        self
     }
 
     /// How many threads run tasks. Default of the multi-threaded flavour: one for each core that this
@@ -151,12 +170,26 @@ impl Builder {
         self
     }
 
-    /// How long dropping the runtime waits for polls and blocking jobs that are in progress. What has not
-    /// ended then is named on standard error, and left alone. Default: 10 seconds.
+    /// How long the runtime's end may take. Default: 10 seconds.
+    ///
+    /// The graceful end, that of [`tenter::run`](crate::run()), of `#[tenter::main]` and of
+    /// [`Runner::close`](crate::Runner::close), gives cancelled tasks so long to stop. Dropping the runtime
+    /// waits so long for polls and blocking jobs that are in progress. What has not ended then is named on
+    /// standard error, and left alone.
     ///
     /// [`Runtime::shutdown_timeout`] sets it for one end, and returns what was left.
     pub fn shutdown_timeout(mut self, timeout: Duration) -> Self {
         self.shutdown_timeout = timeout;
+        self
+    }
+
+    /// What ctrl-c does while a [`Runner`](crate::Runner) of this runtime runs. Default:
+    /// [`CtrlC::Leave`]; that of [`Runner::new`](crate::Runner::new) and of `#[tenter::main]`:
+    /// [`CtrlC::CancelMain`]. [`Runtime::block_on`] pays no heed to it.
+    #[cfg(feature = "signal")]
+    #[doc(alias = "KeyboardInterrupt")]
+    pub fn ctrl_c(mut self, policy: CtrlC) -> Self {
+        self.ctrl_c = policy;
         self
     }
 
@@ -217,7 +250,8 @@ impl Builder {
             (None, None) => "tenter".to_owned(),
         };
         let config = Config {
-            choices: (self.flavor == Flavor::Deterministic).then(|| Choices::new(self.seed)),
+            choices: (self.flavor == Flavor::Deterministic)
+                .then(|| Choices::new(self.seed, self.order)),
             flavor: self.flavor,
             name: self.name,
             virtual_clock: self.virtual_clock,
@@ -231,6 +265,7 @@ impl Builder {
             thread_stack_size: self.thread_stack_size,
             thread_keep_alive: self.thread_keep_alive,
             shutdown_timeout: self.shutdown_timeout,
+            ctrl_c: self.ctrl_c,
         };
         Runtime::with_config(config, workers)
     }
@@ -251,6 +286,13 @@ impl Builder {
                  Builder::deterministic or Builder::current_thread"
                     .to_owned(),
             );
+        }
+        if self.flavor != Flavor::Deterministic && self.order == Order::Random {
+            return wrong(format!(
+                "Builder::random_order: the {:?} flavour has no seed that could decide the order; use \
+                 Builder::deterministic",
+                self.flavor
+            ));
         }
         let workers = match (self.workers, self.flavor) {
             (Some(workers), _) => workers,
@@ -307,6 +349,7 @@ pub struct Config {
     pub thread_stack_size: Option<usize>,
     pub thread_keep_alive: Duration,
     pub shutdown_timeout: Duration,
+    pub ctrl_c: CtrlC,
 }
 
 impl Config {

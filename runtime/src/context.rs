@@ -8,19 +8,22 @@
 //! Invariants:
 //! - X1: `driving` points to a value borrowed by a [`drive`] further up this stack.
 //! - X2: `top` is the address of the scheduler of the last entry of `entered`, or null.
+//! - X3: `lent` is a task whose poll or end is further up this stack, but in no run loop.
 
 use core::cell::{Cell, RefCell};
+use core::mem::offset_of;
 use core::panic::Location;
 use core::ptr::{self, NonNull};
 use core::task::Waker;
 
+use tenter_sync::current::{TaskSlot, slot_address};
 use tenter_sync::shim::alloc::Layout;
 use tenter_sync::shim::local;
 
 use crate::handle::Handle;
 use crate::scheduler::current_thread::Core;
 use crate::scheduler::multi_thread::Worker;
-use crate::scheduler::shared::{Bank, Scheduler, SchedulerRef};
+use crate::scheduler::shared::{Bank, Kind, Scheduler, SchedulerRef};
 use crate::task::Runnable;
 use crate::task::cell::Header;
 use crate::task::memory::{Magazine, Source};
@@ -89,6 +92,19 @@ impl<'a> Driving<'a> {
         self.bank.take(self.scheduler)
     }
 
+    /// Runs a task once that was just made on this thread, in the middle of another one or of none.
+    pub fn run_eagerly(&self, task: Runnable) {
+        match (self.place, &self.scheduler.kind) {
+            (Place::Thread(core), Kind::CurrentThread(scheduler)) => {
+                scheduler.run_eagerly(self, core, task);
+            }
+            (Place::Worker(worker), _) => worker.run_eagerly(self, task),
+            (Place::Thread(_), Kind::MultiThread(_)) => {
+                unreachable!("a core belongs to a single-threaded scheduler")
+            }
+        }
+    }
+
     /// Takes in a task that was spawned on this thread.
     #[inline]
     pub fn adopt(&self, task: Runnable) {
@@ -106,11 +122,23 @@ impl Drop for Driving<'_> {
     }
 }
 
+/// A task without a run loop.
+#[derive(Clone, Copy)]
+struct Lent {
+    task: NonNull<Header>,
+    /// It is polled, and goes on in a run loop: what it defers finds its turn there.
+    goes_on: bool,
+}
+
 struct Context {
     driving: Cell<*const Driving<'static>>,
     /// Where a `block_on` that does not drive waits, further up this stack.
     blocking: Cell<Option<&'static Location<'static>>>,
+    /// And that it waits to drive.
+    in_line: Cell<bool>,
     top: Cell<*const Scheduler>,
+    /// A task that is polled or ended here by others than a run loop.
+    lent: Cell<Option<Lent>>,
 }
 
 local! {
@@ -118,7 +146,9 @@ local! {
         Context {
             driving: Cell::new(ptr::null()),
             blocking: Cell::new(None),
+            in_line: Cell::new(false),
             top: Cell::new(ptr::null()),
+            lent: Cell::new(None),
         }
     };
 }
@@ -152,8 +182,60 @@ pub fn undriven<R>(body: impl FnOnce() -> R) -> R {
             CONTEXT.with(|context| context.driving.set(self.0));
         }
     }
+    let task = driven_header();
     let _restore = Restore(CONTEXT.with(|context| context.driving.replace(ptr::null())));
+    match task {
+        Some(task) => lend(task, body),
+        None => body(),
+    }
+}
+
+/// Runs `body`, in which `task` is polled or ended, and which is no run loop. It may be freed in there, after
+/// its slot was taken away again.
+pub fn lend<R>(task: NonNull<Header>, body: impl FnOnce() -> R) -> R {
+    let outer = CONTEXT.with(|context| context.lent.get());
+    // The future is dropped in the poll in which it was cancelled.
+    let goes_on = outer.is_some_and(|outer| outer.goes_on && outer.task == task);
+    with_lent(Lent { task, goes_on }, body)
+}
+
+/// [`lend`] for a poll of a task that goes on in a run loop.
+pub fn lend_poll<R>(task: NonNull<Header>, body: impl FnOnce() -> R) -> R {
+    let goes_on = true;
+    with_lent(Lent { task, goes_on }, body)
+}
+
+fn with_lent<R>(lent: Lent, body: impl FnOnce() -> R) -> R {
+    struct Restore(Option<Lent>);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            CONTEXT.with(|context| context.lent.set(self.0));
+        }
+    }
+    // X3: taken away again also when `body` panics.
+    let _restore = Restore(CONTEXT.with(|context| context.lent.replace(Some(lent))));
     body()
+}
+
+/// Shows the task that this thread polls or ends, wherever that is: in a run loop, on a thread for
+/// blocking jobs, inside `block_in_place`, at the end of its runtime.
+pub fn with_current_task<R>(body: impl FnOnce(Option<&Header>) -> R) -> R {
+    let lent = CONTEXT.with(|context| context.lent.get());
+    let slot = slot_address();
+    let lent = lent.map(|lent| lent.task);
+    let header = driven_header().into_iter().chain(lent).find_map(|task| {
+        // SAFETY: the slot is in use, so by I1 of `tenter_sync::current` the task's poll or end is further
+        // up this stack, and the task outlives this call. A task that was freed is not looked at.
+        is_slot_of(slot, task).then(|| unsafe { &*task.as_ptr() })
+    });
+    body(header)
+}
+
+/// Whether the slot of the poll that this thread is in is that of a task. Further down the stack may be a
+/// poll of another one, or the future of a `block_on`.
+fn is_slot_of(slot: *const TaskSlot, task: NonNull<Header>) -> bool {
+    let own = task.as_ptr().wrapping_byte_add(offset_of!(Header, slot));
+    ptr::eq(own.cast(), slot)
 }
 
 /// Shows the run loop that this thread is in.
@@ -183,8 +265,25 @@ fn is_waker_of(waker: &Waker, task: Option<NonNull<Header>>) -> bool {
         && ptr::eq(waker.vtable(), &raw const WAKER)
 }
 
-/// The task that this thread polls.
+/// Whether the runtime whose loop this thread is in still takes tasks. True in no loop.
+pub fn takes_tasks() -> bool {
+    with_driving(|driving| match driving.map(|driving| &driving.place) {
+        Some(Place::Thread(core)) => core.takes_tasks(),
+        Some(Place::Worker(worker)) => worker.takes_tasks(),
+        None => true,
+    })
+}
+
+/// The task that this thread polls, in a run loop or before it gets there.
 pub fn current_header() -> Option<NonNull<Header>> {
+    match CONTEXT.with(|context| context.lent.get()) {
+        Some(lent) if lent.goes_on && is_slot_of(slot_address(), lent.task) => Some(lent.task),
+        _ => driven_header(),
+    }
+}
+
+/// The task that the run loop of this thread polls.
+fn driven_header() -> Option<NonNull<Header>> {
     with_driving(|driving| driving.and_then(|driving| driving.task.get()))
 }
 
@@ -198,6 +297,29 @@ pub fn block<R>(place: &'static Location<'static>, body: impl FnOnce() -> R) -> 
     }
     let _restore = Restore(CONTEXT.with(|context| context.blocking.replace(Some(place))));
     body()
+}
+
+/// [`block`] of a thread that waits to drive: its own `!Send` tasks may wait for it.
+pub fn block_in_line<R>(place: &'static Location<'static>, body: impl FnOnce() -> R) -> R {
+    struct Restore(bool);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            CONTEXT.with(|context| context.in_line.set(self.0));
+        }
+    }
+    let _restore = Restore(CONTEXT.with(|context| context.in_line.replace(true)));
+    block(place, body)
+}
+
+/// The `block_on` in which this thread runs, or may have to run, tasks that no other thread can.
+pub fn is_needed_by_tasks() -> Option<Blocked> {
+    let in_line = || CONTEXT.with(|context| context.in_line.get());
+    blocked_at().filter(|_| {
+        with_driving(|driving| match driving {
+            Some(driving) => matches!(driving.place, Place::Thread(_)),
+            None => in_line(),
+        })
+    })
 }
 
 /// Why this thread may not block, if it may not.

@@ -9,6 +9,7 @@ use core::ptr;
 use tenter_sync::shim::thread;
 
 use crate::block_on;
+use crate::blocking::limited::{self, JobLimiter};
 use crate::context::{self, Driving, Place};
 use crate::metrics::RuntimeMetrics;
 use crate::runtime::NestedRuntime;
@@ -16,6 +17,7 @@ use crate::scheduler::multi_thread::Entered;
 use crate::scheduler::shared::{Kind, Scheduler, SchedulerRef, TaskScheduler};
 use crate::task::JoinHandle;
 use crate::task::cell::{Extras, Local, Shared, Work};
+use crate::task::context::inherit;
 use crate::task::memory::Source;
 use crate::task::raw;
 
@@ -64,14 +66,13 @@ impl Handle {
 
     #[track_caller]
     pub(crate) fn current_for(what: &'static str) -> Self {
+        Self::current_at(what, Location::caller())
+    }
+
+    /// The runtime that this thread is in, for what was called there.
+    pub(crate) fn current_at(what: &'static str, at: &'static Location<'static>) -> Self {
         let Some(handle) = context::current_handle() else {
-            panic!(
-                "{}",
-                NotInRuntime {
-                    what,
-                    at: Location::caller()
-                }
-            )
+            panic!("{}", NotInRuntime { what, at })
         };
         handle
     }
@@ -99,6 +100,7 @@ impl Handle {
         F: Work + Send + 'static,
         F::Output: Send + 'static,
     {
+        let extras = inherit(extras);
         let address = self.scheduler.address();
         context::with_driving(|driving| match driving {
             Some(driving) if ptr::eq(driving.scheduler.address(), address) => {
@@ -119,8 +121,11 @@ impl Handle {
     /// Runs a function that blocks on a thread of its own kind, so that no task waits for it.
     ///
     /// The job is queued at the call. Cancelled before a thread takes it, it never runs; once it runs,
-    /// nothing ends it but itself. At most [`Builder::max_blocking_threads`](crate::Builder) jobs run at
-    /// a time, and one more for each that waits in a `block_on`.
+    /// nothing ends it but itself, and its output stands; [`from_thread::check_cancelled`] tells it. At most [`Builder::max_blocking_threads`](crate::Builder) jobs run at
+    /// a time, and one more for each that waits in a `block_on`. For fewer of one kind, there is
+    /// [`task::Builder::limiter`](crate::task::Builder::limiter).
+    ///
+    /// [`from_thread::check_cancelled`]: crate::from_thread::check_cancelled
     ///
     /// # Errors
     ///
@@ -148,9 +153,27 @@ impl Handle {
         F: FnOnce() -> R + Send + 'static,
         R: Send + 'static,
     {
+        let extras = inherit(extras);
         self.scheduler
             .blocking
             .spawn(function, self.clone(), extras, spawned_at)
+    }
+
+    pub(crate) fn spawn_blocking_limited<F, R>(
+        &self,
+        function: F,
+        limiter: Option<JobLimiter>,
+        extras: Option<Box<Extras>>,
+        spawned_at: &'static Location<'static>,
+    ) -> JoinHandle<R>
+    where
+        F: FnOnce() -> R + Send + 'static,
+        R: Send + 'static,
+    {
+        match limiter {
+            None => self.spawn_blocking_with(function, extras, spawned_at),
+            Some(limiter) => limited::spawn(self, function, limiter, extras, spawned_at),
+        }
     }
 
     /// Spawns on the runtime of `home`; without one, where the caller is.
@@ -193,7 +216,14 @@ impl Handle {
         let mut future = Some(future);
         let handle = context::with_local_spawner(|driving| {
             let driving = driving?;
-            Some(spawn_on(driving, future.take()?, Shared, None, spawned_at))
+            let extras = inherit(None);
+            Some(spawn_on(
+                driving,
+                future.take()?,
+                Shared,
+                extras,
+                spawned_at,
+            ))
         });
         if let Some(handle) = handle {
             return handle;
@@ -220,6 +250,17 @@ impl Handle {
         F: Future + 'static,
         F::Output: 'static,
     {
+        Self::with_local_driving(spawned_at, |driving| {
+            let owner = Local(thread::current_id());
+            spawn_on(driving, future, owner, inherit(extras), spawned_at)
+        })
+    }
+
+    /// Shows the single-threaded run loop that this thread is in.
+    pub(crate) fn with_local_driving<R>(
+        spawned_at: &'static Location<'static>,
+        body: impl FnOnce(&Driving<'_>) -> R,
+    ) -> R {
         context::with_local_spawner(|driving| {
             let one_thread = |driving: &&Driving<'_>| matches!(driving.place, Place::Thread(_));
             let Some(driving) = driving.filter(one_thread) else {
@@ -230,13 +271,7 @@ impl Handle {
                     thread_name()
                 )
             };
-            spawn_on(
-                driving,
-                future,
-                Local(thread::current_id()),
-                extras,
-                spawned_at,
-            )
+            body(driving)
         })
     }
 

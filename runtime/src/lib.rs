@@ -23,6 +23,7 @@
 //! - [`fs`], [`process`], [`signal`]: files, child processes and signals, each a feature of its name
 //!   that is on by default. The feature `tokio-io` gives streams the traits of tokio.
 //! - [`task`], [`time`], [`sync`]: tasks, clocks and timers, and what tasks wait for each other with.
+//! - [`testing`]: what a test of all that needs, besides `#[tenter::test]`.
 //!
 //! # Fairness
 //!
@@ -86,12 +87,14 @@ pub mod io {
     pub use tenter_io::*;
 }
 
+pub mod from_thread;
 #[cfg(feature = "fs")]
 pub mod fs;
 #[cfg(feature = "process")]
 pub mod process;
 #[cfg(feature = "signal")]
 pub mod signal;
+pub mod testing;
 
 pub use crate::builder::{Builder, Flavor};
 pub use crate::combine::completed::{AsCompleted, AsCompletedTimeout, NextCompleted, as_completed};
@@ -100,6 +103,7 @@ pub use crate::combine::map::{MapConcurrent, map_concurrent};
 pub use crate::combine::race::{Race, RaceOk, race, race_ok};
 pub use crate::combine::staggered::{Staggered, staggered};
 pub use crate::combine::tuple::{GatherTuple, TryGatherTuple};
+pub use crate::ctrl_c::CtrlC;
 pub use crate::group::{
     Ended, Failure, GroupError, GroupHandle, NamedChild, Panic, StartError, Started, TaskGroup,
     TaskOutcome, task_group, task_group_with,
@@ -107,7 +111,10 @@ pub use crate::group::{
 pub use crate::handle::{EnterGuard, Handle, NotInRuntime};
 pub use crate::histogram::Histogram;
 pub use crate::metrics::{RuntimeMetrics, WorkerMetrics};
-pub use crate::runtime::{NestedRuntime, Runtime, run};
+pub use crate::nested::block_on_nested;
+pub use crate::post::{Finished, TimerHandle};
+pub use crate::runner::{Interrupted, Runner, run};
+pub use crate::runtime::{NestedRuntime, Runtime};
 pub use crate::scheduler::shutdown::{LeftTask, ShutdownReport};
 pub use crate::scope::{
     CancelHandle, CancelScope, Deadline, DeferGuard, InScope, Outcome, RescheduleError,
@@ -115,8 +122,9 @@ pub use crate::scope::{
 };
 pub use crate::task::{
     CancelKind, CancelOnDrop, CancelReason, Canceller, JoinError, JoinHandle, Unobserved,
-    UnobservedKind,
+    UnobservedKind, spawn_eager,
 };
+pub use crate::wait::{Until, Wait, WaitMut, Waited, WaitedMut, wait, wait_mut};
 #[cfg(feature = "macros")]
 pub use tenter_macros::{main, test};
 
@@ -136,12 +144,16 @@ mod combine;
     reason = "reads the run loop that a caller further up the stack lends"
 )]
 mod context;
+mod ctrl_c;
 mod group;
 mod handle;
 mod histogram;
 mod hooks;
 mod metrics;
+mod nested;
 mod offload;
+mod post;
+mod runner;
 mod runtime;
 mod scheduler;
 mod scope;
@@ -150,6 +162,7 @@ mod serve;
 mod stdio;
 #[cfg(feature = "tokio-io")]
 mod tokio_io;
+mod wait;
 
 use core::future::Future;
 use core::panic::Location;
@@ -317,6 +330,7 @@ pub mod model {
     pub use crate::serve::listener::sealed::Sealed as SealedListener;
     pub use crate::serve::shared::Shared as ServerShared;
     pub use crate::task::Unobserved;
+    use crate::task::callbacks;
     pub use crate::task::cell::{Header, Schedule, Shared};
     use crate::task::memory::Source;
     pub use crate::task::raw::{Ran, Runnable, YieldFlag, allocate, shut_down};
@@ -324,6 +338,19 @@ pub mod model {
     /// How a child of a group ended.
     pub fn outcome(id: crate::task::TaskId, ended: Ended) -> TaskOutcome {
         TaskOutcome::new(id, None, ended)
+    }
+
+    /// [`JoinHandle::on_done`] with a runtime of the model's own: `start` gets what is to be called later.
+    pub fn on_done<T>(
+        handle: &JoinHandle<T>,
+        callback: impl FnOnce() + Send + 'static,
+        start: impl Fn(Box<dyn FnOnce() + Send>) + Send + Sync + 'static,
+    ) {
+        let call = Box::new(move |_: &crate::task::TaskRef| callback());
+        let start = std::sync::Arc::new(move |calls: callbacks::Calls| {
+            start(Box::new(move || calls.call()));
+        });
+        let _ = callbacks::add(handle.header(), call, start);
     }
 
     /// A task on a scheduler of the model's own.

@@ -22,7 +22,12 @@ pub mod select {
 
 use crate::builder::Builder;
 pub use crate::builder::Flavor;
+#[cfg(feature = "signal")]
+use crate::ctrl_c::CtrlC;
+use crate::runner::{self, Interrupted};
 use crate::runtime::Runtime;
+pub use crate::scheduler::choices::choose;
+pub use crate::testing::schedules::{Outcome, run_schedules};
 
 /// The arguments of `#[tenter::main]`.
 #[derive(Clone, Copy, Debug)]
@@ -33,6 +38,8 @@ pub struct MainConfig {
     pub workers: Option<usize>,
     /// `name = ".."`
     pub name: Option<&'static str>,
+    /// `ctrl_c = ..`: whether ctrl-c cancels the function.
+    pub ctrl_c: bool,
 }
 
 impl Default for MainConfig {
@@ -41,6 +48,7 @@ impl Default for MainConfig {
             flavor: Flavor::MultiThread,
             workers: None,
             name: None,
+            ctrl_c: true,
         }
     }
 }
@@ -98,7 +106,15 @@ pub fn run_main<F: Future>(config: MainConfig, main: F) -> F::Output {
     if let Some(name) = config.name {
         settings = settings.name(name);
     }
-    build(settings, "main").block_on(main)
+    #[cfg(feature = "signal")]
+    if config.ctrl_c {
+        settings = settings.ctrl_c(CtrlC::CancelMain);
+    }
+    let at = runner::check_nested("#[tenter::main]");
+    match runner::run_program(build(settings, "main"), at, main) {
+        Ok(output) => output,
+        Err(Interrupted { .. }) => std::process::exit(130),
+    }
 }
 
 /// Runs the body of a `#[tenter::test]`.
@@ -108,7 +124,15 @@ pub fn run_main<F: Future>(config: MainConfig, main: F) -> F::Output {
 /// If the test takes longer than its timeout.
 #[track_caller]
 pub fn run_test<F: Future>(config: TestConfig, test: F) -> F::Output {
-    let settings = builder(config.flavor, config.workers, config.seed).name(config.name);
+    run_in(config, false, test)
+}
+
+/// Runs the body of a test on a runtime of its own, its tasks in the order of the seed if so wanted.
+#[track_caller]
+pub(crate) fn run_in<F: Future>(config: TestConfig, random_order: bool, test: F) -> F::Output {
+    let settings = builder(config.flavor, config.workers, config.seed)
+        .name(config.name)
+        .random_order(random_order);
     let runtime = build(settings, "test");
     let Some(timeout) = config.timeout else {
         return runtime.block_on(test);

@@ -15,7 +15,7 @@ use crate::handle::{EnterGuard, Handle};
 use crate::metrics::RuntimeMetrics;
 use crate::scheduler::shared::{Kind, SchedulerRef};
 use crate::scheduler::shutdown::{self, ShutdownReport};
-use crate::scheduler::{current_thread, multi_thread};
+use crate::scheduler::{current_thread, drain, multi_thread};
 use crate::task::JoinHandle;
 
 /// A runtime. Dropping it ends it: every task that has not ended is cancelled and dropped.
@@ -39,6 +39,9 @@ pub struct Runtime {
     /// Nothing is left for the drop to do.
     ended: bool,
 }
+
+/// How much of the time for a graceful end is kept for dropping what did not stop: at most this much.
+const END_RESERVE: Duration = Duration::from_millis(50);
 
 impl Runtime {
     /// A runtime with the default settings: many threads, one worker for each core that this process may
@@ -139,15 +142,23 @@ impl Runtime {
         self.handle.metrics()
     }
 
-    /// Ends the runtime and reports what had not ended by itself. `timeout` bounds the wait for polls and
-    /// blocking jobs that are in progress; what has not ended then is in
-    /// [`ShutdownReport::stuck_tasks`], and is ended when it lets go. The destructors of tasks of a
-    /// single-threaded runtime run on this thread, and take as long as they take.
+    /// Ends the runtime gracefully, and reports what had not ended by itself.
     ///
-    /// On one of the runtime's own workers it does not wait, for it would wait for itself.
+    /// Every task is cancelled, and goes on being run until it has stopped: shields end, and clean-ups run.
+    /// What is spawned meanwhile is cancelled unpolled. When no task is left, or `timeout` is over, the
+    /// rest is dropped where it stands ([`ShutdownReport::overdue`]). `timeout` also bounds the wait for
+    /// polls and blocking jobs that are in progress; what has not ended then is in
+    /// [`ShutdownReport::stuck_tasks`], and is ended when it lets go.
+    ///
+    /// The tasks of a single-threaded runtime run on this thread meanwhile, and one poll or one destructor
+    /// of theirs takes as long as it takes. On a virtual clock, it is virtual time that they are given.
+    ///
+    /// On a thread that runs the tasks of a single-threaded runtime, or on one of this runtime's own workers,
+    /// nothing is waited for, for it might wait for itself: all tasks are dropped at once.
     pub fn shutdown_timeout(mut self, timeout: Duration) -> ShutdownReport {
+        let report = self.drain(timeout);
         self.ended = true;
-        self.end(Some(timeout))
+        report
     }
 
     /// Ends the runtime without waiting for other threads.
@@ -156,10 +167,58 @@ impl Runtime {
         let _ = self.end(Some(Duration::ZERO));
     }
 
+    /// The graceful end.
+    pub(crate) fn drain(&self, timeout: Duration) -> ShutdownReport {
+        let scheduler = self.handle.scheduler();
+        let clock = Clock::real();
+        let began = clock.now();
+        scheduler.begin_end();
+        let drained = match &scheduler.kind {
+            _ if timeout.is_zero() => ShutdownReport::default(),
+            Kind::CurrentThread(one) if context::blocked_at().is_none() => {
+                drain::drain(scheduler, one, timeout)
+            }
+            Kind::CurrentThread(_) => ShutdownReport::default(),
+            Kind::MultiThread(many) => {
+                // The workers need a moment for what is left then.
+                let reserve = (timeout / 4).min(END_RESERVE);
+                many.drain(scheduler, timeout - reserve);
+                // What was cancelled is part of the report of the end.
+                ShutdownReport::default()
+            }
+        };
+        let left = timeout.saturating_sub(clock.now().duration_since(began));
+        let mut report = self.end(Some(left));
+        report.merge(drained);
+        report
+    }
+
+    /// [`drain`](Self::drain) with the runtime's own time limit, and a line for the operator if that was
+    /// not enough.
+    pub(crate) fn drain_or_report(&mut self) -> ShutdownReport {
+        let timeout = self.handle.scheduler().config().shutdown_timeout;
+        let report = self.drain(timeout);
+        self.ended = true;
+        if report.has_unstopped() {
+            self.report_unstopped("a runtime ended", &report);
+        }
+        report
+    }
+
+    fn report_unstopped(&self, what: &str, report: &ShutdownReport) {
+        let config = self.handle.scheduler().config();
+        config.report_line(&format!(
+            "tenter: {what}, and after {:?} not everything had ended: {report}. What is left ends when it \
+             lets go. Runtime::shutdown_timeout returns this as a value",
+            config.shutdown_timeout
+        ));
+    }
+
     fn end(&self, timeout: Option<Duration>) -> ShutdownReport {
         let scheduler = self.handle.scheduler();
         let clock = Clock::real();
         let deadline = timeout.map(|timeout| clock.now() + timeout);
+        scheduler.begin_end();
         // First, so that no job begins that would have to be waited for.
         scheduler.blocking.close();
         let mut report = match &scheduler.kind {
@@ -184,14 +243,10 @@ impl Drop for Runtime {
         if self.ended {
             return;
         }
-        let config = self.handle.scheduler().config();
-        let report = self.end(Some(config.shutdown_timeout));
+        let timeout = self.handle.scheduler().config().shutdown_timeout;
+        let report = self.end(Some(timeout));
         if !report.stuck_tasks.is_empty() {
-            config.report_line(&format!(
-                "tenter: a runtime was dropped, and after {:?} not everything had ended: {report}. What is \
-                 left ends when it lets go. Runtime::shutdown_timeout returns this as a value",
-                config.shutdown_timeout
-            ));
+            self.report_unstopped("a runtime was dropped", &report);
         }
     }
 }
@@ -204,7 +259,8 @@ impl fmt::Debug for Runtime {
     }
 }
 
-/// `block_on` or `run` was called on a thread that is in one already.
+/// `block_on` or `run` was called on a thread that is in one already, or `block_on_nested` where that does not
+/// help.
 #[derive(Clone, Copy, Debug)]
 pub struct NestedRuntime {
     what: &'static str,
@@ -213,6 +269,10 @@ pub struct NestedRuntime {
 }
 
 impl NestedRuntime {
+    pub(crate) fn new(what: &'static str, at: &'static Location<'static>, outer: Blocked) -> Self {
+        Self { what, at, outer }
+    }
+
     /// The place of the call, if it is not nested.
     #[track_caller]
     pub(crate) fn check(what: &'static str) -> Result<&'static Location<'static>, Self> {
@@ -235,37 +295,10 @@ impl fmt::Display for NestedRuntime {
             write!(f, " (since {outer})")?;
         }
         f.write_str(
-            ". It would block them. Use `.await` instead, or move the call to a thread of its own",
+            ". It would block them. Use `.await` instead, or tenter::block_on_nested on a worker of a \
+             multi-threaded runtime, or move the call to a thread of its own",
         )
     }
 }
 
 impl std::error::Error for NestedRuntime {}
-
-/// Runs a program: makes a runtime with the default settings, runs `main`, cancels what is left, and
-/// returns what `main` returned.
-///
-/// # Panics
-///
-/// With the panic of `main`; inside another `run` or `block_on`; and if the system refuses a resource.
-///
-/// # Examples
-///
-/// ```
-/// let sum = tenter::run(async {
-///     let (a, b) = (tenter::spawn(async { 1 }), tenter::spawn(async { 2 }));
-///     a.await.expect("no panic") + b.await.expect("no panic")
-/// });
-/// assert_eq!(sum, 3);
-/// ```
-#[track_caller]
-#[doc(alias = "asyncio.run")]
-pub fn run<F: Future>(main: F) -> F::Output {
-    let at = match NestedRuntime::check("tenter::run") {
-        Ok(at) => at,
-        Err(nested) => panic!("{nested}"),
-    };
-    let runtime = Runtime::new()
-        .unwrap_or_else(|error| panic!("tenter::run at {at} could not make a runtime: {error}"));
-    block_on::run(runtime.handle.scheduler(), at, main)
-}

@@ -42,8 +42,10 @@ use signal_hook_registry::SigId;
 use tenter_io::{Async, Interest};
 use tenter_sync::shim::atomic::{AtomicU64, Ordering};
 
+use self::interrupt::Listening;
 pub use crate::signal::kind::SignalKind;
 
+pub(crate) mod interrupt;
 mod kind;
 
 /// What the handlers of one [`Signals`] touch.
@@ -82,6 +84,8 @@ pub struct Signals {
     taken: u64,
     kinds: Vec<SignalKind>,
     handlers: Vec<SigId>,
+    /// Keeps [`crate::CtrlC`] from acting on a signal that is received here.
+    _listening: Option<Listening>,
 }
 
 /// Starts to listen for signals, which from now on no longer have their default effect.
@@ -135,6 +139,9 @@ pub fn signals(kinds: impl IntoIterator<Item = SignalKind>) -> io::Result<Signal
         taken: 0,
         kinds: Vec::new(),
         handlers: Vec::with_capacity(kinds.len()),
+        _listening: kinds
+            .contains(&SignalKind::interrupt())
+            .then(Listening::new),
     };
     for kind in &kinds {
         let (mailbox, bit) = (Arc::clone(&signals.mailbox), kind.bit());

@@ -115,6 +115,30 @@ impl WaitKind {
             WaitKind::Shared => "the output of a Shared",
         }
     }
+
+    /// The word for the thing alone, for a sentence of another form.
+    pub(crate) const fn thing(self) -> &'static str {
+        match self {
+            WaitKind::Unknown => "thing",
+            WaitKind::Task => "task",
+            WaitKind::Sleep => "timer",
+            WaitKind::Readable | WaitKind::Writable => "socket",
+            WaitKind::Semaphore => "Semaphore",
+            WaitKind::Notify => "Notify",
+            WaitKind::Oneshot => "oneshot",
+            WaitKind::Lock => "Lock",
+            WaitKind::RwLock => "RwLock",
+            WaitKind::Event => "Event",
+            WaitKind::Condition => "Condition",
+            WaitKind::Barrier => "Barrier",
+            WaitKind::Queue => "Queue",
+            WaitKind::Blocking => "blocking job",
+            WaitKind::Signal => "signal",
+            WaitKind::OnceCell => "OnceCell",
+            WaitKind::Watch => "watch channel",
+            WaitKind::Shared => "Shared",
+        }
+    }
 }
 
 /// What a task waits for: a kind, and an address that tells two things of one kind apart.
@@ -258,7 +282,7 @@ pub fn waiting_on<T: ?Sized>(kind: WaitKind, address: *const T) {
 }
 
 #[inline]
-fn with_slot<R>(read: impl FnOnce(&TaskSlot) -> R) -> Option<R> {
+pub(crate) fn with_slot<R>(read: impl FnOnce(&TaskSlot) -> R) -> Option<R> {
     let task = POLL.with(|poll| poll.task.get());
     // SAFETY: by I1 a non-null pointer is borrowed by a `with_poll` further up this very stack,
     // so the slot lives at least until this function has returned. Were the pointer left behind

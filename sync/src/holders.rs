@@ -49,9 +49,12 @@ pub fn keeping<R>(book: &Cell<Option<Holders>>, body: impl FnOnce() -> R) -> R {
             self.book.set(swap(self.outer.take()));
         }
     }
+    /// A thread that is ending has no place for a book any more: it keeps none.
     fn swap(book: Option<Holders>) -> Option<Holders> {
-        LENT.with(|lent| lent.set(book.is_some()));
-        BOOK.with(|place| place.replace(book))
+        let lent = book.is_some();
+        let outer = BOOK.try_with(|place| place.replace(book));
+        LENT.with(|flag| flag.set(lent && outer.is_ok()));
+        outer.ok().flatten()
     }
     let outer = swap(Some(book.take().unwrap_or_default()));
     let _back = Back { book, outer };
@@ -83,7 +86,8 @@ fn write(lock: usize, holder: Option<NonZeroU64>) {
 
 /// Who holds the lock at this address, if this thread's book says so.
 pub(crate) fn holder_of(lock: usize) -> Option<NonZeroU64> {
-    BOOK.with(|book| book.borrow().as_ref()?.0.get(&lock).copied())
+    let holder = BOOK.try_with(|book| book.borrow().as_ref()?.0.get(&lock).copied());
+    holder.ok().flatten()
 }
 
 #[cfg(test)]

@@ -166,6 +166,8 @@ pub mod holders;
 mod limiter;
 mod lock;
 mod name;
+#[doc(hidden)]
+pub mod notes;
 mod notify;
 #[expect(unsafe_code, reason = "a value that its state word guards")]
 mod once_cell;

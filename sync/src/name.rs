@@ -1,6 +1,7 @@
 //! The name that a primitive carries for reports.
 
 use core::fmt;
+use std::borrow::Cow;
 
 /// No name, one from the program text, or one made at run time.
 #[derive(Clone, Default)]
@@ -23,6 +24,15 @@ impl Name {
             Name::None => None,
             Name::Static(name) => Some(name),
             Name::Dynamic(name) => Some(name),
+        }
+    }
+
+    /// The name, to keep.
+    pub(crate) fn to_cow(&self) -> Option<Cow<'static, str>> {
+        match self {
+            Name::None => None,
+            Name::Static(name) => Some(Cow::Borrowed(name)),
+            Name::Dynamic(name) => Some(Cow::Owned(name.to_string())),
         }
     }
 

@@ -207,7 +207,7 @@ fn program(builder: Builder) -> Vec<(String, Duration)> {
 }
 
 /// Goal: two runs of one program are the same, event by event, instant by instant, poll by poll.
-/// The default strategy makes no use of the seed.
+/// First in, first out makes no use of the seed.
 #[test]
 fn two_runs_are_the_same() {
     let first = program(Builder::deterministic(1));
@@ -367,7 +367,7 @@ fn a_deadlock_names_every_task() {
             let place = format!("deterministic.rs:{}:", began + offset);
             assert_says(&line, &[&place, &format!("waits for {what}")]);
         };
-        waits("\"takes\"", "a Semaphore at 0x", 3);
+        waits("\"takes\"", "a permit of a Semaphore at 0x", 3);
         waits("\"listens\"", "a Notify at 0x", 4);
         waits("\"foreign\"", "something that tenter does not know", 5);
         waits("\"holder\"", "the value of a oneshot at 0x", 6);

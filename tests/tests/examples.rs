@@ -293,6 +293,37 @@ fn file_copy_copies_and_names_what_is_wrong() {
     std::fs::remove_dir_all(&folder).unwrap();
 }
 
+/// Goal: what ctrl-c interrupts is not left in parts either.
+/// Method: the source is a pipe, which has no end as long as it is held open.
+#[test]
+fn file_copy_leaves_nothing_after_ctrl_c() {
+    let folder = std::env::temp_dir().join(format!("tenter-interrupted-{}", std::process::id()));
+    std::fs::create_dir(&folder).unwrap();
+    let (from, to) = (folder.join("from"), folder.join("to"));
+    let made = Command::new("mkfifo").arg(&from).status().unwrap();
+    assert!(made.success());
+    let mut command = Command::new(example("file_copy"));
+    command
+        .args([&from, &to])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    // Waits until the copy has opened it.
+    let mut source = std::fs::File::create(&from).unwrap();
+    // Far more than fits into a pipe, so it is being copied.
+    source.write_all(&vec![7; 1 << 20]).unwrap();
+    assert!(to.exists());
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    let began = std::time::Instant::now();
+    while to.exists() && began.elapsed() < HANG {
+        std::thread::yield_now();
+    }
+    assert!(!to.exists(), "removed before the source has ended");
+    drop(source);
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
 /// Goal: `run_commands` puts a number before each line, ends what takes too long, and says how each
 /// command ended.
 #[test]
@@ -444,4 +475,38 @@ fn pool_uses_again_only_what_is_whole() {
         connection 1: bye -> BYE\n\
         connection 3: four -> FOUR, after a health check\n";
     assert_eq!(output("pool"), expected);
+}
+
+/// Goal: `cookbook` lists its programs, runs those that it is asked for, one after the other, and names
+/// what it does not have.
+#[test]
+fn cookbook_lists_and_runs_its_programs() {
+    let list = output("cookbook");
+    assert_eq!(list.lines().count(), 28 + 16);
+    assert!(list.starts_with("p01  a line, a second, another line\n"));
+
+    let run = |ids: &[&str]| {
+        Command::new(example("cookbook"))
+            .args(ids)
+            .output()
+            .unwrap()
+    };
+    let ran = run(&["P07", "f03", "p24", "f06"]);
+    let said = String::from_utf8(ran.stdout).unwrap();
+    assert!(ran.status.success(), "{said}");
+    let start = "<!doctype html>\n<html>\n<head><title>Example Domain</title></head>\n<body>\n<h1>";
+    let expected = [
+        "Asyncio Run Example\nstarted\nit made 42\n",
+        start,
+        "Example Domain</h1>\n<p>\nBlocking operation\n",
+    ];
+    assert_eq!(said, expected.concat());
+
+    let refused = run(&["p07", "p29"]);
+    assert_eq!(
+        (refused.status.code(), refused.stdout),
+        (Some(2), Vec::new())
+    );
+    let reason = String::from_utf8(refused.stderr).unwrap();
+    assert!(reason.contains("no program `p29`"), "{reason}");
 }

@@ -62,7 +62,8 @@ fn every_future_is_dropped_once() {
         let report = runtime.shutdown_timeout(Duration::MAX);
         assert_eq!((report.cancelled, report.leaked), (4, 0));
         assert_eq!(dropped.get(), 4);
-        assert!(!one_thread() || polled.get() == 1);
+        // The one that was woken is polled once more before it is dropped.
+        assert!(!one_thread() || polled.get() == 2);
         for handle in [asleep, woken, fresh, remote] {
             assert!(handle.is_finished());
             assert!(shutdown(handle));

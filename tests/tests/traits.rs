@@ -20,7 +20,7 @@ use tenter::io::ext;
 use tenter::task::{self, Shield, TaskId, Unconstrained, YieldNow};
 use tenter::{
     CancelKind, CancelOnDrop, CancelReason, Canceller, JoinError, JoinHandle, Unobserved,
-    UnobservedKind, fs, io, net, process, signal, sync, time,
+    UnobservedKind, fs, io, net, process, signal, sync, testing, time,
 };
 
 type Source = std_net::TcpStream;
@@ -100,6 +100,14 @@ table! {
     tenter::EnterGuard<'static> => - - +, +;
     tenter::NotInRuntime => + + +, +;
     tenter::NestedRuntime => + + +, +;
+    tenter::Runner => + + +, +;
+    tenter::Interrupted => + + +, +;
+    tenter::CtrlC => + + +, +;
+    tenter::Finished => + + +, +;
+    tenter::TimerHandle => + + +, +;
+    tenter::from_thread::FromThreadError => + + +, -;
+    tenter::from_thread::NotInJob => + + +, +;
+    task::JobLimiter => + + +, +;
     tenter::RuntimeMetrics => + + +, +;
     tenter::WorkerMetrics => + + +, +;
     tenter::Histogram => + + +, +;
@@ -125,6 +133,30 @@ table! {
     task::Builder => + + +, +;
 }
 
+// Tasks to look at, to wait for and to be told of; what they pass on to each other.
+table! {
+    task::TaskRef => + + +, +;
+    task::TaskInfo => + + +, +;
+    task::WaitingOn => + + +, +;
+    task::WaitKind => + + +, +;
+    task::CallbackId => + + +, +;
+    task::Context => + + +, +;
+    task::ContextVar<u8> => + + +, +;
+    task::Token<u8> => + + +, +;
+    task::ContextScope<u8, Ready<u8>> => + + +;
+    task::ContextScope<u8, Ready<Rc<u8>>> => - - +;
+    task::ContextScope<u8, NotUnpin> => + + -;
+    tenter::Until => + + +, +;
+    tenter::Wait<u8> => + + +;
+    tenter::Wait<Rc<u8>> => - - +;
+    tenter::WaitMut<'static, u8> => + + +;
+    tenter::WaitMut<'static, Rc<u8>> => - - +;
+    tenter::Waited<u8> => + + +, +;
+    tenter::Waited<Rc<u8>> => - - +, +;
+    tenter::WaitedMut<u8> => + + +, +;
+    tenter::WaitedMut<Rc<u8>> => - - +, +;
+}
+
 // Futures that wrap another one are what that one is.
 table! {
     Shield<Ready<u8>> => + + +;
@@ -134,8 +166,46 @@ table! {
     Unconstrained<Ready<Rc<u8>>> => - - +;
     Unconstrained<NotUnpin> => + + -;
     YieldNow => + + +;
+
+    testing::AllTasksBlocked => + + +;
+    testing::AssertCheckpoints<NotUnpin> => + + +;
+    testing::AssertCheckpoints<Ready<Rc<u8>>> => - - +;
+    testing::AssertNoCheckpoints<NotUnpin> => + + +;
+    testing::AssertNoCheckpoints<Ready<Rc<u8>>> => - - +;
+    testing::Sequencer => + + +;
+    testing::Step<'static> => + + +;
+    testing::Turn<'static> => + + +;
     time::Timeout<Ready<u8>> => + + -;
     time::Timeout<Ready<Rc<u8>>> => - - -;
+}
+
+// Several futures in one task are what each of them is; those in a row of their own may be moved.
+table! {
+    tenter::Gather<Ready<u8>> => + + +;
+    tenter::Gather<Ready<Rc<u8>>> => - - +;
+    tenter::Gather<NotUnpin> => + + +;
+    tenter::TryGather<Ready<Result<u8, u8>>> => + + +;
+    tenter::TryGather<Ready<Result<Rc<u8>, u8>>> => - - +;
+    tenter::GatherTuple<(Ready<u8>, Ready<()>)> => + + +;
+    tenter::GatherTuple<(Ready<u8>, Ready<Rc<u8>>)> => - - +;
+    tenter::GatherTuple<(Ready<u8>, NotUnpin)> => + + -;
+    tenter::TryGatherTuple<(Ready<Result<u8, u8>>,)> => + + +;
+    tenter::TryGatherTuple<(Ready<Result<u8, Rc<u8>>>,)> => - - +;
+    tenter::Race<Ready<u8>> => + + +;
+    tenter::Race<Ready<Rc<u8>>> => - - +;
+    tenter::RaceOk<Ready<Result<u8, u8>>> => + + +;
+    tenter::RaceOk<Ready<Result<u8, Rc<u8>>>> => - - +;
+    tenter::Staggered<Ready<Result<u8, u8>>> => + + +;
+    tenter::Staggered<Ready<Result<u8, Rc<u8>>>> => - - +;
+    tenter::AsCompleted<Ready<u8>> => + + +;
+    tenter::AsCompleted<Ready<Rc<u8>>> => - - +;
+    tenter::AsCompletedTimeout<Ready<u8>> => + + +;
+    tenter::AsCompletedTimeout<Ready<Rc<u8>>> => - - +;
+    tenter::NextCompleted<'static, tenter::AsCompleted<Ready<u8>>> => + + +;
+    tenter::NextCompleted<'static, tenter::AsCompleted<Ready<Rc<u8>>>> => - - +;
+    tenter::MapConcurrent<std::ops::Range<u8>, fn(u8) -> Ready<u8>, Ready<u8>> => + + +;
+    tenter::MapConcurrent<std::ops::Range<u8>, fn(u8) -> Ready<Rc<u8>>, Ready<Rc<u8>>> => - - +;
+    tenter::MapConcurrent<std::ops::Range<u8>, fn(u8) -> NotUnpin, NotUnpin> => + + +;
 }
 
 // Time.
@@ -480,6 +550,33 @@ table! {
     ext::WriteVectored<'static, net::TcpStream> => + + +;
     ext::Flush<'static, net::TcpStream> => + + +;
     ext::Close<'static, net::TcpStream> => + + +;
+}
+
+// Scopes and groups.
+table! {
+    tenter::CancelScope => + + +;
+    tenter::CancelHandle => + + +;
+    tenter::Outcome<u8> => + + +, +;
+    tenter::InScope<Ready<u8>> => + + -;
+    tenter::InScope<Ready<Rc<u8>>> => - - -;
+    tenter::InScope<NotUnpin> => + + -;
+    tenter::Deadline => + + +;
+    tenter::DeferGuard => + - +;
+    tenter::RescheduleError => + + +, +;
+    tenter::TaskGroup<u8> => + + +;
+    tenter::TaskGroup<Cell<u8>> => + + +;
+    tenter::GroupHandle<u8> => + + +;
+    tenter::NamedChild<'static, u8> => + + +;
+    tenter::GroupError<u8> => + + +;
+    tenter::GroupError<Rc<u8>> => - - +;
+    tenter::Failure<u8> => + + +;
+    tenter::Panic => + + +;
+    tenter::StartError<u8> => + + +;
+    tenter::Started<u8> => + - +;
+    tenter::TaskOutcome => + + +, +;
+    tenter::Ended => + + +, +;
+    time::Timeout<Ready<u8>> => + + -;
+    time::Timeout<NotUnpin> => + + -;
 }
 
 // Files, and the standard streams.

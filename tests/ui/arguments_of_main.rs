@@ -3,7 +3,7 @@
 #[tenter::main(worker_threads = 4)] //~ ERROR unknown argument `worker_threads` of `#[tenter::main]`: write `workers`
 async fn tokio_name() {}
 
-#[tenter::main(wrokers = 4)] //~ ERROR unknown argument `wrokers` of `#[tenter::main]`: expected one of: `flavor`, `workers`, `name`, `crate`
+#[tenter::main(wrokers = 4)] //~ ERROR unknown argument `wrokers` of `#[tenter::main]`: expected one of: `flavor`, `workers`, `name`, `ctrl_c`, `crate`
 async fn misspelt() {}
 
 #[tenter::main(workers = 0)] //~ ERROR `workers` may not be 0, nobody would run the tasks: write 1, or remove it
@@ -40,5 +40,8 @@ async fn several() {}
 
 #[tenter::main("current_thread")] //~ ERROR expected `name = value` instead of `"current_thread"`
 async fn nameless() {}
+
+#[tenter::main(ctrl_c = "no")] //~ ERROR `ctrl_c` takes `true` or `false`: ctrl_c = false
+async fn no_truth() {}
 
 fn main() {}

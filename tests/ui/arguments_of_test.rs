@@ -3,8 +3,11 @@
 #[tenter::test(start_paused = true)] //~ ERROR remove it: the clock of flavor "deterministic" is virtual from the start
 async fn tokio_name() {}
 
-#[tenter::test(schedules = 1000)] //~ ERROR the one schedule that `seed` chooses
-async fn later() {}
+#[tenter::test(schedules = 0)] //~ ERROR `schedules` may not be 0
+async fn no_schedule() {}
+
+#[tenter::test(schedules = 9, flavor = "multi_thread")] //~ ERROR remove `schedules`
+async fn schedules_of_many_threads() {}
 
 #[tenter::test(workers = 2)] //~ ERROR the default of a test, has exactly one worker: write 1, or flavor = "multi_thread"
 async fn workers() {}

@@ -8,7 +8,7 @@ pub mod reexport {
 
 /// Attributes, visibility and return type stay.
 #[must_use]
-#[tenter::main(flavor = "current_thread", workers = 1, name = "api", crate = reexport::tenter)]
+#[tenter::main(flavor = "current_thread", workers = 1, name = "api", ctrl_c = true, crate = reexport::tenter)]
 pub async fn everything() -> u8 {
     #[expect(unused_variables, reason = "to see that the level is inherited")]
     let unused = 1;
@@ -28,6 +28,11 @@ through_a_macro!(pub(crate) fragments, Result<(), std::fmt::Error>, { Ok(()) }, 
 #[should_panic(expected = "on purpose")]
 async fn panics() {
     panic!("on purpose");
+}
+
+#[tenter::test(seed = 7, schedules = 1000, timeout = "5s")]
+async fn many_schedules() -> Result<(), std::fmt::Error> {
+    Ok(())
 }
 
 #[tenter::test(flavor = "multi_thread", workers = 2, timeout = "1m")]

@@ -62,6 +62,7 @@ const WALLS: [Wall; 6] = [
             "crossbeam-deque",
             "futures-core",
             "futures-io",
+            "libc",
             "rustix",
             "signal-hook-registry",
             "tokio",

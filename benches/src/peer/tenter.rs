@@ -88,6 +88,31 @@ impl<const WORKERS: usize> Peer for Tenter<WORKERS> {
         tenter::time::timeout(duration, future).await.ok()
     }
 
+    async fn children<F>(count: usize, child: impl Fn() -> F + Send)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let all = tenter::task_group_with(|group| async move {
+            for _ in 0..count {
+                let child = child();
+                group.spawn(async move {
+                    child.await;
+                    Ok::<_, std::convert::Infallible>(())
+                });
+            }
+            Ok(())
+        });
+        all.await.expect("a benchmark's child does not fail");
+    }
+
+    fn gather<F>(futures: Vec<F>) -> impl Future<Output = Vec<F::Output>> + Send
+    where
+        F: Future + Send,
+        F::Output: Send,
+    {
+        tenter::gather(futures)
+    }
+
     fn oneshot() -> (Self::Sender, Self::Receiver) {
         tenter::sync::oneshot()
     }

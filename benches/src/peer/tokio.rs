@@ -77,6 +77,17 @@ impl<const WORKERS: usize> Peer for Tokio<WORKERS> {
         tokio::time::timeout(duration, future).await.ok()
     }
 
+    async fn children<F>(count: usize, child: impl Fn() -> F + Send)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let mut set = tokio::task::JoinSet::new();
+        for _ in 0..count {
+            set.spawn(child());
+        }
+        set.join_all().await;
+    }
+
     fn oneshot() -> (Self::Sender, Self::Receiver) {
         oneshot::channel()
     }

@@ -82,6 +82,24 @@ pub(super) const ROWS: &[Row] = &[
         timeouts_of_10k
     ),
     timed!(
+        "timeout_ready",
+        "a timeout around a future that is ready at once",
+        500_000,
+        timeouts_ready
+    ),
+    timed!(
+        "group_of_1000",
+        "a group of 1 000 children that do nothing (tokio: JoinSet; others: one by one); a child",
+        100_000,
+        children
+    ),
+    timed!(
+        "gather_10k",
+        "10 000 futures that wake themselves once, in one task (others: join_all); a future",
+        200_000,
+        gather_of_10k
+    ),
+    timed!(
         "semaphore_uncontended",
         "take a free permit and give it back",
         500_000,

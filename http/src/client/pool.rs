@@ -20,7 +20,7 @@
 //! Rejected: the pool of hyper-util, which starts a second connection where the first is on its way
 //! back, so that neither the reuse nor a limit is exact.
 //!
-//! Tests: `tests/tests/http/client.rs`.
+//! Tests: below, `tests/tests/http/client.rs`.
 
 use std::collections::HashMap;
 use std::future::poll_fn;
@@ -289,6 +289,41 @@ impl Lease {
         if let Ok(Ok(())) = time::timeout(SETTLE_LIMIT, ready).await {
             link.is_used = true;
             place.pool.put(&place.origin, link).await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn origin(number: usize) -> Origin {
+        let host = format!("host{number}");
+        Origin { host, port: 80 }
+    }
+
+    /// Goal: who asks ever new servers does not fill the memory, and no place in use is forgotten.
+    #[test]
+    fn origins_of_no_use_are_forgotten() {
+        let mut state = State {
+            origins: HashMap::new(),
+            check_at: ORIGINS_UNCHECKED,
+            watch: None,
+        };
+        let kept: Vec<_> = (0..100)
+            .map(|number| state.of(&origin(number), Some(1)).places.clone())
+            .collect();
+        assert_eq!(state.origins.len(), 100);
+        for number in 100..10_000 {
+            state.of(&origin(number), Some(1));
+            assert!(state.origins.len() <= 2 * 100 + ORIGINS_UNCHECKED);
+        }
+        for (number, places) in kept.iter().enumerate() {
+            let again = &state.of(&origin(number), Some(1)).places;
+            assert!(Arc::ptr_eq(
+                places.as_ref().unwrap(),
+                again.as_ref().unwrap()
+            ));
         }
     }
 }

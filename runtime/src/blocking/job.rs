@@ -3,17 +3,19 @@
 //! A job is never idle: it is queued, it runs, or it has ended. So it is never submitted again, and needs
 //! no way back to its pool; what it keeps of its runtime keeps neither alive for longer than the job.
 
-use core::cell::RefCell;
+use core::cell::{Cell, RefCell};
 use core::future::Future;
 use core::pin::Pin;
+use core::ptr::NonNull;
 use core::task::{Context, Poll};
 use std::io;
 
 use tenter_sync::shim::local;
 
+use crate::context;
 use crate::handle::Handle;
 use crate::scheduler::shared::TaskScheduler;
-use crate::task::cell::Schedule;
+use crate::task::cell::{Header, Schedule};
 use crate::task::raw::{self, Ran, YieldFlag};
 use crate::task::{CancelReason, Runnable, Unobserved, cancel};
 
@@ -86,10 +88,32 @@ impl<H: Home> Schedule for Scheduler<H> {
     }
 }
 
+local! {
+    /// The job that this thread runs.
+    static CURRENT: Cell<Option<NonNull<Header>>> = const { Cell::new(None) };
+}
+
+/// Shows the job that this thread runs. `None`: it runs none.
+pub fn with_current<R>(body: impl FnOnce(&Header) -> R) -> Option<R> {
+    let current = CURRENT.try_with(Cell::get).ok()??;
+    // SAFETY: `run` is further up this stack, whose place in the queue keeps the task alive until its
+    // poll, in which we are, has ended.
+    Some(body(unsafe { current.as_ref() }))
+}
+
 /// Runs a job on the calling thread, or ends it if it was cancelled while it was queued.
 pub fn run(task: Runnable) {
-    // SAFETY: (a) a job has no owner: it is made with `cell::Shared`.
-    let ran = unsafe { task.run(&YieldFlag::new(false), |_| None, |_| ()) };
+    struct Restore(Option<NonNull<Header>>);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            CURRENT.with(|current| current.set(self.0));
+        }
+    }
+    let _restore = Restore(CURRENT.with(|current| current.replace(Some(task.pointer()))));
+    let ran = context::lend(task.pointer(), || {
+        // SAFETY: (a) a job has no owner: it is made with `cell::Shared`.
+        unsafe { task.run(&YieldFlag::new(false), |_| None, |_| ()) }
+    });
     debug_assert!(
         matches!(ran, Ran::Finished),
         "a job is ready after its only poll"

@@ -16,6 +16,7 @@
 //! | `thread.rs` | what a thread of the pool does, and what it does with a decision |
 //! | `patience.rs` | how long it looks for a call before it sleeps |
 //! | `job.rs` | a function as a task, and how a job ends that cannot run |
+//! | `limited.rs` | a job that waits for a token first |
 //! | `report.rs` | what the pool counts and tells |
 //!
 //! One lock, and decisions that are carried out after it is released: a count of sleepers that is kept
@@ -38,14 +39,15 @@ use tenter_sync::shim::Mutex;
 use tenter_timer::Clock;
 
 use crate::hooks::Hooks;
-use crate::task::JoinHandle;
 use crate::task::cell::{Extras, Shared as AnyThread};
 use crate::task::memory::Source;
 use crate::task::raw;
+use crate::task::{JoinHandle, Runnable};
 
 pub mod decision;
 #[expect(unsafe_code, reason = "runs and ends tasks")]
 pub mod job;
+pub mod limited;
 mod patience;
 pub mod report;
 pub mod state;
@@ -151,6 +153,24 @@ impl Pool {
         R: Send + 'static,
         H: Home,
     {
+        let (task, handle) = self.prepare(function, home, extras, spawned_at);
+        self.submit(task);
+        handle
+    }
+
+    /// A job that is not in the queue yet.
+    pub(crate) fn prepare<F, R, H>(
+        &self,
+        function: F,
+        home: H,
+        extras: Option<Box<Extras>>,
+        spawned_at: &'static Location<'static>,
+    ) -> (Runnable, JoinHandle<R>)
+    where
+        F: FnOnce() -> R + Send + 'static,
+        R: Send + 'static,
+        H: Home,
+    {
         let scheduler = job::Scheduler(home.clone());
         let future = job::Job::new(function, home);
         let (task, header) = raw::allocate(
@@ -161,13 +181,16 @@ impl Pool {
             spawned_at,
             &Source::System,
         );
-        let handle = JoinHandle::new(header);
+        (task, JoinHandle::new(header))
+    }
+
+    /// Queues a job.
+    pub(crate) fn submit(&self, task: Runnable) {
         let submitted = self.0.state.lock().submit(task);
         match submitted {
             Submitted::Queued(help) => self.0.carry_out(help),
             Submitted::Closed(task) => job::end(task),
         }
-        handle
     }
 
     /// Takes no more jobs, ends those that are queued, unrun, and lets threads end when their job has.

@@ -82,6 +82,10 @@ impl<F: Future> AsCompleted<F> {
     /// # Cancel safety
     ///
     /// Nothing is lost if the returned future is dropped.
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "the word for it, of a stream"
+    )]
     pub fn next(&mut self) -> NextCompleted<'_, Self> {
         NextCompleted { stream: self }
     }
@@ -180,6 +184,10 @@ impl<F: Future> AsCompletedTimeout<F> {
     /// # Cancel safety
     ///
     /// Nothing is lost if the returned future is dropped.
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "the word for it, of a stream"
+    )]
     pub fn next(&mut self) -> NextCompleted<'_, Self> {
         NextCompleted { stream: self }
     }

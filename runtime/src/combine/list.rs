@@ -36,14 +36,14 @@
 //! Rejected: registering the parent before the members are polled. Each wake from a poll would then wake
 //! the task that is being polled.
 //!
-//! Tests: below, `tests/tests/combine`, model: `loom-tests/tests/combine.rs`.
+//! Tests: `tests/tests/combine`, model: `loom-tests/tests/combine.rs`.
 
 use core::mem::ManuallyDrop;
 use core::ptr::NonNull;
 use core::task::{RawWaker, RawWakerVTable, Waker};
 
 use tenter_sync::planted;
-use tenter_sync::shim::alloc::{self, Layout};
+use tenter_sync::shim::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use tenter_sync::shim::atomic::{AtomicU32, AtomicUsize, Ordering, fence};
 use tenter_sync::shim::{Guess, Live};
 use tenter_sync::waker_cell::WakerCell;
@@ -94,9 +94,9 @@ impl List {
     pub fn new(members: u32) -> Self {
         let (layout, first) = layout(members);
         // SAFETY: a header makes the layout larger than nothing.
-        let memory = unsafe { alloc::alloc(layout) };
+        let memory = unsafe { alloc(layout) };
         let Some(header) = NonNull::new(memory.cast::<Header>()) else {
-            alloc::handle_alloc_error(layout)
+            handle_alloc_error(layout)
         };
         let value = Header {
             refs: AtomicUsize::new(1),
@@ -361,7 +361,7 @@ impl Drop for Counted {
                 row.add(index).drop_in_place();
             }
             self.0.drop_in_place();
-            alloc::dealloc(self.0.as_ptr().cast(), layout);
+            dealloc(self.0.as_ptr().cast(), layout);
         }
     }
 }

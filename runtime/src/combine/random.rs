@@ -1,12 +1,14 @@
 //! Where an unbiased `select!` begins.
 //!
-//! In a deterministic runtime its seed decides, as it does everything. Elsewhere each thread has a
+//! In a deterministic runtime the seed decides, as it does everything. Elsewhere each thread has a
 //! generator of its own: a plain one, as nobody gains from guessing it.
 
 use core::cell::Cell;
 use std::hash::{BuildHasher, RandomState};
 
 use tenter_sync::shim::{MODELLED, local};
+
+use crate::scheduler::choices;
 
 local! {
     /// Zero: not begun.
@@ -15,26 +17,21 @@ local! {
 
 /// One of so many, each as likely as the others.
 pub fn below(possibilities: u32) -> u32 {
-    seeded(possibilities).unwrap_or_else(|| {
-        if MODELLED {
-            return 0; // A model decides nothing by chance.
-        }
-        let random = STATE.with(|state| {
-            let next = step(match state.get() {
-                0 => RandomState::new().hash_one(0) | 1,
-                random => random,
-            });
-            state.set(next);
-            next
+    if let Some(chosen) = choices::choose(possibilities as usize) {
+        return chosen as u32;
+    }
+    if MODELLED {
+        return 0; // A model decides nothing by chance.
+    }
+    let random = STATE.with(|state| {
+        let next = step(match state.get() {
+            0 => RandomState::new().hash_one(0) | 1,
+            random => random,
         });
-        scale(random, possibilities)
-    })
-}
-
-/// What the seed of a deterministic runtime says.
-fn seeded(possibilities: u32) -> Option<u32> {
-    let _ = possibilities;
-    None
+        state.set(next);
+        next
+    });
+    scale(random, possibilities)
 }
 
 /// Marsaglia's xorshift, "Xorshift RNGs", 2003. Never zero.

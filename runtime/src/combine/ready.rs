@@ -12,7 +12,7 @@
 //!
 //! Invariants:
 //! - Y1: without a list no waker of a member exists, and so nobody can wake one.
-//! - Y2: `polling` is set only during the poll of a member; if it is found set, that poll panicked.
+//! - Y2: `in_poll` is set only during the poll of a member; if it is found set, that poll panicked.
 //!
 //! # The budget
 //!
@@ -43,7 +43,7 @@ pub struct Ready {
     left: u32,
     /// A chain of the list: what is still to be polled in this round.
     batch: u32,
-    polling: bool,
+    in_poll: bool,
     /// The output has been returned.
     ended: bool,
     /// What was left of the budget when this poll began.
@@ -71,7 +71,7 @@ impl Ready {
             members,
             left: members,
             batch: NONE,
-            polling: false,
+            in_poll: false,
             ended: false,
             purse: None,
         }
@@ -93,7 +93,7 @@ impl Ready {
             "a combinator of tenter was polled again after it had ended"
         );
         assert!(
-            !self.polling,
+            !self.in_poll,
             "a combinator of tenter was polled again after one of its futures had panicked"
         );
         self.purse = current::budget();
@@ -184,11 +184,11 @@ impl Ready {
 
     /// Polls a member with its own waker.
     pub fn poll<R>(&mut self, index: u32, poll: impl FnOnce(&mut Context<'_>) -> R) -> R {
-        self.polling = true;
+        self.in_poll = true;
         let polled = self
             .list
             .lend(index, |waker| poll(&mut Context::from_waker(waker)));
-        self.polling = false;
+        self.in_poll = false;
         polled
     }
 

@@ -93,7 +93,7 @@ impl<O> Select<O> {
     }
 
     /// The branch that is polled next in this round.
-    pub fn next(&mut self) -> Option<u32> {
+    pub fn turn(&mut self) -> Option<u32> {
         if self.todo == 0 || (!self.first && current::budget() == Some(0)) {
             return None;
         }

@@ -211,7 +211,7 @@ macro_rules! __select {
                 if let ::core::option::Option::Some(held) = select.open(cx) {
                     return held;
                 }
-                while let ::core::option::Option::Some(index) = select.next() {
+                while let ::core::option::Option::Some(index) = select.turn() {
                     match index {
                         $($index => {
                             let polled = select.poll($index, |cx| {

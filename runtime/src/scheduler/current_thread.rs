@@ -36,6 +36,7 @@ use std::sync::Arc as StdArc;
 
 use tenter_io as io;
 use tenter_sync::holders::{self, Holders};
+use tenter_sync::notes::{self, Notes};
 use tenter_sync::planted;
 use tenter_sync::shim::size;
 use tenter_sync::shim::thread::{self, ThreadId};
@@ -45,9 +46,11 @@ use super::inbox::Inbox;
 use super::late::refuse;
 use super::owned::OwnedList;
 use super::parking::{Parking, ThreadParker};
+use super::quiet::Quiet;
 use super::run_queue::RunQueue;
 use super::seat::Seat;
 use super::shared;
+use super::shutdown::{ShutdownReport, cancel_for_end};
 use crate::builder::Config;
 use crate::context::{self, Driving, Place};
 use crate::metrics::{Counters, RuntimeMetrics};
@@ -71,6 +74,8 @@ pub struct Scheduler {
     pub config: Config,
     pub counters: Counters,
     pub seat: Seat,
+    /// Who waits for all tasks to be blocked.
+    pub quiet: Quiet,
 }
 
 /// The part of a scheduler that belongs to the driving thread (C1).
@@ -79,14 +84,28 @@ pub struct Core {
     pub owned: OwnedList,
     /// `!Send` tasks that were woken while another thread than their owner drove (C2).
     pub aside: RefCell<Vec<Runnable>>,
+    /// What is ready, for a random order to draw from.
+    pub bag: RefCell<Vec<Runnable>>,
     poller: RefCell<io::Driver>,
-    /// Set when the runtime ends: nothing is queued any more.
-    closing: Cell<bool>,
+    phase: Cell<Phase>,
     burst: Cell<u32>,
     last_check: Cell<Instant>,
     driven_at: Cell<&'static Location<'static>>,
     /// Who holds the locks that tasks here wait for, under a virtual clock: for the deadlock report.
     holders: Cell<Option<Holders>>,
+    /// What tasks here wait for, in words, under a virtual clock: for the deadlock report.
+    notes: Cell<Option<Notes>>,
+}
+
+/// How far the runtime is on its way to the end. It only goes forward.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// It takes tasks.
+    Open,
+    /// It takes none, and those that it has are cancelled; they are run until they have stopped.
+    Draining,
+    /// Nothing is queued any more.
+    Closing,
 }
 
 /// Why a run loop ended.
@@ -112,12 +131,14 @@ impl Scheduler {
             queue: RunQueue::default(),
             owned: OwnedList::default(),
             aside: RefCell::new(Vec::new()),
+            bag: RefCell::new(Vec::new()),
             poller: RefCell::new(poller),
-            closing: Cell::new(false),
+            phase: Cell::new(Phase::Open),
             burst: Cell::new(BURST_MAX),
             last_check: Cell::new(timers.clock().now()),
             driven_at: Cell::new(Location::caller()),
             holders: Cell::new(None),
+            notes: Cell::new(None),
         };
         Self {
             inbox: Inbox::new(),
@@ -127,6 +148,7 @@ impl Scheduler {
             config,
             counters: Counters::default(),
             seat: Seat::new(Box::new(core)),
+            quiet: Quiet::default(),
         }
     }
 
@@ -167,7 +189,8 @@ impl Scheduler {
         done: impl Fn() -> bool,
     ) -> RunEnded {
         if self.config.is_virtual() {
-            return holders::keeping(&core.holders, || self.run_loop(driving, core, done));
+            let run = || self.run_loop(driving, core, done);
+            return notes::keeping(&core.notes, || holders::keeping(&core.holders, run));
         }
         self.run_loop(driving, core, done)
     }
@@ -226,7 +249,17 @@ impl Scheduler {
     fn next_task(&self, core: &Core) -> Option<Runnable> {
         match &self.config.choices {
             None => core.queue.pop(),
-            Some(choices) => choices.next_task(&core.queue),
+            Some(choices) => choices.next_task(core),
+        }
+    }
+
+    /// Runs a task that this thread has just made, in the middle of another one.
+    pub fn run_eagerly(&self, driving: &Driving<'_>, core: &Core, task: Runnable) {
+        if let Some(task) = core.adopt_running(driving.scheduler, task) {
+            // What the outer task has asked for is not the inner one's.
+            let yielded = driving.yielded.replace(false);
+            self.run_task(driving, core, task);
+            driving.yielded.set(yielded);
         }
     }
 
@@ -245,6 +278,9 @@ impl Scheduler {
         let unlist = |header: &Header| {
             core.owned.remove(header);
             self.counters.completed.add(1);
+            if self.config.is_virtual() {
+                notes::forget(header.slot.id());
+            }
         };
         // It is on the list since it was taken in.
         let enlist = |_: &Header| None;
@@ -312,7 +348,7 @@ impl Scheduler {
         self.config.hooks.park();
         // The hook may have spawned or woken something. What comes from other threads is looked for
         // again after the announcement, but a virtual clock may jump before.
-        if !self.is_something_ready(core) {
+        if !self.is_something_ready(core) && !self.tell_quiet(core) {
             self.counters.parks.add(1);
             if self.config.is_virtual() {
                 self.idle_virtual(core, &driving.scheduler.blocking);
@@ -389,16 +425,21 @@ impl Core {
     #[inline]
     pub fn enqueue(&self, task: Runnable) {
         // At shutdown the tasks are ended one by one, wherever they are queued.
-        if !self.closing.get() {
+        if self.phase.get() != Phase::Closing {
             self.queue.push(task);
         }
+    }
+
+    /// Whether a task that is spawned now will be run.
+    pub fn takes_tasks(&self) -> bool {
+        self.phase.get() == Phase::Open
     }
 
     /// Takes in a task that this thread spawned.
     #[inline]
     pub fn adopt(&self, scheduler: &shared::Scheduler, task: Runnable) {
         scheduler.counters().spawned.add(1);
-        if self.closing.get() {
+        if self.phase.get() != Phase::Open {
             scheduler.counters().completed.add(1);
             refuse(scheduler, task);
             return;
@@ -407,13 +448,38 @@ impl Core {
         self.queue.push(task);
     }
 
+    /// Takes in a task that this thread spawned and is about to run, without a place in the queue. `None`: the
+    /// runtime ends, and with it the task.
+    pub fn adopt_running(&self, scheduler: &shared::Scheduler, task: Runnable) -> Option<Runnable> {
+        scheduler.counters().spawned.add(1);
+        if self.phase.get() != Phase::Open {
+            scheduler.counters().completed.add(1);
+            refuse(scheduler, task);
+            return None;
+        }
+        self.owned.insert(task.pointer());
+        Some(task)
+    }
+
     fn adopt_remote(&self, counters: &Counters, task: Runnable) {
         // A task that has never run comes through the inbox only when another thread spawned it.
         if task.header().state.load().is_fresh() {
             counters.spawned.add(1);
             self.owned.insert(task.pointer());
+            if self.phase.get() == Phase::Draining {
+                // Queued, so it is noted, and the task ends unpolled.
+                cancel_for_end(task.header(), &mut ShutdownReport::default());
+            }
         }
         self.queue.push(task);
+    }
+
+    /// Takes no task in any more, and cancels all that can run on this thread. Returns how many cannot.
+    pub fn begin_drain(&self, report: &mut ShutdownReport) -> u64 {
+        self.phase.set(Phase::Draining);
+        let here = thread::current_id();
+        let cancel = |task: &Header| cancel_for_end(task, report);
+        self.owned.for_each_runnable(here, cancel)
     }
 
     /// The tasks set aside for this thread are ready again.
@@ -426,8 +492,9 @@ impl Core {
 
     /// From now on nothing is queued and no task is taken in.
     pub fn close(&self) {
-        self.closing.set(true);
+        self.phase.set(Phase::Closing);
         self.queue.clear();
+        self.bag.borrow_mut().clear();
         self.aside.borrow_mut().clear();
     }
 

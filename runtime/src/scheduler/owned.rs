@@ -6,7 +6,10 @@
 use core::cell::Cell;
 use core::ptr::NonNull;
 
+use tenter_sync::shim::thread::ThreadId;
+
 use crate::task::cell::{Header, Links};
+use crate::task::raw;
 
 /// The list. The scheduler's reference to a task is held by its place in it.
 #[derive(Debug, Default)]
@@ -58,6 +61,21 @@ impl OwnedList {
     /// The newest task.
     pub fn first(&self) -> Option<NonNull<Header>> {
         self.head.get()
+    }
+
+    /// Shows every task that may run on this thread. Returns how many may not: `!Send` ones of others.
+    pub fn for_each_runnable(&self, here: ThreadId, mut show: impl FnMut(&Header)) -> u64 {
+        let mut others = 0;
+        self.for_each(|task| {
+            // SAFETY: (a) on the list, so the scheduler's reference keeps it alive.
+            let owner = unsafe { raw::owner_of(task.into()) };
+            if owner.is_none_or(|owner| owner == here) {
+                show(task);
+            } else {
+                others += 1;
+            }
+        });
+        others
     }
 
     /// Shows every task, newest first.

@@ -91,6 +91,18 @@ impl Seat {
         }
     }
 
+    /// Shows the core, if it is free. `look` runs no user code: it is called under the lock.
+    pub fn look(&self, look: impl FnOnce(&Core)) -> bool {
+        let state = self.0.lock();
+        match &state.core {
+            Some(core) => {
+                look(core);
+                true
+            }
+            None => false,
+        }
+    }
+
     /// Puts the core back for anybody.
     pub fn put_back(&self, core: Box<Core>) {
         let mut state = self.0.lock();

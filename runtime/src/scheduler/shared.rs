@@ -26,13 +26,16 @@ use core::ptr::NonNull;
 
 use tenter_sync::planted;
 use tenter_sync::shim::atomic::{AtomicUsize, Ordering};
+use tenter_sync::shim::diagnostic::AtomicBool;
 use tenter_sync::shim::{Live, size};
+use tenter_timer::Instant;
 
 use super::{current_thread, multi_thread};
 use crate::blocking::Pool;
 use crate::builder::Config;
 use crate::context;
 use crate::metrics::Counters;
+use crate::post::Line;
 use crate::task::cell::Schedule;
 use crate::task::memory::Depot;
 use crate::task::{Runnable, Unobserved};
@@ -48,6 +51,10 @@ pub struct Scheduler {
     pub blocking: Pool,
     /// Memory that tasks have left behind.
     pub depot: Depot,
+    /// Functions that it is to call.
+    pub posted: Line,
+    /// Whether it has begun to end. A hint for those who ask: nothing depends on it.
+    ending: AtomicBool,
     live: Live,
 }
 
@@ -70,6 +77,28 @@ impl Scheduler {
     /// Its settings.
     pub fn config(&self) -> &Config {
         self.kind.config()
+    }
+
+    /// The runtime begins to end: what was posted is not called any more.
+    pub fn begin_end(&self) {
+        // ORDERING: Relaxed. A hint.
+        self.ending.store(true, Ordering::Relaxed);
+        self.posted.close();
+    }
+
+    /// Whether the runtime has begun to end.
+    pub fn is_ending(&self) -> bool {
+        // ORDERING: Relaxed. A hint.
+        self.ending.load(Ordering::Relaxed)
+    }
+
+    /// The time on its clock.
+    pub fn now(&self) -> Instant {
+        let timers = match &self.kind {
+            Kind::CurrentThread(scheduler) => &scheduler.timers,
+            Kind::MultiThread(scheduler) => &scheduler.crew.remote(0).timers,
+        };
+        timers.clock().now()
     }
 
     /// The counts of all threads that are not its workers.
@@ -109,6 +138,8 @@ impl SchedulerRef {
             kind,
             blocking,
             depot: Depot::new(),
+            posted: Line::default(),
+            ending: AtomicBool::new(false),
             live: Live::new(),
         });
         Self(NonNull::from(Box::leak(scheduler)))

@@ -1,6 +1,6 @@
 //! The end of a runtime: every task is ended, everything that holds a resource is closed.
 //!
-//! Steps, in the context of the scheduler so that destructors may still call into it:
+//! Before it comes the graceful part, if somebody asked for it: `drain.rs`. Steps of the end itself, in the context of the scheduler so that destructors may still call into it:
 //!
 //! 1. The core is taken for good; nobody can drive any more.
 //! 2. The core is closed: nothing is queued on this thread, spawned tasks are refused.
@@ -27,9 +27,8 @@ use super::shared::SchedulerRef;
 use crate::blocking::StuckJob;
 use crate::context::{self, Driving, Place};
 use crate::handle::Handle;
-use crate::task::TaskId;
 use crate::task::cell::Header;
-use crate::task::raw;
+use crate::task::{CancelKind, CancelReason, TaskId, cancel, raw};
 
 /// How many tasks a report names; the rest are counted.
 const NAMED_MAX: usize = 64;
@@ -44,6 +43,11 @@ pub struct ShutdownReport {
     pub cancelled: usize,
     /// The first of them (at most 64).
     pub cancelled_tasks: Vec<LeftTask>,
+    /// How many of them had not stopped when the time for a graceful end was up, and were dropped where
+    /// they stood: in a shield, or in the middle of their cleaning up.
+    pub overdue: usize,
+    /// The first of them (at most 64).
+    pub overdue_tasks: Vec<LeftTask>,
     /// How many `!Send` tasks could not be dropped because the thread that spawned them is not the one
     /// that ended the runtime. Their memory is leaked, and their futures are never dropped; whoever joins
     /// them is told that they were cancelled.
@@ -73,9 +77,17 @@ impl ShutdownReport {
         self.cancelled == 0 && self.leaked == 0 && self.stuck_tasks.is_empty()
     }
 
+    /// A task is about to be ended.
     pub(crate) fn cancelled(&mut self, task: &Header) {
-        self.cancelled += 1;
-        note(&mut self.cancelled_tasks, task);
+        let reason = task.extras().map(|extras| extras.reason.lock());
+        let is_drained = |reason: &CancelReason| reason.kind() == CancelKind::Shutdown;
+        if reason.is_some_and(|reason| reason.as_ref().is_some_and(is_drained)) {
+            self.overdue += 1;
+            note(&mut self.overdue_tasks, task);
+        } else {
+            self.cancelled += 1;
+            note(&mut self.cancelled_tasks, task);
+        }
     }
 
     pub(crate) fn stuck(
@@ -104,16 +116,27 @@ impl ShutdownReport {
     /// Adds what another thread found.
     pub(crate) fn merge(&mut self, part: Self) {
         self.cancelled += part.cancelled;
+        self.overdue += part.overdue;
         self.leaked += part.leaked;
-        let tasks = part.cancelled_tasks.into_iter();
-        let room = NAMED_MAX.saturating_sub(self.cancelled_tasks.len());
-        self.cancelled_tasks.extend(tasks.take(room));
+        append(&mut self.cancelled_tasks, part.cancelled_tasks);
+        append(&mut self.overdue_tasks, part.overdue_tasks);
+        append(&mut self.leaked_tasks, part.leaked_tasks);
+    }
+
+    /// Whether something has not stopped by itself, though it was given the time.
+    pub(crate) fn has_unstopped(&self) -> bool {
+        self.overdue > 0 || !self.stuck_tasks.is_empty()
     }
 
     fn leaked(&mut self, task: &Header) {
         self.leaked += 1;
         note(&mut self.leaked_tasks, task);
     }
+}
+
+fn append(tasks: &mut Vec<LeftTask>, more: Vec<LeftTask>) {
+    let room = NAMED_MAX.saturating_sub(tasks.len());
+    tasks.extend(more.into_iter().take(room));
 }
 
 fn note(tasks: &mut Vec<LeftTask>, task: &Header) {
@@ -133,16 +156,21 @@ impl fmt::Display for ShutdownReport {
             "{} tasks cancelled, {} leaked",
             self.cancelled, self.leaked
         )?;
+        if self.overdue > 0 {
+            write!(f, ", {} not stopped in time", self.overdue)?;
+        }
         if !self.stuck_tasks.is_empty() {
             write!(f, ", {} still in a poll", self.stuck_tasks.len())?;
         }
         let cancelled = self.cancelled_tasks.iter().map(|task| ("cancelled", task));
+        let overdue = self.overdue_tasks.iter();
+        let overdue = overdue.map(|task| ("not stopped in time", task));
         let leaked = self.leaked_tasks.iter().map(|task| ("leaked", task));
         let stuck = self
             .stuck_tasks
             .iter()
             .map(|task| ("still in a poll", task));
-        for (what, task) in cancelled.chain(leaked).chain(stuck) {
+        for (what, task) in cancelled.chain(overdue).chain(leaked).chain(stuck) {
             write!(f, "\n  {what}: task {}", task.id)?;
             if let Some(name) = &task.name {
                 write!(f, " \"{name}\"")?;
@@ -150,6 +178,14 @@ impl fmt::Display for ShutdownReport {
             write!(f, " spawned at {}", task.spawned_at)?;
         }
         Ok(())
+    }
+}
+
+/// Cancels a task because its runtime is to end gracefully.
+pub fn cancel_for_end(task: &Header, report: &mut ShutdownReport) {
+    if cancel::cancel(task.into(), CancelReason::of(CancelKind::Shutdown)) {
+        report.cancelled += 1;
+        note(&mut report.cancelled_tasks, task);
     }
 }
 

@@ -107,13 +107,14 @@ impl CleanUp {
     pub fn reap(self) -> Result<(), Self> {
         match &self.0 {
             Kept::Value(_) => Err(self),
+            // A runtime that is about to end takes no tasks: the scope does it when it has ended.
             Kept::Future(deferred) => match context::current_handle() {
-                Some(handle) => {
+                Some(handle) if context::takes_tasks() => {
                     let at = deferred.at;
                     spawn(&handle, self, at);
                     Ok(())
                 }
-                None => Err(self),
+                _ => Err(self),
             },
         }
     }

@@ -207,7 +207,7 @@ impl Canceller {
         self.0
     }
 
-    fn header(&self) -> &Header {
+    pub(crate) fn header(&self) -> &Header {
         // SAFETY: we have a reference.
         unsafe { self.0.as_ref() }
     }

@@ -22,7 +22,9 @@ use tenter_sync::current::{HEAD_TO_SLOT, TaskSlot};
 use tenter_sync::shim::atomic::{AtomicPtr, Ordering};
 use tenter_sync::shim::{Live, Mutex, UnsafeCell, thread};
 
+use super::callbacks::Callbacks;
 use super::cancel::CancelReason;
+use super::context::TaskContext;
 use super::error::JoinError;
 use super::raw::Vtable;
 use super::state::State;
@@ -70,6 +72,12 @@ pub struct Extras {
     /// Why the task was cancelled; the first reason stays. The lock also orders requests with the making
     /// of `root`: one of the two sees the other.
     pub reason: Mutex<Option<CancelReason>>,
+    /// A name that was given later, which counts instead.
+    pub renamed: Mutex<Option<StdArc<str>>>,
+    /// The values of context variables.
+    pub context: TaskContext,
+    /// What is called when the task has ended.
+    pub callbacks: Mutex<Callbacks>,
     /// The task as a scope: made when something in it needs to know.
     pub root: OnceLock<StdArc<Node>>,
 }
@@ -235,7 +243,15 @@ impl Header {
 
     /// The task's name, if it was given one.
     pub fn name(&self) -> Option<StdArc<str>> {
-        self.extras().and_then(|extras| extras.name.clone())
+        let extras = self.extras()?;
+        let renamed = extras.renamed.lock().clone();
+        renamed.or_else(|| extras.name.clone())
+    }
+
+    /// Whether the task was spawned with a name.
+    #[inline]
+    pub fn is_named(&self) -> bool {
+        self.extras().is_some_and(|extras| extras.name.is_some())
     }
 
     /// The task as a scope, if something in it needed that.

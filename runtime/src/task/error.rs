@@ -195,6 +195,10 @@ pub enum UnobservedKind {
     GroupChild,
     /// The waker of whoever joins the task panicked when it was woken, or dropped with the handle.
     JoinerWake,
+    /// The destructor of a context variable's value panicked when the task ended.
+    ContextDrop,
+    /// A callback of [`JoinHandle::on_done`](crate::JoinHandle::on_done) panicked.
+    Callback,
 }
 
 /// A failure that nobody can observe any more, given to `Builder::on_unobserved` when it happens.
@@ -259,6 +263,8 @@ impl fmt::Display for Unobserved<'_> {
             UnobservedKind::GroupChild => "was a child of a group",
             UnobservedKind::CleanUp => "left a clean-up",
             UnobservedKind::JoinerWake => "had a joiner whose waker panicked",
+            UnobservedKind::ContextDrop => "panicked while its context was dropped",
+            UnobservedKind::Callback => "had a callback that panicked",
         };
         let (task, at) = (self.header.describe(), self.header.spawned_at);
         write!(

@@ -78,7 +78,7 @@ impl<T> JoinHandle<T> {
         }
     }
 
-    fn header(&self) -> &Header {
+    pub(crate) fn header(&self) -> &Header {
         // SAFETY: the handle has a reference.
         unsafe { self.task.as_ref() }
     }
@@ -126,6 +126,11 @@ impl<T> JoinHandle<T> {
         self.header().name()
     }
 
+    /// Gives the task a name, instead of the one it may have.
+    pub fn set_name(&self, name: impl Into<Arc<str>>) {
+        super::task_ref::set_name(self.header(), name.into());
+    }
+
     /// The right to cancel the task, apart from its output.
     #[doc(alias = "abort_handle")]
     pub fn canceller(&self) -> Canceller {
@@ -135,6 +140,24 @@ impl<T> JoinHandle<T> {
     /// A handle that cancels the task when it is dropped.
     pub fn cancel_on_drop(self) -> CancelOnDrop<T> {
         CancelOnDrop { handle: Some(self) }
+    }
+
+    /// The output of a task that has ended, if it was not taken.
+    pub(crate) fn outcome(&mut self) -> Option<&Result<T, JoinError>> {
+        if self.taken || !self.is_finished() {
+            return None;
+        }
+        // SAFETY: `outcome` was made for this task, whose output is `T` (`new`); COMPLETE was seen with
+        // acquire, and the output was not taken: it is this handle's, which is borrowed until the end.
+        unsafe {
+            let outcome = (self.header().vtable.outcome)(self.task);
+            outcome.cast::<Result<T, JoinError>>().as_ref()
+        }
+    }
+
+    /// Notes that the current task waits for this one.
+    pub(crate) fn note_wait(&self) {
+        waiting_on(WaitKind::Task, self.task.as_ptr());
     }
 
     /// Takes the waker back from the cell. False: the task is complete.
@@ -175,7 +198,8 @@ impl<T> JoinHandle<T> {
         }
     }
 
-    fn is_complete_or_register(&mut self, cx: &mut Context<'_>) -> bool {
+    /// Whether the task has ended; if not, the waker of `cx` is woken once when it does.
+    pub(crate) fn is_complete_or_register(&mut self, cx: &mut Context<'_>) -> bool {
         if self.is_finished() {
             return true;
         }
@@ -206,7 +230,7 @@ impl<T> Future for JoinHandle<T> {
             this.header().describe()
         );
         if !this.is_complete_or_register(cx) {
-            waiting_on(WaitKind::Task, this.task.as_ptr());
+            this.note_wait();
             return Poll::Pending;
         }
         if budget::poll_spend(cx).is_pending() {

@@ -36,20 +36,37 @@ pub(crate) mod state;
 pub(crate) mod waker;
 
 pub(crate) mod builder;
+pub(crate) mod callbacks;
 #[expect(unsafe_code, reason = "a counted task pointer")]
 pub(crate) mod cancel;
+pub(crate) mod context;
+pub(crate) mod context_map;
+#[expect(unsafe_code, reason = "the pin of the inner future")]
+pub(crate) mod context_var;
+#[expect(unsafe_code, reason = "runs a task outside its run loop")]
+pub(crate) mod eager;
+#[expect(unsafe_code, reason = "a counted task pointer")]
+pub(crate) mod task_ref;
 pub(crate) mod unconstrained;
 pub(crate) mod yield_now;
 
 pub use self::builder::Builder;
+pub use self::callbacks::CallbackId;
 pub use self::cancel::{CancelKind, CancelReason, Canceller};
+pub use self::context::Context;
+pub use self::context_var::{ContextScope, ContextVar, Token};
+pub use self::eager::spawn_eager;
 pub use self::error::{JoinError, Unobserved, UnobservedKind};
 pub use self::id::TaskId;
 pub use self::join::{CancelOnDrop, JoinHandle};
 pub(crate) use self::raw::Runnable;
+pub use self::task_ref::{TaskInfo, TaskRef, all, current};
 pub use self::unconstrained::{Unconstrained, unconstrained};
 pub use self::yield_now::{YieldNow, yield_now};
+pub use crate::blocking::limited::JobLimiter;
+pub use crate::context_var;
 pub use crate::scope::{Shield, cancelled};
+pub use tenter_sync::current::{WaitKind, WaitingOn};
 
 /// The number of the task that calls.
 ///

@@ -15,6 +15,8 @@
 //! | drop of an output that nobody takes | the payload is reported |
 //! | drop of a payload | swallowed; after 16 payloads that throw each other the next one is leaked |
 //! | drop of a joiner's waker, or its wake | the payload is reported |
+//! | drop of the value of a context variable when the task ends | the payload is reported |
+//! | a callback of `on_done` | the payload is reported; the next one is called |
 //!
 //! "Reported" is [`Schedule::unobserved`]. None of these unwinds into the scheduler.
 
@@ -33,12 +35,14 @@ use tenter_sync::shim::thread::ThreadId;
 
 use crate::context;
 
+use super::callbacks;
 use super::cell::{Cell, Extras, Header, Ownership, Schedule, Stage, Work};
 use super::error::{JoinError, Unobserved, UnobservedKind};
 use super::id;
 use super::memory::{self, Source};
 use super::payload::drop_payload;
 use super::state::{BeginPoll, Claim, EndCleanUp, EndPoll, Finish};
+use super::task_ref::TaskRef;
 use super::waker;
 
 /// The functions that know the type of the future.
@@ -53,6 +57,9 @@ pub struct Vtable {
     /// Moves the output to `*mut Poll<Result<T, JoinError>>`. (b) the caller saw COMPLETE through the
     /// only join handle, and takes it once; (c) the destination is of that type.
     pub take_output: unsafe fn(NonNull<Header>, *mut ()),
+    /// Where the output is, a `Result<T, JoinError>`; null if the task was leaked. (b) the caller saw
+    /// COMPLETE, and the output is the caller's.
+    pub outcome: unsafe fn(NonNull<Header>) -> *const (),
     /// Drops the output. (b) the output is the caller's, by COMPLETE or by S2 with no join handle.
     pub drop_output: unsafe fn(NonNull<Header>),
     /// Queues the task. (b) the caller got `Submit` and passes its place in the queue on.
@@ -82,6 +89,7 @@ impl<F: Work, S: Schedule, O: Ownership> TableOf<F, S, O> {
         poll: poll::<F, S, O>,
         discard: discard::<F, S, O>,
         take_output: take_output::<F, S, O>,
+        outcome: outcome::<F, S, O>,
         drop_output: drop_output::<F, S, O>,
         schedule: schedule::<F, S, O>,
         unobserved: unobserved::<F, S, O>,
@@ -372,7 +380,9 @@ pub unsafe fn end_claimed(task: NonNull<Header>, claim: Claim, unlist: impl FnOn
     let header = unsafe { task.as_ref() };
     if let Some(root) = header.root() {
         // There is nobody left to poll them.
-        with_task(&header.slot, budget::PER_POLL, || root.abandon_clean_ups());
+        context::lend(task, || {
+            with_task(&header.slot, budget::PER_POLL, || root.abandon_clean_ups());
+        });
     }
     // SAFETY: the output is in place: `discard_future` left it there, or S8 says so. RUNNING by (a).
     unsafe { finish(task, unlist) };
@@ -407,10 +417,11 @@ unsafe fn discard_future(task: NonNull<Header>) {
     let header = unsafe { task.as_ref() };
     let error = JoinError::cancelled(header);
     // Destructors are the task's own code, and may ask whose.
-    with_task(&header.slot, budget::PER_POLL, || {
+    let discard = || {
         // SAFETY: the table is the task's own; RUNNING by (a).
         unsafe { (header.vtable.discard)(task, error) };
-    });
+    };
+    context::lend(task, || with_task(&header.slot, budget::PER_POLL, discard));
 }
 
 /// # Safety
@@ -428,9 +439,13 @@ unsafe fn finish(task: NonNull<Header>, unlist: impl FnOnce(&Header)) {
     if !header.state.load().has_join() {
         // SAFETY: nobody can come to want the output any more (S4), so it is ours by (a).
         unsafe { (header.vtable.drop_output)(task) };
+        let kept = header.extras().map(|_| TaskRef::new(header));
         if header.state.finish_detached() {
             // SAFETY: that was the last reference.
             unsafe { (header.vtable.dealloc)(task) };
+        }
+        if let Some(kept) = kept {
+            callbacks::after_end(kept.header());
         }
         return;
     }
@@ -439,6 +454,9 @@ unsafe fn finish(task: NonNull<Header>, unlist: impl FnOnce(&Header)) {
         Finish::LeaveOutput => {}
         // SAFETY: COMPLETE without a join handle makes the output the finisher's.
         Finish::DropOutput => unsafe { (header.vtable.drop_output)(task) },
+    }
+    if header.extras().is_some() {
+        callbacks::after_end(header);
     }
     // SAFETY: this is the scheduler's reference, not used again.
     unsafe { release(task) };
@@ -607,6 +625,20 @@ unsafe fn take_output<F: Work, S: Schedule, O: Ownership>(
     let destination = destination.cast::<Poll<Result<F::Output, JoinError>>>();
     // SAFETY: of that type by (c). What is overwritten is `Pending`, which needs no drop.
     unsafe { destination.write(Poll::Ready(output)) };
+}
+
+/// # Safety
+///
+/// (a) and (b) of [`Vtable::outcome`].
+unsafe fn outcome<F: Work, S: Schedule, O: Ownership>(task: NonNull<Header>) -> *const () {
+    // SAFETY: (a).
+    let cell = unsafe { cell::<F, S, O>(task) };
+    if cell.header.state.load().is_leaked() {
+        return ptr::null();
+    }
+    // SAFETY: COMPLETE and not LEAKED: it is the output. Nothing is read here.
+    cell.stage
+        .with(|stage| unsafe { &raw const (*stage).output }.cast())
 }
 
 /// # Safety

@@ -224,14 +224,14 @@ impl Word {
         self.has(COMPLETE)
     }
 
+    /// Somebody wants the task to end.
+    pub fn is_cancelled(self) -> bool {
+        self.has(CANCEL)
+    }
+
     /// The task was leaked: it has no output.
     pub fn is_leaked(self) -> bool {
         self.has(LEAKED)
-    }
-
-    /// Somebody has cancelled the task.
-    pub fn is_cancelled(self) -> bool {
-        self.has(CANCEL)
     }
 
     /// The future has never been polled.
@@ -429,6 +429,15 @@ impl State {
     /// Somebody wants the task to end.
     pub fn cancel(&self) -> AfterCancel {
         self.update(Word::cancel)
+    }
+
+    /// Whether the task has ended, in a step of the word: if not, then whoever ends it sees what this thread
+    /// has written before.
+    pub fn has_ended(&self) -> bool {
+        if planted!("task.callback_check_is_a_load") {
+            return self.load().is_complete();
+        }
+        self.update(|word| (word, word.is_complete()))
     }
 
     /// The holder of the queue place takes the right to the future (S2).

@@ -16,7 +16,8 @@ use core::task::{Context, Poll, Waker};
 use super::round::{Arrival, Departure, Then};
 use super::{Barrier, Broken, Turn};
 use crate::budget;
-use crate::current::{self, WaitKind};
+use crate::current::WaitKind;
+use crate::notes::{self, Wants};
 use crate::planted;
 use crate::wait_list::{Identity, WaitState, Waiter};
 
@@ -183,7 +184,12 @@ impl Barrier {
     }
 
     fn waiting_on<T>(&self) -> Poll<T> {
-        current::waiting_on(WaitKind::Barrier, self);
+        notes::waiting_on(
+            WaitKind::Barrier,
+            self,
+            &self.name,
+            Wants::Parties(self.parties),
+        );
         Poll::Pending
     }
 

@@ -10,6 +10,7 @@ use core::task::{Context, Poll};
 use super::error::{RecvError, SendError};
 use super::shared::Shared;
 use crate::event::EventWait;
+use crate::notes;
 use crate::queue;
 
 /// A future around another one, which maps what comes out.
@@ -39,7 +40,11 @@ macro_rules! around {
                 // SAFETY: the inner future is pinned with this one: it is never moved out, and this
                 // is `Unpin` only if the inner future is.
                 let inner = unsafe { self.map_unchecked_mut(|future| &mut future.inner) };
-                inner.poll(cx).map($map)
+                let polled = inner.poll(cx);
+                if polled.is_pending() {
+                    notes::is_a_channel();
+                }
+                polled.map($map)
             }
         }
 

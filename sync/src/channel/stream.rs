@@ -31,6 +31,7 @@ use core::pin::Pin;
 use core::task::{Context, Poll};
 
 use super::shared::Shared;
+use crate::notes;
 use crate::planted;
 use crate::queue::AnyQueue;
 use crate::queue::node::Node;
@@ -84,6 +85,8 @@ impl<T> Wait<T> {
         if next.is_ready() {
             node.set(Node::new(None));
             *self.is_in_line.get_mut() = false;
+        } else {
+            notes::is_a_channel();
         }
         next.map(Result::ok)
     }

@@ -18,10 +18,11 @@ use core::pin::Pin;
 use core::task::{Context, Poll};
 
 use super::{Condition, two_locks};
-use crate::current::{self, WaitKind};
+use crate::current::WaitKind;
 use crate::lock::core::Core;
 use crate::lock::core::payload;
 use crate::lock::{Lock, LockGuard};
+use crate::notes::{self, Wants};
 use crate::planted;
 use crate::wait_list::{Identity, Left, WaitState, Waiter};
 
@@ -109,12 +110,22 @@ impl<'a, T: ?Sized> Future for Wait<'a, T> {
             // SAFETY: (a), (b) and (c) as the head of this file says.
             *rest.born = unsafe { condition.line_up(waiter, core, cx, rest.place) };
             *rest.guard = None; // the lock is freed after the wait is in the line
-            current::waiting_on(WaitKind::Condition, condition);
+            notes::waiting_on(
+                WaitKind::Condition,
+                condition,
+                &condition.name,
+                Wants::Notified,
+            );
             return Poll::Pending;
         }
         if waiter.state() == WaitState::Waiting && !*rest.moved {
             if condition.waits_on(waiter.as_mut(), cx) {
-                current::waiting_on(WaitKind::Condition, condition);
+                notes::waiting_on(
+                    WaitKind::Condition,
+                    condition,
+                    &condition.name,
+                    Wants::Notified,
+                );
                 return Poll::Pending;
             }
             *rest.moved = true;

@@ -17,7 +17,8 @@ use core::task::{Context, Poll, Waker};
 use super::state::LineUp;
 use super::{Event, state};
 use crate::budget;
-use crate::current::{self, WaitKind};
+use crate::current::WaitKind;
+use crate::notes::{self, Wants};
 use crate::planted;
 use crate::shim::Guess;
 use crate::shim::atomic::Ordering;
@@ -152,7 +153,7 @@ impl Event {
     }
 
     fn waiting(&self) -> Poll<()> {
-        current::waiting_on(WaitKind::Event, self);
+        notes::waiting_on(WaitKind::Event, self, &self.name, Wants::Set);
         Poll::Pending
     }
 

@@ -17,7 +17,8 @@ use std::sync::Arc;
 use super::book::Ask;
 use super::{AlreadyBorrowing, Borrower, CapacityLimiter, OwnedToken, Token};
 use crate::budget;
-use crate::current::{self, WaitKind};
+use crate::current::WaitKind;
+use crate::notes::{self, Wants};
 use crate::planted;
 use crate::wait_list::{Identity, Left, WaitState, Waiter};
 
@@ -95,7 +96,12 @@ impl Wait {
         };
         if waits {
             // To a diagnosis a limiter is a semaphore.
-            current::waiting_on(WaitKind::Semaphore, limiter);
+            notes::waiting_on(
+                WaitKind::Semaphore,
+                limiter,
+                &limiter.name,
+                Wants::Permits(1),
+            );
             return Poll::Pending;
         }
         if budget::poll_spend(cx).is_pending() {

@@ -20,6 +20,7 @@ use super::Lock;
 use super::core::Core;
 use super::guard::{LockGuard, OwnedLockGuard};
 use crate::current::{self, WaitKind};
+use crate::notes::{self, Wants};
 use crate::wait_list::{WaitState, Waiter};
 
 /// Waits for the turn of a borrowed lock. See [`Lock::lock`].
@@ -169,7 +170,7 @@ impl Core {
             // SAFETY: by the contract of this function.
             unsafe { self.postpone(waiter, cx.waker()) };
         }
-        current::waiting_on(WaitKind::Lock, self);
+        notes::waiting_on(WaitKind::Lock, self, &self.name, Wants::It);
         Poll::Pending
     }
 
@@ -182,7 +183,7 @@ impl Core {
         match waiter.state() {
             WaitState::Waiting => {
                 if self.poll_turn(waiter.as_mut(), cx.waker()).is_pending() {
-                    current::waiting_on(WaitKind::Lock, self);
+                    notes::waiting_on(WaitKind::Lock, self, &self.name, Wants::It);
                     return Poll::Pending;
                 }
             }

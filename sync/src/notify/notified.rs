@@ -18,7 +18,8 @@ use std::sync::Arc;
 use super::state::{Claim, LineUp};
 use super::{Notify, state};
 use crate::budget;
-use crate::current::{self, WaitKind};
+use crate::current::WaitKind;
+use crate::notes::{self, Wants};
 use crate::planted;
 use crate::shim::Guess;
 use crate::shim::atomic::Ordering;
@@ -314,7 +315,7 @@ impl Notify {
     }
 
     fn waiting(&self) -> Poll<()> {
-        current::waiting_on(WaitKind::Notify, self);
+        notes::waiting_on(WaitKind::Notify, self, &self.name, Wants::Notified);
         Poll::Pending
     }
 

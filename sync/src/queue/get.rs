@@ -20,7 +20,8 @@ use super::node::Node;
 use super::store::Store;
 use super::{AnyQueue, Queue};
 use crate::budget;
-use crate::current::{self, WaitKind};
+use crate::current::WaitKind;
+use crate::notes::{self, Wants};
 use crate::planted;
 use crate::wait_list::{Identity, Left, WaitState};
 use crate::wake_batch::WakeBatch;
@@ -297,7 +298,7 @@ impl<T, S: Store<T>> Core<T, S> {
                 WaitState::Done => super::completed(),
             }
         }
-        current::waiting_on(WaitKind::Queue, self);
+        notes::waiting_on(WaitKind::Queue, self, &self.name, Wants::Item);
         Poll::Pending
     }
 

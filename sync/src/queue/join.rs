@@ -41,7 +41,8 @@ use super::line::Line;
 use super::store::Store;
 use super::{AnyQueue, Queue};
 use crate::budget;
-use crate::current::{self, WaitKind};
+use crate::current::WaitKind;
+use crate::notes::{self, Wants};
 use crate::planted;
 use crate::shim::Guess;
 use crate::shim::atomic::{Ordering, fence};
@@ -106,7 +107,7 @@ impl<T, Q: AnyQueue<T>> Future for Join<'_, T, Q> {
                 WaitState::Done => super::completed(),
             }
         }
-        current::waiting_on(WaitKind::Queue, core);
+        notes::waiting_on(WaitKind::Queue, core, &core.name, Wants::AllDone);
         Poll::Pending
     }
 }

@@ -17,7 +17,8 @@ use super::error::{ShutDown, TryReserveError};
 use super::store::Store;
 use super::{AnyQueue, Queue};
 use crate::budget;
-use crate::current::{self, WaitKind};
+use crate::current::WaitKind;
+use crate::notes::{self, Wants};
 use crate::planted;
 use crate::wait_list::{Identity, Left, WaitState, Waiter};
 
@@ -184,7 +185,8 @@ impl<T, S: Store<T>> Core<T, S> {
                 WaitState::Done => super::completed(),
             }
         }
-        current::waiting_on(WaitKind::Queue, self);
+        let places = self.store.capacity();
+        notes::waiting_on(WaitKind::Queue, self, &self.name, Wants::Room(places));
         Poll::Pending
     }
 

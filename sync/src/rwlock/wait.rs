@@ -26,6 +26,7 @@ use core::task::{Context, Poll, Waker};
 use super::line::{self, Line, Raw};
 use super::state::{self, Kind, Take, WAITERS};
 use crate::current::{self, WaitKind};
+use crate::notes::{self, Wants};
 use crate::planted;
 use crate::shim::atomic::Ordering;
 use crate::shim::{Guess, MutexGuard};
@@ -174,7 +175,7 @@ impl Raw {
 
     #[inline]
     fn pend(&self, cx: &Context<'_>, come_back: bool) -> Poll<()> {
-        current::waiting_on(WaitKind::RwLock, self);
+        notes::waiting_on(WaitKind::RwLock, self, &self.name, Wants::It);
         if come_back {
             cx.waker().wake_by_ref();
         }

@@ -29,6 +29,7 @@ use super::{Semaphore, state};
 use crate::budget;
 use crate::current::{self, WaitKind};
 use crate::error::Closed;
+use crate::notes::{self, Wants};
 use crate::planted;
 use crate::shim::atomic::Ordering;
 use crate::shim::{Guess, MutexGuard};
@@ -88,11 +89,16 @@ impl Semaphore {
         // SAFETY: (a), (b) and (c) as the head of this file says.
         unsafe { line.called.enlist(waiter, count, identity, None) };
         drop(line);
-        self.pend(cx, true)
+        self.pend(count, cx, true)
     }
 
-    fn pend(&self, cx: &mut Context<'_>, come_back: bool) -> Poll<Result<(), Closed>> {
-        current::waiting_on(WaitKind::Semaphore, self);
+    fn pend(
+        &self,
+        count: usize,
+        cx: &mut Context<'_>,
+        come_back: bool,
+    ) -> Poll<Result<(), Closed>> {
+        notes::waiting_on(WaitKind::Semaphore, self, &self.name, Wants::Permits(count));
         if come_back {
             cx.waker().wake_by_ref();
         }
@@ -127,8 +133,8 @@ impl Semaphore {
                     waiter.finish();
                     return Poll::Ready(Err(Closed));
                 }
-                Look::Wait => return self.pend(cx, false),
-                Look::ComeBack => return self.pend(cx, true),
+                Look::Wait => return self.pend(count, cx, false),
+                Look::ComeBack => return self.pend(count, cx, true),
                 Look::Again => {}
             }
         }

@@ -2,5 +2,6 @@
 
 mod end;
 mod jobs;
+mod limiter;
 mod limits;
 mod support;

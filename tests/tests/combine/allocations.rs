@@ -81,3 +81,28 @@ fn a20_waiting_allocates_one_list_for_all() {
     });
     assert_eq!((ready, allocations), (true, 0));
 }
+
+#[test]
+fn a_select_allocates_when_it_waits_and_once() {
+    let task = Task::own();
+    let (chosen, allocations) = count(|| {
+        let select = pin!(async {
+            tenter::select! { value = ready(1) => value, _ = std::future::pending::<()>() => 2 }
+        });
+        task.poll(select)
+    });
+    assert_eq!((chosen, allocations), (std::task::Poll::Ready(1), 0));
+    let gates = Gate::row(2, false, |_| 3);
+    let [a, b] = [0, 1].map(|index: usize| gates[index].member());
+    let mut select = pin!(async {
+        tenter::select! { index = a => index, index = b => index }
+    });
+    let ((), allocations) = count(|| {
+        for _ in 0..2 {
+            assert!(task.poll(select.as_mut()).is_pending());
+            gates[1].wake();
+        }
+        assert!(task.poll(select.as_mut()).is_ready());
+    });
+    assert_eq!(allocations, 1, "the list");
+}

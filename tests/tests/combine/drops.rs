@@ -13,6 +13,7 @@ use tenter::{
 use crate::support::{Gate, Member, Task};
 
 type Boxed = Pin<Box<dyn Future<Output = ()>>>;
+type Make = fn(&Gates) -> Boxed;
 type Gates = Vec<Arc<Gate>>;
 
 async fn fallible(member: Member, fails: fn(usize) -> bool) -> Result<usize, usize> {
@@ -35,7 +36,7 @@ fn results(
 }
 
 /// Every combinator, over the members of these gates.
-pub fn combinators() -> Vec<(&'static str, fn(&Gates) -> Boxed)> {
+fn combinators() -> Vec<(&'static str, Make)> {
     vec![
         ("gather", |gates| {
             let all = gather(members(gates));

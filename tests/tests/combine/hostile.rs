@@ -180,7 +180,11 @@ fn the_waker_of_a_first_poll_may_be_cloned_on_other_threads() {
                 for index in 0..4 {
                     threads.spawn(move || match index % 2 {
                         0 => waker.wake_by_ref(),
-                        _ => waker.clone().wake(),
+                        _ => {
+                            let clone = waker.clone();
+                            clone.wake_by_ref();
+                            clone.wake();
+                        }
                     });
                 }
             });

@@ -143,7 +143,7 @@ async fn every_pattern_of_a_match_can_be_used() {
     }
     select! {
         (ref a, ref mut b) = ready((String::new(), String::new())) => {
-            b.push_str("b");
+            b.push('b');
             assert_eq!((a.as_str(), b.as_str()), ("", "b"));
         }
     }

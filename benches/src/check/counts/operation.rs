@@ -73,6 +73,10 @@ impl Operation {
         counted_operation!("wake", on_standing_clock, ping_pong_long),
         counted_operation!("yield", on_standing_clock, yields_of_200),
         counted_operation!("timer", on_standing_clock, timeouts),
+        counted_operation!("timeout_ready", on_standing_clock, timeouts_ready),
+        counted_operation!("group_child", on_standing_clock, children),
+        counted_operation!("child_by_hand", on_standing_clock, children_by_hand),
+        counted_operation!("gather", on_standing_clock, gather_of_1k),
         counted_operation!("semaphore", on_standing_clock, semaphore),
         counted_operation!("oneshot", on_standing_clock, oneshot_in_task),
         // Sockets keep real time on any clock.

@@ -172,6 +172,12 @@ impl Idle {
         self.line.lock().is_any_active()
     }
 
+    /// Calls `body`, if every worker that has a thread is asleep, and lets none get up meanwhile.
+    pub fn while_all_asleep<R>(&self, body: impl FnOnce() -> R) -> Option<R> {
+        let line = self.line.lock();
+        (line.active() == 0).then(body)
+    }
+
     /// A worker is about to block, and has left nothing that only it could run: another one may be active
     /// in its place.
     pub fn block(&self) {

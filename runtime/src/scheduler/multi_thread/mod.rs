@@ -14,12 +14,13 @@
 //! | [`park`], [`idle`], [`watch`], [`lead`] | how workers sleep, who is woken, who guards and who leads the poller |
 //! | [`remote`] | what all threads know of a worker |
 //! | [`deque`], [`lifo`], [`backlog`] | its queues; the inbox is that of the single-threaded scheduler |
-//! | [`stop`] | the end of the runtime |
+//! | [`drain`], [`stop`] | the end of the runtime: the graceful part, and the rest |
 //!
 //! Tests: `tests/tests/multi_thread.rs`; `loom-tests/tests/multi_thread.rs`.
 
 pub mod backlog;
 pub mod deque;
+pub mod drain;
 pub mod idle;
 pub mod lead;
 #[expect(unsafe_code, reason = "a task pointer in an atomic")]
@@ -243,11 +244,19 @@ impl Scheduler {
     /// Takes a task in that another thread spawned, or ends it if the runtime has ended.
     pub fn spawn_remote(&self, shared: &SchedulerRef, task: Runnable) {
         // Threads that spawn without end would else keep the workers busy with ending tasks.
-        if self.stop.is_closing() {
+        if !self.stop.is_open() {
             refuse(shared, task);
             return;
         }
         if let Err(task) = self.submit(shared, task) {
+            refuse(shared, task);
+        }
+    }
+
+    /// Takes a task in that ran on a thread that is no worker, or ends it if the runtime has ended.
+    pub fn adopt_late(&self, shared: &SchedulerRef, task: Runnable) {
+        if let Err(task) = self.submit(shared, task) {
+            self.counters.completed.add_shared(1);
             refuse(shared, task);
         }
     }

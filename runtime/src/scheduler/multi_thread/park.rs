@@ -48,7 +48,13 @@ impl Worker<'_> {
     fn park_now(&self) {
         let idle = &self.scheduler.crew.idle;
         let mut leading = self.scheduler.lead.take();
+        if self.is_draining() && planted!("multi_thread.drainer_told_too_early") {
+            self.tell_drainer();
+        }
         let sleep = idle.park(self.index, self.is_searching(), leading.is_some());
+        if self.is_draining() && !planted!("multi_thread.drainer_told_too_early") {
+            self.tell_drainer();
+        }
         self.set_searching(false);
         self.set_owes_guard(false);
         // The first socket may have come before we were counted asleep, and its wake to nobody.
@@ -79,7 +85,7 @@ impl Worker<'_> {
             let deadline = self.remote.timers.begin_park();
             let now = self.now();
             let left = deadline.map(|deadline| deadline.duration_since(now));
-            if left == Some(Duration::ZERO) || self.scheduler.stop.is_closing() {
+            if left == Some(Duration::ZERO) || self.is_phase_new() {
                 return;
             }
             let left = left.map(|left| self.with_slack(left, now));

@@ -40,9 +40,12 @@ impl Worker<'_> {
         let mut fresh = 0;
         for task in chain {
             // A task that has never run comes through an inbox only when another thread spawned it.
-            if task.header().state.load().is_fresh() {
+            let word = task.header().state.load();
+            if word.is_fresh() {
                 fresh += 1;
                 self.enlist_if_named(&task);
+            } else if word.list().is_none() {
+                self.enlist_late(&task);
             }
             tasks.push(task);
         }

@@ -1,8 +1,12 @@
 //! The end of a runtime with many threads.
 //!
 //! ```text
-//!   Open ── close ──► Closing ── the last worker has retired ──► Ended
+//!   Open ── drain ──► Draining ── close ──► Closing ── the last worker has retired ──► Ended
+//!     └──────────────── close ────────────────▲
 //! ```
+//!
+//! Draining, which is in `drain.rs`, is the graceful part: every task is cancelled and goes on being run
+//! until it has stopped. From the close on, what is left is ended wherever it is:
 //!
 //! 1. [`Scheduler::shut_down`] closes: no thread is started any more, spawned tasks are refused by workers;
 //!    every worker is interrupted and leaves its run loop after its present poll.
@@ -33,7 +37,7 @@ use std::sync::Arc as StdArc;
 
 use tenter_sync::planted;
 use tenter_sync::shim::Mutex;
-use tenter_sync::shim::atomic::{AtomicBool, Ordering};
+use tenter_sync::shim::atomic::{AtomicU32, Ordering};
 use tenter_sync::shim::thread::JoinHandle;
 use tenter_timer::Clock;
 
@@ -49,41 +53,73 @@ use crate::task::{Runnable, raw};
 
 /// Where the runtime is on its way to the end.
 pub struct Stop {
-    closing: AtomicBool,
-    state: Mutex<State>,
+    phase: AtomicU32,
+    pub(super) state: Mutex<State>,
 }
 
+/// How far a runtime is on its way to the end. It only goes forward.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Phase {
+    /// It takes tasks.
+    Open,
+    /// It takes none, and those that it has are cancelled; they are run until they have stopped.
+    Draining,
+    /// What is left is ended.
+    Closing,
+}
+
+/// What is said and asked under the lock.
 #[derive(Default)]
-struct State {
+pub(super) struct State {
     live: usize,
     ended: bool,
     threads: Vec<JoinHandle<()>>,
     waiting: Vec<StdArc<ThreadParker>>,
-    report: ShutdownReport,
+    /// Who waits for the tasks to stop.
+    pub(super) drainer: Option<StdArc<ThreadParker>>,
+    pub(super) report: ShutdownReport,
 }
 
 impl Stop {
     /// Open, with no thread.
     pub fn new() -> Self {
         Self {
-            closing: AtomicBool::new(false),
+            phase: AtomicU32::new(Phase::Open as u32),
             state: Mutex::new(State::default()),
         }
     }
 
-    /// Whether the runtime ends.
+    /// How far it is.
     #[inline]
-    pub fn is_closing(&self) -> bool {
+    pub fn phase(&self) -> Phase {
         // ORDERING: Relaxed. Each worker is interrupted after the store, and looks again; what a
-        // worker does before it sees it is ended when it retires.
-        self.closing.load(Ordering::Relaxed)
+        // worker does before it sees the change is cancelled when it does, or ended when it retires.
+        match self.phase.load(Ordering::Relaxed) {
+            0 => Phase::Open,
+            1 => Phase::Draining,
+            _ => Phase::Closing,
+        }
+    }
+
+    /// Whether tasks are taken in.
+    #[inline]
+    pub fn is_open(&self) -> bool {
+        self.phase() == Phase::Open
+    }
+
+    /// Goes forward to `phase`, if it is not as far yet; under the lock, for the sake of `start`.
+    pub(super) fn advance(&self, _state: &mut State, phase: Phase) {
+        if self.phase() < phase {
+            // ORDERING: Relaxed. As in `phase`.
+            self.phase.store(phase as u32, Ordering::Relaxed);
+        }
     }
 
     /// Starts a thread, unless the runtime ends: then the work is ended by the workers there are.
     pub fn start(&self, start: impl FnOnce() -> io::Result<JoinHandle<()>>) -> io::Result<()> {
         // Under the lock, so that nobody retires as the last one while a thread is on its way.
         let mut state = self.state.lock();
-        if !self.is_closing() {
+        if self.phase() < Phase::Closing {
             let thread = start()?;
             state.threads.push(thread);
             state.live += 1;
@@ -113,9 +149,8 @@ impl Scheduler {
     /// Ends the runtime. Waits for the workers, but not on one of them, and not longer than `timeout`.
     pub fn shut_down(&self, shared: &SchedulerRef, timeout: Option<Duration>) -> ShutdownReport {
         {
-            let _state = self.stop.state.lock();
-            // ORDERING: Relaxed. Under the lock for `start`; workers are interrupted below.
-            self.stop.closing.store(true, Ordering::Relaxed);
+            let mut state = self.stop.state.lock();
+            self.stop.advance(&mut state, Phase::Closing);
         }
         for remote in self.crew.remotes() {
             remote.parking.interrupt();

@@ -36,6 +36,7 @@ use super::Scheduler;
 use super::deque::{CAPACITY, Deque, Stealer};
 use super::idle::Idle;
 use super::remote::Remote;
+use super::stop::Phase;
 use super::watch::Watch;
 use crate::context::{self, Driving};
 use crate::scheduler::late::refuse;
@@ -100,6 +101,8 @@ pub struct Core {
     /// Whose inbox is looked at next.
     next_inbox: Cell<usize>,
     pub watch: RefCell<Watch>,
+    /// How far the runtime is on its way to the end, as far as this thread knows.
+    phase: Cell<Phase>,
 }
 
 impl Core {
@@ -127,6 +130,7 @@ impl Core {
             random: Cell::new(index as u64 + 1),
             next_inbox: Cell::new(index),
             watch: RefCell::new(Watch::new()),
+            phase: Cell::new(Phase::Open),
         };
         (core, stealer)
     }
@@ -156,7 +160,10 @@ impl Worker<'_> {
     /// Runs tasks until the runtime ends.
     pub fn run(&self, driving: &Driving<'_>) {
         let mut rounds = 0;
-        while !self.scheduler.stop.is_closing() {
+        loop {
+            if self.is_phase_new() && self.enter_phase() == Phase::Closing {
+                break;
+            }
             let more = self.run_burst(driving);
             if self.take_inbox(self.remote) {
                 self.end_search();
@@ -180,13 +187,39 @@ impl Worker<'_> {
         }
     }
 
+    /// Whether the runtime has come closer to its end since this thread last looked.
+    #[inline]
+    pub(super) fn is_phase_new(&self) -> bool {
+        self.scheduler.stop.phase() != self.core.phase.get()
+    }
+
+    /// Whether every task is to be cancelled.
+    #[inline]
+    pub(super) fn is_draining(&self) -> bool {
+        self.core.phase.get() == Phase::Draining
+    }
+
+    #[cold]
+    fn enter_phase(&self) -> Phase {
+        let phase = self.scheduler.stop.phase();
+        self.core.phase.set(phase);
+        if phase == Phase::Draining {
+            self.cancel_listed();
+        }
+        phase
+    }
+
     /// Runs ready tasks, at most a burst of them. True: there may be more.
     #[inline]
     fn run_burst(&self, driving: &Driving<'_>) -> bool {
+        let draining = self.is_draining();
         for _ in 0..self.core.burst.get() {
             let Some(task) = self.next_task() else {
                 return !self.remote.backlog.is_empty();
             };
+            if draining {
+                self.cancel_queued(&task);
+            }
             self.run_task(driving, task);
         }
         true
@@ -244,6 +277,9 @@ impl Worker<'_> {
         let clock = self.remote.timers.clock();
         let began = clock.now();
         while let Some(task) = self.take_share(1).pop() {
+            if self.is_draining() {
+                self.cancel_queued(&task);
+            }
             self.run_task(driving, task);
         }
         let count = self.core.shared.take();
@@ -255,14 +291,7 @@ impl Worker<'_> {
     fn run_task(&self, driving: &Driving<'_>, task: Runnable) {
         driving.task.set(Some(task.pointer()));
         self.remote.progress.begin(task.header());
-        let enlist = |header: &Header| {
-            // One with a name is on a list already.
-            let unlisted = header.state.load().list().is_none();
-            unlisted.then(|| {
-                self.enlist(header);
-                self.index
-            })
-        };
+        let enlist = |header: &Header| self.enlist_first(header);
         let unlist = |header: &Header| {
             self.unlist(header);
             self.core.ending.set(true);
@@ -280,10 +309,27 @@ impl Worker<'_> {
     /// A task with a name is to be found by it before it has run, too. Its place is the caller's.
     #[inline]
     pub(super) fn enlist_if_named(&self, task: &Runnable) {
-        if task.header().extras().is_some() {
+        if task.header().is_named() {
             self.enlist(task.header());
             task.header().state.enlist(self.index);
         }
+    }
+
+    /// Puts a task on the list after its first poll, and says which one.
+    #[inline]
+    fn enlist_first(&self, header: &Header) -> Option<usize> {
+        // One with a name is on a list already.
+        let unlisted = header.state.load().list().is_none();
+        unlisted.then(|| {
+            self.enlist(header);
+            self.index
+        })
+    }
+
+    /// A task that has run on a thread that is no worker is on no list yet. Its place is the caller's.
+    pub(super) fn enlist_late(&self, task: &Runnable) {
+        self.enlist(task.header());
+        task.header().state.enlist(self.index);
     }
 
     fn enlist(&self, header: &Header) {
@@ -296,11 +342,16 @@ impl Worker<'_> {
         self.remote.counters.completed.add(1);
     }
 
+    /// Whether a task that is spawned now will be run.
+    pub fn takes_tasks(&self) -> bool {
+        self.scheduler.stop.is_open()
+    }
+
     /// Takes in a task that was spawned on this thread.
     #[inline]
     pub fn adopt(&self, task: Runnable) {
         self.remote.counters.spawned.add(1);
-        if self.scheduler.stop.is_closing() {
+        if !self.scheduler.stop.is_open() {
             self.remote.counters.completed.add(1);
             refuse(self.shared, task);
             return;
@@ -313,6 +364,29 @@ impl Worker<'_> {
         }
         self.push(task);
         self.work_is_there();
+    }
+
+    /// Runs a task that was just made on this thread, in the middle of another one.
+    pub fn run_eagerly(&self, driving: &Driving<'_>, task: Runnable) {
+        self.remote.counters.spawned.add(1);
+        if !self.scheduler.stop.is_open() {
+            self.remote.counters.completed.add(1);
+            refuse(self.shared, task);
+            return;
+        }
+        self.enlist_if_named(&task);
+        let outer = driving.task.replace(Some(task.pointer()));
+        // What the outer task has asked for is not the inner one's.
+        let yielded = driving.yielded.replace(false);
+        let enlist = |header: &Header| self.enlist_first(header);
+        // SAFETY: (a) no task of this scheduler has an owner.
+        let ran = unsafe { task.run(&driving.yielded, enlist, |header| self.unlist(header)) };
+        driving.yielded.set(yielded);
+        driving.task.set(outer);
+        if let Ran::Requeue(task) = ran {
+            self.remote.backlog.push(task);
+            self.work_is_there();
+        }
     }
 
     /// Queues a task that was woken on this thread.

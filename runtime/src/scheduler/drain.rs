@@ -1,0 +1,122 @@
+//! The graceful end of a runtime with one thread: every task is cancelled, and run until it has stopped.
+//!
+//! The calling thread drives once more. What is spawned meanwhile is refused; what other threads spawn is
+//! cancelled when it is taken in. It ends when no task is left that this thread may run, or when a timer
+//! on the clock of the runtime fires, so that a virtual clock jumps there when nothing else can happen.
+//!
+//! Tasks that belong to another thread are not waited for: only that one could run them.
+//!
+//! Tests: `tests/tests/runner.rs`, `tests/tests/shutdown.rs`.
+
+use core::future::Future;
+use core::pin::pin;
+use core::task::{Context, Waker};
+use core::time::Duration;
+use std::sync::Arc as StdArc;
+use std::task::Wake;
+
+use tenter_sync::current::without_task;
+use tenter_sync::shim::atomic::{AtomicBool, Ordering};
+
+use super::current_thread::{Core, RunEnded, Scheduler};
+use super::shared::SchedulerRef;
+use super::shutdown::ShutdownReport;
+use crate::context::{self, Driving, Place};
+use crate::handle::Handle;
+
+/// Puts the core back, also when a hook unwinds.
+struct Seated<'a> {
+    scheduler: &'a Scheduler,
+    core: Option<Box<Core>>,
+}
+
+impl Drop for Seated<'_> {
+    fn drop(&mut self) {
+        self.scheduler.config.hooks.stop();
+        if let Some(core) = self.core.take() {
+            self.scheduler.seat.put_back(core);
+        }
+    }
+}
+
+/// Tells that the time is up.
+#[derive(Default)]
+struct Alarm(AtomicBool);
+
+impl Alarm {
+    fn is_due(&self) -> bool {
+        // ORDERING: Relaxed. The thread that drives fires the timer, and looks at it.
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl Wake for Alarm {
+    fn wake(self: StdArc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &StdArc<Self>) {
+        // ORDERING: Relaxed. As in `is_due`.
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Cancels every task, and runs all that this thread may run until they have stopped, or until `timeout` is
+/// over on the clock of the runtime. The caller's thread drives nothing, and nobody else has the runtime.
+pub fn drain(shared: &SchedulerRef, scheduler: &Scheduler, timeout: Duration) -> ShutdownReport {
+    let mut report = ShutdownReport::default();
+    let Some(core) = scheduler.seat.take() else {
+        return report;
+    };
+    let handle = Handle::new(shared.clone());
+    let _entered = handle.enter();
+    let seated = Seated {
+        scheduler,
+        core: Some(core),
+    };
+    let core = seated.core.as_deref().expect("taken only by the drop");
+    let _timers = scheduler.timers.enter();
+    let _io = scheduler.io.enter();
+    core.take_aside();
+    scheduler.take_inbox(core);
+    scheduler.config.hooks.start();
+    let driving = Driving::new(shared, Place::Thread(core));
+    context::drive(&driving, || {
+        without_task(|| {
+            // They are as many at the end: this thread spawns none, and ends none.
+            let others = core.begin_drain(&mut report);
+            run_until_only(others, &driving, scheduler, core, timeout);
+        });
+    });
+    report
+}
+
+/// Runs until no more than `left` tasks are alive.
+fn run_until_only(
+    left: u64,
+    driving: &Driving<'_>,
+    scheduler: &Scheduler,
+    core: &Core,
+    timeout: Duration,
+) {
+    let alarm = StdArc::new(Alarm::default());
+    let waker = Waker::from(StdArc::clone(&alarm));
+    let mut timer = pin!(tenter_timer::sleep(timeout));
+    let polled = timer.as_mut().poll(&mut Context::from_waker(&waker));
+    if polled.is_ready() {
+        return;
+    }
+    let counters = &scheduler.counters;
+    let alive = || {
+        counters
+            .spawned
+            .get()
+            .saturating_sub(counters.completed.get())
+    };
+    let done = || alarm.is_due() || (alive() <= left && scheduler.inbox.is_empty());
+    if done() {
+        return;
+    }
+    // Nobody waits for the core: the runtime is the caller's alone.
+    let _: RunEnded = scheduler.run_until(driving, core, done);
+}
