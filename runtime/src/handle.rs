@@ -176,9 +176,9 @@ impl Handle {
         }
     }
 
-    /// Spawns where the caller is, or on the runtime of `fallback`.
+    /// Spawns on the runtime of `home`; without one, where the caller is.
     pub(crate) fn spawn_work<W>(
-        fallback: Option<&Self>,
+        home: Option<&Self>,
         work: W,
         extras: Option<Box<Extras>>,
         spawned_at: &'static Location<'static>,
@@ -187,19 +187,10 @@ impl Handle {
         W: Work + Send + 'static,
         W::Output: Send + 'static,
     {
-        let mut work = Some((work, extras));
-        let spawned = context::with_local_spawner(|driving| {
-            let driving = driving?;
-            let (work, extras) = work.take()?;
-            Some(spawn_on(driving, work, Shared, inherit(extras), spawned_at))
-        });
-        let (work, extras) = match (spawned, work) {
-            (Some(handle), _) => return handle,
-            (None, Some(work)) => work,
-            (None, None) => unreachable!("taken only by the branch that returned"),
-        };
-        let current = context::current_handle();
-        let Some(handle) = current.as_ref().or(fallback) else {
+        if let Some(home) = home {
+            return home.spawn_with(work, extras, spawned_at);
+        }
+        let Some(current) = context::current_handle() else {
             panic!(
                 "{}",
                 NotInRuntime {
@@ -208,7 +199,7 @@ impl Handle {
                 }
             )
         };
-        handle.spawn_with(work, extras, spawned_at)
+        current.spawn_with(work, extras, spawned_at)
     }
 
     /// Spawns on the run loop that this thread is in, without touching the count of handles first.

@@ -308,6 +308,8 @@ pub mod model {
 
     pub use crate::blocking::thread::while_waiting;
     pub use crate::blocking::{Home, Pool, Settings};
+    pub use crate::group::core::{Core as Group, Seat as GroupSeat};
+    use crate::group::{Ended, TaskOutcome};
     pub use crate::offload::behind::{Behind, Failed, Shared as BehindShared, Sink};
     #[cfg(feature = "process")]
     pub use crate::process::{
@@ -333,6 +335,11 @@ pub mod model {
     pub use crate::task::cell::{Header, Schedule, Shared, Work};
     use crate::task::memory::Source;
     pub use crate::task::raw::{Ran, Runnable, YieldFlag, allocate, shut_down};
+
+    /// How a child of a group ended.
+    pub fn outcome(id: crate::task::TaskId, ended: Ended) -> TaskOutcome {
+        TaskOutcome::new(id, None, ended)
+    }
 
     /// [`JoinHandle::on_done`] with a runtime of the model's own: `start` gets what is to be called later.
     pub fn on_done<T>(

@@ -15,26 +15,30 @@
 //!   after the child's future is dropped and its clean-ups are done.
 //! - G2: nobody is admitted unless the group is Open, and it is closed only with `live` at zero, in one step
 //!   under the lock. So a child that is alive can always admit a sibling, and the group waits for it.
-//! - G3: a failure is in `failures` before its child gives up its seat, and never after Closed.
+//! - G3: a failure is in `failures` before its child gives up its seat, and never after Closed. Whoever takes
+//!   it from there returns it or reports it.
 //! - G4: once the group is Ending, every member is cancelled: those that were there by who ended it, those
 //!   that are installed later by their spawner.
 //!
-//! No waker, no canceller and no failure is dropped or woken under the lock.
+//! No waker, no canceller and no failure is dropped or woken under the lock. A waker that panics harms
+//! nobody: its panic is reported.
 //!
-//! Tests: `group/core/tests.rs`, `tests/tests/groups`; `loom-tests/tests/group.rs`.
+//! Tests: `tests/tests/groups`, `tests/tests/trees.rs`; `loom-tests/tests/group.rs`.
 
 use core::task::{Context, Poll, Waker};
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, OnceLock};
 
 use tenter_sync::shim::Mutex;
 use tenter_sync::{Notify, Semaphore, planted};
 
 use super::error::Failure;
-use super::outcome::{Ended, TaskOutcome};
+use super::lost;
+use super::outcome::TaskOutcome;
 use crate::handle::Handle;
 use crate::scope::node::Node;
-use crate::task::{CancelReason, Canceller, TaskId};
+use crate::task::{CancelKind, CancelReason, Canceller, UnobservedKind};
 
 /// How many ends are kept for a `join_next` that nobody has called yet.
 const OUTCOMES_MAX: usize = 1_024;
@@ -46,16 +50,20 @@ pub struct Core<E> {
     /// The runtime that it was made in.
     pub handle: Option<Handle>,
     /// Told when a child has ended.
-    pub ended: Notify,
+    ended: Notify,
     state: Mutex<State<E>>,
 }
 
 struct State<E> {
     phase: Phase,
+    /// Why it is not Open any more, unless it simply returned.
+    reason: Option<CancelReason>,
+    cut: Option<CancelReason>,
     live: usize,
     seats: Vec<Place>,
     free: Vec<usize>,
-    failures: Vec<Failure<E>>,
+    /// With the tasks that failed, to be reported of if nobody gets to see it.
+    failures: Vec<(Failure<E>, Canceller)>,
     outcomes: VecDeque<TaskOutcome>,
     asked: bool,
     limit: Option<Arc<Semaphore>>,
@@ -77,12 +85,14 @@ enum Place {
     Member(Canceller),
 }
 
+/// A child's seat, and what it has to wait for before it runs.
+pub type Admitted<E> = (Seat<E>, Option<Arc<Semaphore>>);
+
 /// A child's place in its group. Dropping it gives it up.
 pub struct Seat<E> {
     core: Arc<Core<E>>,
     place: usize,
-    /// What is to be told of the child, if it has a task.
-    pub outcome: Option<TaskOutcome>,
+    vacated: bool,
 }
 
 impl<E> Core<E> {
@@ -94,6 +104,8 @@ impl<E> Core<E> {
             ended: Notify::new(),
             state: Mutex::new(State {
                 phase: Phase::Open,
+                reason: None,
+                cut: None,
                 live: 0,
                 seats: Vec::new(),
                 free: Vec::new(),
@@ -127,11 +139,12 @@ impl<E> Core<E> {
         drop(old);
     }
 
-    /// A place for one more child, and what it has to wait for first. `None`: nobody is admitted any more.
-    pub fn admit(self: &Arc<Self>) -> Option<(Seat<E>, Option<Arc<Semaphore>>)> {
+    /// A place for one more child, and what it has to wait for first. `Err`: nobody is admitted any more, for
+    /// that reason, or because the group has returned.
+    pub fn admit(self: &Arc<Self>) -> Result<Admitted<E>, Option<CancelReason>> {
         let mut state = self.state.lock();
         if state.phase != Phase::Open && !planted!("group.admit_when_ending") {
-            return None; // G2
+            return Err(state.reason.clone()); // G2
         }
         state.live += 1;
         let place = match state.free.pop() {
@@ -149,57 +162,84 @@ impl<E> Core<E> {
         let seat = Seat {
             core: Arc::clone(self),
             place,
-            outcome: None,
+            vacated: false,
         };
-        Some((seat, limit))
+        Ok((seat, limit))
     }
 
-    /// The child of `place` was spawned. True: it is to be cancelled at once.
-    pub fn install(&self, place: usize, canceller: Canceller) -> bool {
+    /// The child of `place` was spawned. It is to be cancelled at once if there is a reason.
+    pub fn install(&self, place: usize, canceller: Canceller) -> Option<CancelReason> {
         let mut state = self.state.lock();
         if let Place::Early = state.seats[place] {
             state.seats[place] = Place::Free;
             state.free.push(place);
             drop(state);
             drop(canceller);
-            return false;
+            return None;
         }
-        let ending = state.phase != Phase::Open; // G4
         state.seats[place] = Place::Member(canceller);
-        ending && !planted!("group.install_without_look")
+        if planted!("group.install_without_look") {
+            return None;
+        }
+        // G4: a group is closed with a live child only if it was abandoned, for a reason.
+        state.reason.clone()
     }
 
-    /// A child, or the body, has failed: it is kept, and the group ends. Given back if nobody would see it.
-    pub fn fail(&self, failure: Failure<E>, reason: &CancelReason) -> Result<(), Failure<E>> {
+    /// A child has failed: it is kept, and the group ends. Given back if nobody would see it.
+    pub fn fail(&self, failure: Failure<E>, task: Canceller) -> Result<(), Failure<E>> {
+        let reason = CancelReason::of(CancelKind::GroupFailed);
         let mut state = self.state.lock();
-        if state.phase == Phase::Closed {
+        if state.phase == Phase::Closed && !planted!("group.fail_when_closed") {
+            drop(state);
+            drop(task);
             return Err(failure);
         }
-        state.failures.push(failure); // G3
-        let members = state.end();
+        state.failures.push((failure, task)); // G3
+        let members = state.end(&reason);
         drop(state);
-        cancel_all(members, reason);
-        self.node().cancel(reason);
+        cancel_all(members, &reason);
+        self.node().cancel(&reason);
         Ok(())
     }
 
     /// Nobody is admitted any more, and all children are cancelled.
     pub fn cancel_members(&self, reason: &CancelReason) {
-        let members = self.state.lock().end();
+        let members = self.state.lock().end(reason);
         cancel_all(members, reason);
+    }
+
+    /// The group as a whole is cancelled. If that ends children, it ends the group.
+    pub fn cancel(&self, reason: &CancelReason) {
+        let told = match reason.kind() {
+            CancelKind::GroupFailed => reason.clone(),
+            _ => reason.passed_on(),
+        };
+        let mut state = self.state.lock();
+        if state.live > 0 && state.cut.is_none() {
+            state.cut = Some(reason.clone());
+        }
+        let members = state.end(&told);
+        drop(state);
+        cancel_all(members, &told);
+    }
+
+    /// Why it was cancelled while children lived. What the body made then would say that they had done
+    /// their work.
+    pub fn cut(&self) -> Option<CancelReason> {
+        self.state.lock().cut.clone()
     }
 
     /// The group's future was dropped: what its children do now nobody will see.
     pub fn abandon(&self, reason: &CancelReason) {
         let mut state = self.state.lock();
-        let members = state.end();
+        let members = state.end(reason);
         state.phase = Phase::Closed;
-        let failures = core::mem::take(&mut state.failures);
         let waker = state.waker.take();
         drop(state);
+        drop(waker);
         cancel_all(members, reason);
-        drop((failures, waker));
         self.ended.notify_waiters();
+        self.report_failures();
     }
 
     /// Closes the group as soon as nobody is live (G2).
@@ -221,7 +261,7 @@ impl<E> Core<E> {
             None => return Poll::Pending,
         };
         let mut state = self.state.lock();
-        if state.live == 0 {
+        if state.live == 0 && !planted!("group.wait_without_look") {
             state.phase = Phase::Closed;
             drop(state);
             drop(clone);
@@ -238,13 +278,64 @@ impl<E> Core<E> {
         Poll::Ready(())
     }
 
+    /// Nobody will ask what has failed.
+    pub fn report_failures(&self) {
+        let failures = core::mem::take(&mut self.state.lock().failures);
+        for (failure, task) in failures {
+            lost::report(failure, task.task());
+        }
+    }
+
     /// What has failed, once the group is closed.
     pub fn take_failures(&self) -> Vec<Failure<E>> {
-        core::mem::take(&mut self.state.lock().failures)
+        let failures = core::mem::take(&mut self.state.lock().failures);
+        failures.into_iter().map(|(failure, _)| failure).collect()
+    }
+
+    /// A seat is given up.
+    fn vacate(&self, place: usize, outcome: Option<TaskOutcome>) {
+        let mut state = self.state.lock();
+        let left = core::mem::replace(&mut state.seats[place], Place::Free);
+        match &left {
+            Place::Reserved => state.seats[place] = Place::Early,
+            _ => state.free.push(place),
+        }
+        let mut forgotten = None;
+        if let Some(outcome) = outcome {
+            if !state.asked && state.outcomes.len() == OUTCOMES_MAX {
+                forgotten = state.outcomes.pop_front();
+            }
+            state.outcomes.push_back(outcome);
+        }
+        state.live -= 1; // G1
+        let last = state.live == 0;
+        let waker = if last { state.waker.take() } else { None };
+        let told = state.asked || last;
+        drop(state);
+        drop((left, forgotten));
+        if told {
+            guarded(|| self.ended.notify_waiters());
+        }
+        if let Some(waker) = waker {
+            guarded(|| waker.wake());
+        }
+    }
+
+    /// Waits for one more child to end. `None`: none is left.
+    pub async fn join_next(&self) -> Option<TaskOutcome> {
+        loop {
+            let listens = !planted!("group.look_before_listening");
+            let told = listens.then(|| self.ended.notified());
+            match self.next_outcome() {
+                Ok(outcome) => return Some(outcome),
+                Err(false) => return None,
+                Err(true) => told.unwrap_or_else(|| self.ended.notified()).await,
+            }
+        }
     }
 
     /// The next end of a child. `Err`: none yet, or none to come (false).
-    pub fn next_outcome(&self) -> Result<TaskOutcome, bool> {
+    fn next_outcome(&self) -> Result<TaskOutcome, bool> {
         let mut state = self.state.lock();
         state.asked = true;
         let live = state.live > 0;
@@ -260,11 +351,12 @@ fn cancel_all(members: Vec<Canceller>, reason: &CancelReason) {
 
 impl<E> State<E> {
     /// G4: the members, the first time.
-    fn end(&mut self) -> Vec<Canceller> {
+    fn end(&mut self, reason: &CancelReason) -> Vec<Canceller> {
         if self.phase != Phase::Open {
             return Vec::new();
         }
         self.phase = Phase::Ending;
+        self.reason = Some(reason.clone());
         let members = self.seats.iter().filter_map(|place| match place {
             Place::Member(canceller) => Some(canceller.clone()),
             Place::Free | Place::Reserved | Place::Early => None,
@@ -284,38 +376,24 @@ impl<E> Seat<E> {
         self.place
     }
 
-    /// Notes how the child ended.
-    pub fn ended(&mut self, id: TaskId, name: Option<Arc<str>>, ended: Ended) {
-        self.outcome = Some(TaskOutcome::new(id, name, ended));
+    /// Gives it up, and has `join_next` tell how the child ended.
+    pub fn give_up(mut self, outcome: TaskOutcome) {
+        self.vacated = true;
+        self.core.vacate(self.place, Some(outcome));
     }
 }
 
 impl<E> Drop for Seat<E> {
     fn drop(&mut self) {
-        let mut state = self.core.state.lock();
-        let place = core::mem::replace(&mut state.seats[self.place], Place::Free);
-        match &place {
-            Place::Reserved => state.seats[self.place] = Place::Early,
-            _ => state.free.push(self.place),
+        if !self.vacated {
+            self.core.vacate(self.place, None);
         }
-        let mut forgotten = None;
-        if let Some(outcome) = self.outcome.take() {
-            if !state.asked && state.outcomes.len() == OUTCOMES_MAX {
-                forgotten = state.outcomes.pop_front();
-            }
-            state.outcomes.push_back(outcome);
-        }
-        state.live -= 1; // G1
-        let last = state.live == 0;
-        let waker = if last { state.waker.take() } else { None };
-        let told = state.asked || last;
-        drop(state);
-        drop((place, forgotten));
-        if told {
-            self.core.ended.notify_waiters();
-        }
-        if let Some(waker) = waker {
-            waker.wake();
-        }
+    }
+}
+
+/// Wakes somebody, whose panic is not that of the child that ends.
+fn guarded(wake: impl FnOnce()) {
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(wake)) {
+        lost::report_here(UnobservedKind::JoinerWake, payload);
     }
 }

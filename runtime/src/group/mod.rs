@@ -7,12 +7,14 @@
 //! | `run.rs` | the future of a group |
 //! | `start.rs` | children that say when they are ready |
 //! | `error.rs`, `outcome.rs` | what failed, and how children ended |
+//! | `lost.rs` | failures that no group returns |
 //! | `task_group.rs` | what users write |
 
 #[expect(unsafe_code, reason = "pins the future of a child")]
 mod child;
 pub(crate) mod core;
 mod error;
+mod lost;
 mod outcome;
 #[expect(unsafe_code, reason = "pins the body of a group")]
 mod run;

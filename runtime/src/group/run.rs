@@ -3,26 +3,32 @@
 //! ```text
 //!           ready, failed, or dropped         nobody live           clean-ups done
 //!  Body ──────────────────────────────► Children ──────────► CleanUps ──────────────► returned
-//!                                                               │ nothing failed, nothing to return, and
-//!                                                               └ a scope around it ends ──► silent
+//!                                                               │ nothing failed, it was cancelled, and
+//!                                                               └ a scope around it ends ──► silent, until
+//!                                                                 that one drops it
 //! ```
 //!
 //! The group counts as in progress in the scope around it until it has ended. If that one is cancelled, the
 //! group ends itself first: its children are cancelled and waited for, and what failed meanwhile is
 //! returned; only if nothing did is it silent, and dropped with the rest.
+//!
+//! A group is ready when its children are: if one was cancelled with it, what the body had returned does not
+//! count. A body that panics is one that fails, but that its panic is raised again after the children have ended.
 
 use core::future::Future;
 use core::pin::Pin;
 use core::task::{Context, Poll, ready};
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 
 use tenter_timer::now;
 
-use super::child::failed;
 use super::core::Core;
 use super::error::{Failure, GroupError};
+use super::lost;
 use crate::scope::frame::{self, Frame, Kind};
-use crate::task::{CancelKind, CancelReason};
+use crate::task::{CancelKind, CancelReason, UnobservedKind};
 
 /// The future of a group.
 pub struct Run<B, R, E> {
@@ -40,7 +46,8 @@ enum Phase {
     Body,
     Children,
     CleanUps,
-    Silent,
+    /// Nothing is left but to say how it ended.
+    Left,
     Done,
 }
 
@@ -49,6 +56,7 @@ enum Ended<R, E> {
     NotYet,
     With(R),
     Failed(E),
+    Panicked(Box<dyn Any + Send>),
     Cancelled(CancelReason),
 }
 
@@ -79,16 +87,15 @@ where
             this.phase != Phase::Done,
             "a task group was polled after it had ended"
         );
-        if this.phase == Phase::Silent {
-            return Poll::Pending;
-        }
-        node.settle(frame::enclosing().as_ref());
-        if this.phase == Phase::Fresh {
-            node.set_holds(true);
-        }
-        node.register(cx.waker());
-        if let Some(reason) = node.reason() {
-            core.cancel_members(&for_members(&reason));
+        if this.phase < Phase::Left {
+            node.settle(frame::enclosing().as_ref());
+            if this.phase == Phase::Fresh {
+                node.set_holds(true);
+            }
+            node.register(cx.waker());
+            if let Some(reason) = node.reason() {
+                core.cancel(&reason);
+            }
         }
         if this.phase <= Phase::Body {
             // SAFETY: pinned along with the whole.
@@ -100,34 +107,49 @@ where
         }
         if this.phase == Phase::Children {
             ready!(core.poll_closed(cx));
+            if let (Some(reason), Ended::With(_)) = (core.cut(), &this.ended) {
+                this.ended = Ended::Cancelled(reason);
+            }
             this.phase = Phase::CleanUps;
         }
-        ready!(node.poll_clean_ups(cx));
-        let ended = core::mem::replace(&mut this.ended, Ended::NotYet);
-        this.phase = Phase::Done;
-        let around_ends = || frame::nearest_deadline(now()).is_some_and(|it| it <= now());
+        if this.phase == Phase::CleanUps {
+            let frame = in_group(core);
+            ready!(frame::enter(&frame, || node.poll_clean_ups(cx)));
+            node.leave();
+            this.phase = Phase::Left;
+        }
+        if let Ended::Panicked(_) = this.ended {
+            core.report_failures();
+        }
         let mut failures = core.take_failures();
-        let result = match ended {
-            Ended::With(output) if failures.is_empty() => Some(Ok(output)),
-            Ended::Failed(error) => {
-                failures.push(Failure::Error { error, task: None });
-                Some(Err(GroupError::new(failures)))
-            }
-            _ if !failures.is_empty() => Some(Err(GroupError::new(failures))),
-            Ended::Cancelled(reason) if !around_ends() => {
-                Some(Err(GroupError::new(vec![Failure::Cancelled(reason)])))
-            }
-            _ => None,
-        };
-        node.leave();
-        match result {
-            Some(result) => Poll::Ready(result),
-            None => {
-                this.phase = Phase::Silent;
-                Poll::Pending
+        if let (Ended::Cancelled(_), true) = (&this.ended, failures.is_empty()) {
+            // Looked at again by each poll, for the future may be moved meanwhile.
+            if frame::around_ends(now()) {
+                return Poll::Pending;
             }
         }
+        this.phase = Phase::Done;
+        Poll::Ready(match core::mem::replace(&mut this.ended, Ended::NotYet) {
+            Ended::With(output) if failures.is_empty() => Ok(output),
+            Ended::Cancelled(reason) if failures.is_empty() => {
+                Err(GroupError::new(vec![Failure::Cancelled(reason)]))
+            }
+            Ended::Panicked(payload) => resume_unwind(payload),
+            Ended::Failed(error) => {
+                failures.push(Failure::Error { error, task: None });
+                Err(GroupError::new(failures))
+            }
+            Ended::With(_) | Ended::Cancelled(_) | Ended::NotYet => Err(GroupError::new(failures)),
+        })
     }
+}
+
+/// What is polled or dropped in the group.
+fn in_group<E>(core: &Core<E>) -> Frame<'_> {
+    Frame::new(Kind::Scope {
+        node: core.node_place(),
+        deadline: None,
+    })
 }
 
 /// `Ready`: the body is gone.
@@ -141,50 +163,61 @@ where
     B: Future<Output = Result<R, E>>,
 {
     let node = core.node();
-    let frame = Frame::new(Kind::Scope {
-        node: core.node_place(),
-        deadline: None,
-    });
+    let frame = in_group(core);
     if let Some(reason) = node.own_reason().filter(|_| fresh) {
-        frame::enter(&frame, || body.set(None));
-        return Poll::Ready(Ended::Cancelled(reason));
+        return Poll::Ready(end_body(core, &frame, body, Ended::Cancelled(reason)));
     }
-    let polled = frame::enter(&frame, || {
-        let running = body
-            .as_mut()
-            .as_pin_mut()
-            .expect("the body is there until it ended");
-        running.poll(cx)
-    });
+    let polled = catch_unwind(AssertUnwindSafe(|| {
+        frame::enter(&frame, || {
+            let running = body
+                .as_mut()
+                .as_pin_mut()
+                .expect("the body is there until it ended");
+            running.poll(cx)
+        })
+    }));
     let ended = match polled {
-        Poll::Ready(Ok(output)) => Ended::With(output),
-        Poll::Ready(Err(error)) => Ended::Failed(error),
-        Poll::Pending => {
+        Ok(Poll::Ready(Ok(output))) => Ended::With(output),
+        Ok(Poll::Ready(Err(error))) => Ended::Failed(error),
+        Err(payload) => Ended::Panicked(payload),
+        Ok(Poll::Pending) => {
             node.register(cx.waker());
             node.reap();
             let Some(reason) = node.reason() else {
                 return Poll::Pending;
             };
-            core.cancel_members(&for_members(&reason));
+            core.cancel(&reason);
             if node.is_held() {
                 return Poll::Pending;
             }
             Ended::Cancelled(reason)
         }
     };
-    if let Ended::Failed(_) = ended {
-        core.cancel_members(&failed());
-    }
-    frame::enter(&frame, || body.set(None));
-    Poll::Ready(ended)
+    Poll::Ready(end_body(core, &frame, body, ended))
 }
 
-/// What the children of a cancelled group are told.
-fn for_members(reason: &CancelReason) -> CancelReason {
-    match reason.kind() {
-        CancelKind::GroupFailed => reason.clone(),
-        _ => reason.passed_on(),
+/// Drops the body in the group. A panic of that is a panic of the body.
+fn end_body<B, R, E>(
+    core: &Core<E>,
+    frame: &Frame<'_>,
+    mut body: Pin<&mut Option<B>>,
+    ended: Ended<R, E>,
+) -> Ended<R, E> {
+    let dropped = catch_unwind(AssertUnwindSafe(|| {
+        frame::enter(frame, || body.set(None));
+    }));
+    let ended = match (dropped, ended) {
+        (Ok(()), ended) => ended,
+        (Err(second), Ended::Panicked(first)) => {
+            lost::report_here(UnobservedKind::FutureDrop, second);
+            Ended::Panicked(first)
+        }
+        (Err(payload), _) => Ended::Panicked(payload),
+    };
+    if let Ended::Failed(_) | Ended::Panicked(_) = ended {
+        core.cancel_members(&CancelReason::of(CancelKind::GroupFailed));
     }
+    ended
 }
 
 impl<B, R, E> Drop for Run<B, R, E> {
@@ -204,6 +237,9 @@ impl<B, R, E> Drop for Run<B, R, E> {
                 // The children are the runtime's from here on.
                 self.0.abandon(&CancelReason::of(CancelKind::OwnerDropped));
             }
+        }
+        if let Ended::Panicked(payload) = core::mem::replace(&mut self.ended, Ended::NotYet) {
+            lost::report_here(UnobservedKind::Panic, payload);
         }
         let _leave = Leave(&self.core);
         // The body first. What is deferred in it goes to whoever drops it.

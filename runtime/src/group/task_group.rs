@@ -9,16 +9,17 @@ use tenter_sync::{Semaphore, oneshot};
 
 use super::child::Child;
 use super::core::Core;
-use super::error::{Failure, GroupError};
+use super::error::GroupError;
+use super::lost;
 use super::outcome::TaskOutcome;
 use super::run::Run;
-use super::start::{StartError, Started, Starting};
+use super::start::{StartError, Started, Starter, Starting};
 use crate::context;
 use crate::handle::Handle;
 use crate::scope::CancelHandle;
 use crate::scope::node::Node;
 use crate::task::cell::Extras;
-use crate::task::{CancelReason, JoinHandle};
+use crate::task::{CancelKind, CancelReason, JoinHandle};
 
 /// Runs `body` with a group of tasks, and returns when all of them have ended.
 ///
@@ -28,7 +29,8 @@ use crate::task::{CancelReason, JoinHandle};
 /// deferred was awaited before this returns.
 ///
 /// If the scope around the group is cancelled, so are the children and the body; the group waits for them,
-/// returns what failed meanwhile, if anything did, and otherwise ends with that scope.
+/// returns what failed meanwhile, if anything did, and otherwise ends with that scope, also if the body had
+/// returned before.
 ///
 /// Children are tasks: `Send` and `'static`. What they make is had through their handles.
 ///
@@ -38,11 +40,14 @@ use crate::task::{CancelReason, JoinHandle};
 ///
 /// # Panics
 ///
-/// Not for the panic of a child, which is in the error; with that of the body.
+/// Not for the panic of a child, which is in the error. That of the body cancels the children, and goes on
+/// when they have ended; what failed besides is reported by
+/// [`on_unobserved`](crate::Builder::on_unobserved).
 ///
 /// # Cancel safety
 ///
-/// Dropping the future cancels the children, which the runtime then waits for at its end.
+/// Dropping the future cancels the children, which the runtime then waits for at its end. What had failed
+/// before, and what fails then, is reported by [`on_unobserved`](crate::Builder::on_unobserved).
 ///
 /// # Generic wrappers
 ///
@@ -161,8 +166,8 @@ impl<E: Send + 'static> TaskGroup<E> {
 
     /// Spawns a child.
     ///
-    /// In a group that ends already (something failed, it was cancelled, or it has returned), the child is
-    /// cancelled before it is polled.
+    /// In a group that ends already (something failed, it was cancelled, or it has returned), the future is
+    /// dropped here, and the handle is that of a cancelled task.
     ///
     /// # Panics
     ///
@@ -241,7 +246,7 @@ impl<E: Send + 'static> TaskGroup<E> {
     }
 
     /// Cancels the children and the body. The group returns an error that says so, unless something fails
-    /// first.
+    /// first, or no child lived and the body is ready all the same.
     #[track_caller]
     pub fn cancel(&self, reason: impl Into<CancelReason>) {
         self.inner.cancel(reason);
@@ -329,48 +334,26 @@ impl<E: Send + 'static> GroupHandle<E> {
         T: Send + 'static,
         F: Future<Output = Result<T, E>> + Send + 'static,
     {
-        /// Cancels the child and lets its failure go to the group, if nobody waits any more.
-        struct Waiting<T, E>(Option<JoinHandle<T>>, Arc<Starting<E>>);
-        impl<T, E> Drop for Waiting<T, E> {
-            fn drop(&mut self) {
-                if let Some(child) = &self.0 {
-                    child.cancel_with("nobody waits for it to be ready");
-                    drop(self.1.end());
-                }
-            }
-        }
-        let starting = Arc::new(Starting::new());
         let (sender, receiver) = oneshot();
-        let over = Box::new({
-            let starting = Arc::clone(&starting);
-            move || drop(starting.end())
-        });
-        let future = child(Started::new(sender, over));
-        let child = self.spawn_child(future, None, Some(Arc::clone(&starting)), at);
+        let starting = Arc::new(Starting::new(sender));
+        let future = child(Started::new(Arc::clone(&starting)));
+        let starter = Some(Arc::clone(&starting) as Arc<dyn Starter<E>>);
+        let child = self.spawn_child(future, None, starter, at);
+        let mut waiting = Waiting {
+            group: self.clone(),
+            child: Some(child),
+            starting,
+        };
         async move {
-            let mut waiting = Waiting(Some(child), starting);
-            match receiver.await {
-                Ok(value) => {
-                    let child = waiting.0.take().expect("put there above");
-                    Ok((value, child))
-                }
-                Err(_) => {
-                    let child = waiting.0.take().expect("put there above");
-                    child.cancel_with("it let go of its Started");
-                    let ended = child.await;
-                    Err(match (waiting.1.end(), ended) {
-                        (Some(Failure::Error { error, .. }), _) => StartError::Failed(error),
-                        (Some(Failure::Panic(panic)), _) => StartError::Panicked(panic),
-                        (_, Err(error)) if error.is_cancelled() => {
-                            match error.reason().filter(|it| !let_go(it)) {
-                                Some(reason) => StartError::Cancelled(Some(reason.clone())),
-                                None => StartError::NeverReady,
-                            }
-                        }
-                        _ => StartError::NeverReady,
-                    })
-                }
-            }
+            let started = receiver.await;
+            // Stays in `waiting` until its end is known.
+            let child = waiting.child.as_mut().expect("put there above");
+            let started = match started {
+                Ok(value) => Ok(value),
+                Err(_) => Err(waiting.starting.not_started(child).await),
+            };
+            let child = waiting.child.take().expect("put there above");
+            started.map(|value| (value, child))
         }
     }
 
@@ -378,7 +361,7 @@ impl<E: Send + 'static> GroupHandle<E> {
         &self,
         future: F,
         name: Option<Arc<str>>,
-        starting: Option<Arc<Starting<E>>>,
+        starter: Option<Arc<dyn Starter<E>>>,
         at: &'static Location<'static>,
     ) -> JoinHandle<T>
     where
@@ -391,43 +374,41 @@ impl<E: Send + 'static> GroupHandle<E> {
                 ..Extras::default()
             })
         });
-        let Some((seat, limit)) = self.core.admit() else {
-            // Cancelled before its first poll, so it is never polled.
-            let refused = async move {
-                let _future = future;
-                core::future::pending::<T>().await
-            };
-            let child = Handle::spawn_work(self.core.handle.as_ref(), refused, extras, at);
-            child.cancel_with("its group had ended");
-            return child;
+        let home = self.core.handle.as_ref();
+        let (seat, limit) = match self.core.admit() {
+            Ok(admitted) => admitted,
+            Err(reason) => {
+                // The group will not wait for it, so it ends here.
+                drop(future);
+                let refused = core::future::pending::<T>();
+                let child = Handle::spawn_work(home, refused, extras, at);
+                child.cancel_with(reason.unwrap_or_else(|| CancelReason::group_had_ended(at)));
+                if let Some(starter) = starter {
+                    starter.close();
+                }
+                return child;
+            }
         };
         let place = seat.place();
         let turn = limit.map(Semaphore::acquire_owned);
-        let work = Child::new(future, seat, turn, starting);
-        let child = Handle::spawn_work(self.core.handle.as_ref(), work, extras, at);
-        if self.core.install(place, child.canceller()) {
-            child.cancel_with("its group had ended");
+        let work = Child::new(future, seat, turn, starter);
+        let child = Handle::spawn_work(home, work, extras, at);
+        if let Some(reason) = self.core.install(place, child.canceller()) {
+            child.cancel_with(reason);
         }
         child
     }
 
     /// [`TaskGroup::join_next`].
     pub async fn join_next(&self) -> Option<TaskOutcome> {
-        loop {
-            let told = self.core.ended.notified();
-            match self.core.next_outcome() {
-                Ok(outcome) => return Some(outcome),
-                Err(false) => return None,
-                Err(true) => told.await,
-            }
-        }
+        self.core.join_next().await
     }
 
     /// [`TaskGroup::cancel`].
     #[track_caller]
     pub fn cancel(&self, reason: impl Into<CancelReason>) {
         let reason = reason.into();
-        self.core.cancel_members(&reason);
+        self.core.cancel(&reason);
         self.core.node().cancel(&reason);
     }
 
@@ -468,8 +449,26 @@ impl<E: Send + 'static> GroupHandle<E> {
     }
 }
 
-fn let_go(reason: &CancelReason) -> bool {
-    reason.message() == Some("it let go of its Started")
+/// The wait of a starter. If it is dropped, the child is cancelled, and what it failed with before is the
+/// group's.
+struct Waiting<S, T, E: Send + 'static> {
+    group: GroupHandle<E>,
+    /// As long as it waits.
+    child: Option<JoinHandle<T>>,
+    starting: Arc<Starting<S, E>>,
+}
+
+impl<S, T, E: Send + 'static> Drop for Waiting<S, T, E> {
+    fn drop(&mut self) {
+        let Some(child) = &self.child else { return };
+        child.cancel_with(CancelReason::of(CancelKind::OwnerDropped));
+        if let Some(failure) = self.starting.end() {
+            let task = child.canceller();
+            if let Err(failure) = self.group.core.fail(failure, task.clone()) {
+                lost::report(failure, task.task());
+            }
+        }
+    }
 }
 
 /// A child with a name, about to be spawned. Made by [`TaskGroup::named`].

@@ -43,7 +43,7 @@ pub struct CleanUp(Kept);
 
 enum Kept {
     Future(Box<Deferred>),
-    /// Something to be dropped when all that was handed over before it is done.
+    /// Something to be dropped when all else is done.
     Value(#[expect(dead_code, reason = "kept until it is dropped")] Box<dyn Send>),
 }
 
@@ -85,6 +85,11 @@ impl CleanUp {
     /// Something to be dropped when all that was handed over before it is done.
     pub fn value(value: Box<dyn Send>) -> Self {
         Self(Kept::Value(value))
+    }
+
+    /// Whether it is such a thing.
+    pub fn is_value(&self) -> bool {
+        matches!(self.0, Kept::Value(_))
     }
 
     /// Does it. Its panic is reported, and so is the end of its grace.

@@ -27,7 +27,6 @@ use tenter_timer::Instant;
 
 use super::node::Node;
 use crate::context;
-use crate::task::TaskId;
 use crate::task::cell::Header;
 use crate::task::waker::lend as lend_waker;
 
@@ -157,20 +156,10 @@ fn node_of(frame: Option<&Frame<'static>>) -> Option<Arc<Node>> {
 }
 
 /// The task that is polled, or whose future is dropped, further up this stack.
-fn task<'a>() -> Option<&'a Header> {
+pub fn task<'a>() -> Option<&'a Header> {
     let task = context::with_current_task(|header| header.map(NonNull::from))?;
     // SAFETY: it is being polled, or its future dropped, further up this stack.
     Some(unsafe { task.as_ref() })
-}
-
-/// The scope that is the task, if something in it needed that.
-pub fn root_if_made() -> Option<Arc<Node>> {
-    task()?.root().cloned()
-}
-
-/// The task that the caller is in.
-pub fn current_task() -> Option<(TaskId, Option<Arc<str>>)> {
-    task().map(|header| (TaskId(header.slot.id()), header.name()))
 }
 
 /// The scope that is the task.

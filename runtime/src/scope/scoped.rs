@@ -233,7 +233,7 @@ fn poll_left<T>(
     let place = node;
     let node = place.get().expect("looked at by the caller");
     if node.has_clean_ups() {
-        // No request from around interrupts this.
+        // No request from around interrupts this. What a clean-up defers is done here, too.
         node.set_holds(true);
         // What is deferred in a clean-up is the scope's too.
         let deadline = None;

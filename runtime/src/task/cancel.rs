@@ -70,6 +70,16 @@ impl CancelReason {
         }
     }
 
+    /// Of what was spawned in a group that had returned.
+    pub(crate) fn group_had_ended(spawned_at: &'static Location<'static>) -> Self {
+        Self {
+            message: Some(Cow::Borrowed("its group had ended")),
+            by: super::try_id(),
+            at: Some(spawned_at),
+            ..Self::of(CancelKind::ParentCancelled)
+        }
+    }
+
     /// The same, for what is part of what was cancelled.
     pub(crate) fn passed_on(&self) -> Self {
         Self {
@@ -204,6 +214,11 @@ impl Canceller {
         // SAFETY: the caller has a reference.
         unsafe { task.as_ref() }.state.retain();
         Self(task)
+    }
+
+    /// The task, to be reported of.
+    pub(crate) fn task(&self) -> NonNull<Header> {
+        self.0
     }
 
     pub(crate) fn header(&self) -> &Header {

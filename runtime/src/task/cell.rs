@@ -27,8 +27,8 @@ use super::callbacks::Callbacks;
 use super::cancel::CancelReason;
 use super::context::TaskContext;
 use super::error::JoinError;
-use super::raw::Vtable;
 use super::state::State;
+use super::vtable::Vtable;
 use crate::scope::node::Node;
 
 /// What every task has, whatever its future.

@@ -32,6 +32,8 @@ pub(crate) mod payload;
 )]
 pub(crate) mod raw;
 pub(crate) mod state;
+#[expect(unsafe_code, reason = "the functions behind type-erased task pointers")]
+pub(crate) mod vtable;
 #[expect(unsafe_code, reason = "the functions of a raw waker")]
 pub(crate) mod waker;
 

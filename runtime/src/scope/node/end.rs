@@ -109,13 +109,16 @@ impl Node {
 
     // ----- clean-ups ----------------------------------------------------------------------------
 
-    /// Takes over what has to be done before the scope ends. Given back if it has ended.
+    /// Takes over what has to be done before the scope ends: before the value that waits for the rest, if
+    /// there is one. Given back if the scope has ended.
     pub fn defer(&self, clean_up: CleanUp) -> Result<(), CleanUp> {
         let mut inner = self.inner.lock();
         if inner.left {
             return Err(clean_up);
         }
-        inner.clean_ups.push_back(clean_up);
+        let last = inner.clean_ups.back().is_some_and(CleanUp::is_value);
+        let place = inner.clean_ups.len() - usize::from(last);
+        inner.clean_ups.insert(place, clean_up);
         Ok(())
     }
 
