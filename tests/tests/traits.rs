@@ -572,7 +572,7 @@ table! {
     tenter::Failure<u8> => + + +;
     tenter::Panic => + + +;
     tenter::StartError<u8> => + + +;
-    tenter::Started<u8> => + - +;
+    tenter::Started<u8> => + + +;
     tenter::TaskOutcome => + + +, +;
     tenter::Ended => + + +, +;
     time::Timeout<Ready<u8>> => + + -;
