@@ -69,15 +69,16 @@ impl<T> End<T> {
 
     #[inline(always)]
     pub(super) fn claim(&self, seen: u64, count: u64) -> Result<u64, u64> {
-        // ORDERING: Relaxed. What the claim gives is visible by `word` and `block` before it, and by
-        // FULL and READ after it. Failure is Acquire, as in `word`, because the result is looked at
-        // again.
-        self.word.compare_exchange_weak(
-            seen,
-            seen + count * STEP,
-            Ordering::Relaxed,
-            Ordering::Acquire,
-        )
+        let order = if planted!("queue_store.blocks_relaxed_claim") {
+            Ordering::Relaxed
+        } else {
+            Ordering::Release
+        };
+        // ORDERING: Release pairs with the Acquire in `len`, for the other word. What the claim gives is
+        // visible by `word` and `block` before it, and by FULL and READ after it. Failure is Acquire, as
+        // in `word`, because the result is looked at again.
+        self.word
+            .compare_exchange_weak(seen, seen + count * STEP, order, Ordering::Acquire)
     }
 
     /// Ends the transit, by the one who claimed the last slot.

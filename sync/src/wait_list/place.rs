@@ -153,7 +153,8 @@ mod tests {
         enlist(&mut list, b.as_mut(), 2);
         let waker = Waker::from(Arc::new(Nothing));
         drop(list.set_waker(a.as_mut(), Identity::of(&waker), waker.clone()));
-        assert!(list.has_waker(a.as_mut(), &waker, &Identity::of(&waker)));
+        // Miri gives one vtable several addresses.
+        assert!(cfg!(miri) || list.has_waker(a.as_mut(), &waker, &Identity::of(&waker)));
         assert!(list.take_front_waker().is_some() && list.take_front_waker().is_none());
         assert!(!list.has_waker(a.as_mut(), &waker, &Identity::of(&waker)));
         assert!(list.is_front(a.as_mut()) && !list.is_front(b.as_mut()));
