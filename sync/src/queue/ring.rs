@@ -44,7 +44,7 @@ use core::ptr::{self, NonNull};
 use std::collections::VecDeque;
 
 use super::slot::{FULL, Slot};
-use super::store::{Full, HELD, Returned, Store, after_way, give_way, until};
+use super::store::{Full, HELD, Returned, Store, after_way, claim_order, give_way, until};
 use crate::planted;
 use crate::shim::atomic::{AtomicPtr, AtomicU64, Ordering};
 use crate::shim::diagnostic::{self, AtomicUsize};
@@ -303,24 +303,9 @@ fn claim(word: &AtomicU64, seen: u64, end: u64) -> Result<u64, u64> {
         word.store(end, Ordering::Relaxed);
         return Ok(seen);
     }
-    let order = if planted!("queue_store.ring_relaxed_claim") {
-        Ordering::Relaxed
-    } else {
-        Ordering::Release
-    };
+    let order = claim_order(planted!("queue_store.ring_relaxed_claim"));
     // ORDERING: Release pairs with the Acquire in `len`, for the other word; the stamps publish the items.
     word.compare_exchange_weak(seen, end, order, Ordering::Relaxed)
-}
-
-/// How the holder stores a word.
-#[inline(always)]
-fn claim_held() -> Ordering {
-    if planted!("queue_store.ring_relaxed_held_claim") {
-        Ordering::Relaxed
-    } else {
-        // ORDERING: Release, as in `claim`.
-        Ordering::Release
-    }
 }
 
 impl<T> Store<T> for Ring<T> {
@@ -464,8 +449,9 @@ impl<T> Store<T> for Ring<T> {
         }
         if let Some(value) = value.take() {
             let end = self.advance(tail, 1);
-            // ORDERING: as `claim_held` says. Before the stamp, so that whoever has the item finds it counted.
-            self.tail.word.store(end | HELD, claim_held());
+            let order = claim_order(planted!("queue_store.ring_relaxed_held_claim"));
+            // ORDERING: Release, as in `claim`; before the stamp, so that whoever has the item finds it counted.
+            self.tail.word.store(end | HELD, order);
             // SAFETY: claimed by the store, since the word is held; and ready.
             unsafe { slot.fill(tail, value) };
             self.note_peak(end);
@@ -493,8 +479,9 @@ impl<T> Store<T> for Ring<T> {
             }
             until(|| slot.stamp() == head | FULL);
         }
-        // ORDERING: as `claim_held` says.
-        self.head.store(self.advance(head, 1) | HELD, claim_held());
+        let order = claim_order(planted!("queue_store.ring_relaxed_held_claim"));
+        // ORDERING: Release, as in `claim`.
+        self.head.store(self.advance(head, 1) | HELD, order);
         // SAFETY: claimed by the store, since the word is held; and FULL.
         let item = unsafe { slot.empty(head + self.one_lap) };
         Some((self.number(head), item))

@@ -93,10 +93,21 @@
 use std::collections::VecDeque;
 
 use crate::planted;
+use crate::shim::atomic::Ordering;
 use crate::shim::{self, thread};
 
 /// The flag in both words: all goes through the line's lock.
 pub(super) const HELD: u64 = 1;
+
+/// The order in which a claim publishes the words: see "The length" above.
+#[inline(always)]
+pub(super) const fn claim_order(is_planted: bool) -> Ordering {
+    if is_planted {
+        Ordering::Relaxed
+    } else {
+        Ordering::Release
+    }
+}
 
 /// Why a held push took nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
