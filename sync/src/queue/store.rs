@@ -102,6 +102,7 @@ pub(super) const HELD: u64 = 1;
 /// The order in which a claim publishes the words: see "The length" above.
 #[inline(always)]
 pub(super) const fn claim_order(is_planted: bool) -> Ordering {
+    // ORDERING: Release pairs with the Acquire in `len`: the other word, as whoever claims knows it.
     if is_planted {
         Ordering::Relaxed
     } else {
