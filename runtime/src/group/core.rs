@@ -59,6 +59,8 @@ struct State<E> {
     /// Why it is not Open any more, unless it simply returned.
     reason: Option<CancelReason>,
     cut: Option<CancelReason>,
+    /// Why the group as a whole was cancelled.
+    cancelled: Option<CancelReason>,
     live: usize,
     seats: Vec<Place>,
     free: Vec<usize>,
@@ -106,6 +108,7 @@ impl<E> Core<E> {
                 phase: Phase::Open,
                 reason: None,
                 cut: None,
+                cancelled: None,
                 live: 0,
                 seats: Vec::new(),
                 free: Vec::new(),
@@ -144,6 +147,11 @@ impl<E> Core<E> {
     pub fn admit(self: &Arc<Self>) -> Result<Admitted<E>, Option<CancelReason>> {
         let mut state = self.state.lock();
         if state.phase != Phase::Open && !planted!("group.admit_when_ending") {
+            if state.cut.is_none() {
+                // What it would have done is not done.
+                let cancelled = state.cancelled.clone();
+                state.cut = cancelled;
+            }
             return Err(state.reason.clone()); // G2
         }
         state.live += 1;
@@ -215,6 +223,9 @@ impl<E> Core<E> {
             _ => reason.passed_on(),
         };
         let mut state = self.state.lock();
+        if state.cancelled.is_none() {
+            state.cancelled = Some(reason.clone());
+        }
         if state.live > 0 && state.cut.is_none() {
             state.cut = Some(reason.clone());
         }
@@ -223,7 +234,7 @@ impl<E> Core<E> {
         cancel_all(members, &told);
     }
 
-    /// Why it was cancelled while children lived. What the body made then would say that they had done
+    /// Why it was cancelled while children lived, or were yet to be spawned. What the body made then would say that they had done
     /// their work.
     pub fn cut(&self) -> Option<CancelReason> {
         self.state.lock().cut.clone()
