@@ -55,7 +55,7 @@ fn child() -> Child {
 
 impl Child {
     /// Whether it was cancelled: then its run ends it. Ends it in any case.
-    fn is_cancelled(self) -> bool {
+    fn was_cancelled(self) -> bool {
         let pointer = self.task.pointer();
         // SAFETY: these tasks have no owner.
         let ran = unsafe { self.task.run(&YieldFlag::new(false), |_| None, |_| ()) };
@@ -157,11 +157,11 @@ fn a_failure_against_an_install() {
         });
         assert!(fails(&group, &failing));
         spawner.join().unwrap();
-        assert!(spawned.is_cancelled());
+        assert!(spawned.was_cancelled());
         drop(seat);
         close(&group);
         assert_eq!(group.take_failures().len(), 1);
-        failing.is_cancelled();
+        failing.was_cancelled();
     });
 }
 
@@ -181,7 +181,7 @@ fn a_child_is_quicker_than_its_spawner() {
         assert_eq!((places[0].place(), places[1].place()), (place, place + 1));
         drop(places);
         close(&group);
-        spawned.is_cancelled();
+        spawned.was_cancelled();
     });
 }
 
@@ -207,7 +207,7 @@ fn a_failure_against_the_end_of_the_groups_future() {
             let (failing, kept) = told.join().unwrap();
             assert_eq!(failing.reports.load(Ordering::Relaxed), usize::from(kept));
             assert_eq!((group.live(), group.take_failures().len()), (0, 0));
-            failing.is_cancelled();
+            failing.was_cancelled();
         },
     );
 }
@@ -228,6 +228,6 @@ fn ends_are_told_once() {
         );
         assert!(block_on(group.join_next()).is_none());
         ended.join().unwrap();
-        named.is_cancelled();
+        named.was_cancelled();
     });
 }

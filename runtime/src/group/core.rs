@@ -44,6 +44,7 @@ use crate::task::{CancelKind, CancelReason, Canceller, UnobservedKind};
 const OUTCOMES_MAX: usize = 1_024;
 
 /// The shared part of a group.
+#[allow(missing_debug_implementations, reason = "the errors are the program's")]
 pub struct Core<E> {
     /// The group as a scope. Always set.
     node: OnceLock<Arc<Node>>,
@@ -91,6 +92,7 @@ enum Place {
 pub type Admitted<E> = (Seat<E>, Option<Arc<Semaphore>>);
 
 /// A child's place in its group. Dropping it gives it up.
+#[allow(missing_debug_implementations, reason = "the errors are the program's")]
 pub struct Seat<E> {
     core: Arc<Core<E>>,
     place: usize,

@@ -242,8 +242,10 @@ const PAUSES: usize = shim::size(32, 0);
 #[cold]
 #[inline(never)]
 pub(super) fn give_way() {
-    for _ in 0..PAUSES {
+    let mut left = PAUSES;
+    while left > 0 {
         core::hint::spin_loop();
+        left -= 1;
     }
 }
 
