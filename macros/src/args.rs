@@ -406,7 +406,7 @@ mod tests {
                 Kind::Main,
                 "worker = 2",
                 0,
-                "expected one of: `flavor`, `workers`, `name`, `crate`",
+                "expected one of: `flavor`, `workers`, `name`, `ctrl_c`, `crate`",
             ),
             (Kind::Main, "worker_threads = 2", 0, "write `workers`"),
             (Kind::Main, "seed = 2", 0, "only `#[tenter::test]`"),
