@@ -4,7 +4,7 @@ use core::fmt;
 use core::future::Future;
 use core::marker::PhantomData;
 use core::panic::Location;
-use core::ptr;
+use core::ptr::{self, NonNull};
 
 use tenter_sync::shim::thread;
 
@@ -16,7 +16,7 @@ use crate::runtime::NestedRuntime;
 use crate::scheduler::multi_thread::Entered;
 use crate::scheduler::shared::{Kind, Scheduler, SchedulerRef, TaskScheduler};
 use crate::task::JoinHandle;
-use crate::task::cell::{Extras, Local, Shared, Work};
+use crate::task::cell::{Extras, Header, Local, Shared, Work};
 use crate::task::context::inherit;
 use crate::task::memory::Source;
 use crate::task::raw;
@@ -100,17 +100,32 @@ impl Handle {
         F: Work + Send + 'static,
         F::Output: Send + 'static,
     {
+        self.spawn_made(|_| future, extras, spawned_at)
+    }
+
+    /// Spawns what `make` makes of the task that it will be the work of.
+    #[inline]
+    fn spawn_made<F>(
+        &self,
+        make: impl FnOnce(NonNull<Header>) -> F,
+        extras: Option<Box<Extras>>,
+        spawned_at: &'static Location<'static>,
+    ) -> JoinHandle<F::Output>
+    where
+        F: Work + Send + 'static,
+        F::Output: Send + 'static,
+    {
         let extras = inherit(extras);
         let address = self.scheduler.address();
         context::with_driving(|driving| match driving {
             Some(driving) if ptr::eq(driving.scheduler.address(), address) => {
-                spawn_on(driving, future, Shared, extras, spawned_at)
+                spawn_on(driving, make, Shared, extras, spawned_at)
             }
             _ => {
                 let scheduler = TaskScheduler(self.scheduler.clone());
                 let source = Source::Depot(&self.scheduler.depot);
                 let (task, header) =
-                    raw::allocate(future, scheduler, Shared, extras, spawned_at, &source);
+                    raw::allocate_with(make, scheduler, Shared, extras, spawned_at, &source);
                 let handle = JoinHandle::new(header);
                 self.scheduler.spawn_remote(task);
                 handle
@@ -176,10 +191,12 @@ impl Handle {
         }
     }
 
-    /// Spawns on the runtime of `home`; without one, where the caller is.
+    /// Spawns on the runtime of `home`, or without one where the caller is, what `make` makes of the task
+    /// that it will be the work of. `make` does not panic.
+    #[inline]
     pub(crate) fn spawn_work<W>(
         home: Option<&Self>,
-        work: W,
+        make: impl FnOnce(NonNull<Header>) -> W,
         extras: Option<Box<Extras>>,
         spawned_at: &'static Location<'static>,
     ) -> JoinHandle<W::Output>
@@ -188,7 +205,7 @@ impl Handle {
         W::Output: Send + 'static,
     {
         if let Some(home) = home {
-            return home.spawn_with(work, extras, spawned_at);
+            return home.spawn_made(make, extras, spawned_at);
         }
         let Some(current) = context::current_handle() else {
             panic!(
@@ -199,7 +216,7 @@ impl Handle {
                 }
             )
         };
-        current.spawn_with(work, extras, spawned_at)
+        current.spawn_made(make, extras, spawned_at)
     }
 
     /// Spawns on the run loop that this thread is in, without touching the count of handles first.
@@ -216,14 +233,9 @@ impl Handle {
         let mut future = Some(future);
         let handle = context::with_local_spawner(|driving| {
             let driving = driving?;
+            let future = future.take()?;
             let extras = inherit(None);
-            Some(spawn_on(
-                driving,
-                future.take()?,
-                Shared,
-                extras,
-                spawned_at,
-            ))
+            Some(spawn_on(driving, |_| future, Shared, extras, spawned_at))
         });
         if let Some(handle) = handle {
             return handle;
@@ -252,7 +264,7 @@ impl Handle {
     {
         Self::with_local_driving(spawned_at, |driving| {
             let owner = Local(thread::current_id());
-            spawn_on(driving, future, owner, inherit(extras), spawned_at)
+            spawn_on(driving, |_| future, owner, inherit(extras), spawned_at)
         })
     }
 
@@ -345,14 +357,15 @@ impl Handle {
 #[inline]
 fn spawn_on<F: Work, O: crate::task::cell::Ownership>(
     driving: &Driving<'_>,
-    future: F,
+    make: impl FnOnce(NonNull<Header>) -> F,
     ownership: O,
     extras: Option<Box<Extras>>,
     spawned_at: &'static Location<'static>,
 ) -> JoinHandle<F::Output> {
     let scheduler = TaskScheduler(driving.shared());
     let source = driving.source();
-    let (task, header) = raw::allocate(future, scheduler, ownership, extras, spawned_at, &source);
+    let (task, header) =
+        raw::allocate_with(make, scheduler, ownership, extras, spawned_at, &source);
     let handle = JoinHandle::new(header);
     driving.adopt(task);
     handle

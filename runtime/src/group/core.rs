@@ -1,30 +1,28 @@
 //! Who is in a group, and what became of them: the part that all its children share.
 //!
 //! ```text
-//!           admit            install               the future is gone, its clean-ups are done
-//!  Free ──────────► Reserved ───────► Member ──────────────────────────────────► Free
-//!                      │ the child was quicker            ▲
-//!                      └──────────────► Early ──install───┘
+//!  a seat:   admit, before the child's first poll ──► its task is a member ──► the future is gone, its
+//!            clean-ups are done: given up
 //!
 //!  Open ── a failure, a cancellation ──► Ending ── body gone, nobody live ──► Closed
 //!    └──────────────── body gone, nobody live ────────────────────────────────►┘
 //! ```
 //!
 //! Invariants:
-//! - G1: `live` is the number of seats that exist. A seat exists from before its child is spawned until
-//!   after the child's future is dropped and its clean-ups are done.
-//! - G2: nobody is admitted unless the group is Open, and it is closed only with `live` at zero, in one step
+//! - G1: `seats.live()` is the number of seats that exist. A seat exists from before its child is polled
+//!   until after the child's future is dropped and its clean-ups are done, and so does the child's task.
+//! - G2: nobody is admitted unless the group is Open, and it is closed only with nobody live, in one step
 //!   under the lock. So a child that is alive can always admit a sibling, and the group waits for it.
 //! - G3: a failure is in `failures` before its child gives up its seat, and never after Closed. Whoever takes
 //!   it from there returns it or reports it.
-//! - G4: once the group is Ending, every member is cancelled: those that were there by who ended it, those
-//!   that are installed later by their spawner.
+//! - G4: once the group is Ending, every member is cancelled, by who ended it: none is admitted any more.
 //!
 //! No waker, no canceller and no failure is dropped or woken under the lock. A waker that panics harms
 //! nobody: its panic is reported.
 //!
 //! Tests: `tests/tests/groups`, `tests/tests/trees.rs`; `loom-tests/tests/group.rs`.
 
+use core::ptr::NonNull;
 use core::task::{Context, Poll, Waker};
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -36,8 +34,10 @@ use tenter_sync::{Notify, Semaphore, planted};
 use super::error::Failure;
 use super::lost;
 use super::outcome::TaskOutcome;
+use super::seats::Seats;
 use crate::handle::Handle;
 use crate::scope::node::Node;
+use crate::task::cell::Header;
 use crate::task::{CancelKind, CancelReason, Canceller, UnobservedKind};
 
 /// How many ends are kept for a `join_next` that nobody has called yet.
@@ -59,15 +59,13 @@ struct State<E> {
     /// Why it is not Open any more, unless it simply returned.
     reason: Option<CancelReason>,
     cut: Option<CancelReason>,
-    live: usize,
-    seats: Vec<Place>,
-    free: Vec<usize>,
+    seats: Seats,
     /// With the tasks that failed, to be reported of if nobody gets to see it.
     failures: Vec<(Failure<E>, Canceller)>,
     outcomes: VecDeque<TaskOutcome>,
     asked: bool,
     limit: Option<Arc<Semaphore>>,
-    /// The owner's, while it waits for `live` to become zero.
+    /// The owner's, while it waits for the last child.
     waker: Option<Waker>,
 }
 
@@ -78,21 +76,17 @@ enum Phase {
     Closed,
 }
 
-enum Place {
-    Free,
-    Reserved,
-    Early,
-    Member(Canceller),
-}
-
 /// A child's seat, and what it has to wait for before it runs.
 pub type Admitted<E> = (Seat<E>, Option<Arc<Semaphore>>);
 
+/// Why nobody is admitted. `None`: the group has returned.
+pub type Refusal = Option<CancelReason>;
+
 /// A child's place in its group. Dropping it gives it up.
 pub struct Seat<E> {
-    core: Arc<Core<E>>,
+    /// Until it is given up.
+    core: Option<Arc<Core<E>>>,
     place: usize,
-    vacated: bool,
 }
 
 impl<E> Core<E> {
@@ -106,9 +100,7 @@ impl<E> Core<E> {
                 phase: Phase::Open,
                 reason: None,
                 cut: None,
-                live: 0,
-                seats: Vec::new(),
-                free: Vec::new(),
+                seats: Seats::new(),
                 failures: Vec::new(),
                 outcomes: VecDeque::new(),
                 asked: false,
@@ -130,7 +122,7 @@ impl<E> Core<E> {
 
     /// How many children have not ended.
     pub fn live(&self) -> usize {
-        self.state.lock().live
+        self.state.lock().seats.live()
     }
 
     /// How many children may run at a time, from the next one on.
@@ -139,50 +131,27 @@ impl<E> Core<E> {
         drop(old);
     }
 
-    /// A place for one more child, and what it has to wait for first. `Err`: nobody is admitted any more, for
-    /// that reason, or because the group has returned.
-    pub fn admit(self: &Arc<Self>) -> Result<Admitted<E>, Option<CancelReason>> {
+    /// A place for one more child, and what it has to wait for first. The child's task is not polled before
+    /// it has the seat, and lives as long as that. `Err`: nobody is admitted any more, for that reason, or
+    /// because the group has returned.
+    #[inline]
+    pub fn admit(self: &Arc<Self>, task: NonNull<Header>) -> Result<Admitted<E>, Refusal> {
         let mut state = self.state.lock();
         if state.phase != Phase::Open && !planted!("group.admit_when_ending") {
             return Err(state.reason.clone()); // G2
         }
-        state.live += 1;
-        let place = match state.free.pop() {
-            Some(place) => {
-                state.seats[place] = Place::Reserved;
-                place
-            }
-            None => {
-                state.seats.push(Place::Reserved);
-                state.seats.len() - 1
-            }
-        };
+        if planted!("group.admit_in_two_steps") {
+            drop(state);
+            state = self.state.lock();
+        }
+        let place = state.seats.take(task);
         let limit = state.limit.clone();
         drop(state);
         let seat = Seat {
-            core: Arc::clone(self),
+            core: Some(Arc::clone(self)),
             place,
-            vacated: false,
         };
         Ok((seat, limit))
-    }
-
-    /// The child of `place` was spawned. It is to be cancelled at once if there is a reason.
-    pub fn install(&self, place: usize, canceller: Canceller) -> Option<CancelReason> {
-        let mut state = self.state.lock();
-        if let Place::Early = state.seats[place] {
-            state.seats[place] = Place::Free;
-            state.free.push(place);
-            drop(state);
-            drop(canceller);
-            return None;
-        }
-        state.seats[place] = Place::Member(canceller);
-        if planted!("group.install_without_look") {
-            return None;
-        }
-        // G4: a group is closed with a live child only if it was abandoned, for a reason.
-        state.reason.clone()
     }
 
     /// A child has failed: it is kept, and the group ends. Given back if nobody would see it.
@@ -215,7 +184,7 @@ impl<E> Core<E> {
             _ => reason.passed_on(),
         };
         let mut state = self.state.lock();
-        if state.live > 0 && state.cut.is_none() {
+        if state.seats.live() > 0 && state.cut.is_none() {
             state.cut = Some(reason.clone());
         }
         let members = state.end(&told);
@@ -245,7 +214,7 @@ impl<E> Core<E> {
     /// Closes the group as soon as nobody is live (G2).
     pub fn poll_closed(&self, cx: &mut Context<'_>) -> Poll<()> {
         let wants = |state: &mut State<E>| {
-            if state.live == 0 {
+            if state.seats.live() == 0 {
                 state.phase = Phase::Closed;
                 return Some(false);
             }
@@ -261,7 +230,7 @@ impl<E> Core<E> {
             None => return Poll::Pending,
         };
         let mut state = self.state.lock();
-        if state.live == 0 && !planted!("group.wait_without_look") {
+        if state.seats.live() == 0 && !planted!("group.wait_without_look") {
             state.phase = Phase::Closed;
             drop(state);
             drop(clone);
@@ -295,11 +264,7 @@ impl<E> Core<E> {
     /// A seat is given up.
     fn vacate(&self, place: usize, outcome: Option<TaskOutcome>) {
         let mut state = self.state.lock();
-        let left = core::mem::replace(&mut state.seats[place], Place::Free);
-        match &left {
-            Place::Reserved => state.seats[place] = Place::Early,
-            _ => state.free.push(place),
-        }
+        state.seats.free(place); // G1
         let mut forgotten = None;
         if let Some(outcome) = outcome {
             if !state.asked && state.outcomes.len() == OUTCOMES_MAX {
@@ -307,15 +272,22 @@ impl<E> Core<E> {
             }
             state.outcomes.push_back(outcome);
         }
-        state.live -= 1; // G1
-        let last = state.live == 0;
-        let waker = if last { state.waker.take() } else { None };
-        let told = state.asked || last;
-        drop(state);
-        drop((left, forgotten));
-        if told {
-            guarded(|| self.ended.notify_waiters());
+        if state.seats.live() > 0 && !state.asked {
+            drop(state);
+            drop(forgotten);
+            return;
         }
+        let last = state.seats.live() == 0;
+        let waker = if last { state.waker.take() } else { None };
+        drop(state);
+        drop(forgotten);
+        self.tell(waker);
+    }
+
+    /// Somebody may wait for what a child has just done.
+    #[cold]
+    fn tell(&self, waker: Option<Waker>) {
+        guarded(|| self.ended.notify_waiters());
         if let Some(waker) = waker {
             guarded(|| waker.wake());
         }
@@ -338,7 +310,7 @@ impl<E> Core<E> {
     fn next_outcome(&self) -> Result<TaskOutcome, bool> {
         let mut state = self.state.lock();
         state.asked = true;
-        let live = state.live > 0;
+        let live = state.seats.live() > 0;
         state.outcomes.pop_front().ok_or(live)
     }
 }
@@ -357,36 +329,31 @@ impl<E> State<E> {
         }
         self.phase = Phase::Ending;
         self.reason = Some(reason.clone());
-        let members = self.seats.iter().filter_map(|place| match place {
-            Place::Member(canceller) => Some(canceller.clone()),
-            Place::Free | Place::Reserved | Place::Early => None,
-        });
-        members.collect()
+        self.seats.members()
     }
 }
 
 impl<E> Seat<E> {
     /// The group.
+    #[inline]
     pub fn core(&self) -> &Arc<Core<E>> {
-        &self.core
-    }
-
-    /// Its number.
-    pub fn place(&self) -> usize {
-        self.place
+        self.core.as_ref().expect("a seat that was not given up")
     }
 
     /// Gives it up, and has `join_next` tell how the child ended.
+    #[inline]
     pub fn give_up(mut self, outcome: TaskOutcome) {
-        self.vacated = true;
-        self.core.vacate(self.place, Some(outcome));
+        if let Some(core) = self.core.take() {
+            core.vacate(self.place, Some(outcome));
+        }
     }
 }
 
 impl<E> Drop for Seat<E> {
+    #[inline]
     fn drop(&mut self) {
-        if !self.vacated {
-            self.core.vacate(self.place, None);
+        if let Some(core) = self.core.take() {
+            core.vacate(self.place, None);
         }
     }
 }

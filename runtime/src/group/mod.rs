@@ -3,6 +3,7 @@
 //! | file | what it is |
 //! |---|---|
 //! | `core.rs` | who is in the group, and what became of them |
+//! | `seats.rs` | the places of its children |
 //! | `child.rs` | a child's work: a future, its seat, what its end means |
 //! | `run.rs` | the future of a group |
 //! | `start.rs` | children that say when they are ready |
@@ -18,6 +19,8 @@ mod lost;
 mod outcome;
 #[expect(unsafe_code, reason = "pins the body of a group")]
 mod run;
+#[expect(unsafe_code, reason = "addresses of tasks go to other threads")]
+mod seats;
 mod start;
 mod task_group;
 

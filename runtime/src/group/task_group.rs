@@ -374,27 +374,32 @@ impl<E: Send + 'static> GroupHandle<E> {
                 ..Extras::default()
             })
         });
-        let home = self.core.handle.as_ref();
-        let (seat, limit) = match self.core.admit() {
-            Ok(admitted) => admitted,
+        let mut future = Some(future);
+        let mut starter = starter;
+        let mut refusal = None;
+        let make = |task| match self.core.admit(task) {
+            Ok((seat, limit)) => {
+                let turn = limit.map(Semaphore::acquire_owned);
+                Child::new(
+                    future.take().expect("made once"),
+                    seat,
+                    turn,
+                    starter.take(),
+                )
+            }
             Err(reason) => {
-                // The group will not wait for it, so it ends here.
-                drop(future);
-                let refused = core::future::pending::<T>();
-                let child = Handle::spawn_work(home, refused, extras, at);
-                child.cancel_with(reason.unwrap_or_else(|| CancelReason::group_had_ended(at)));
-                if let Some(starter) = starter {
-                    starter.close();
-                }
-                return child;
+                refusal = Some(reason);
+                Child::refused()
             }
         };
-        let place = seat.place();
-        let turn = limit.map(Semaphore::acquire_owned);
-        let work = Child::new(future, seat, turn, starter);
-        let child = Handle::spawn_work(home, work, extras, at);
-        if let Some(reason) = self.core.install(place, child.canceller()) {
-            child.cancel_with(reason);
+        let child = Handle::spawn_work(self.core.handle.as_ref(), make, extras, at);
+        if let Some(reason) = refusal {
+            // The group will not wait for it, so its future ends here.
+            child.cancel_with(reason.unwrap_or_else(|| CancelReason::group_had_ended(at)));
+            if let Some(starter) = starter {
+                starter.close();
+            }
+            drop(future);
         }
         child
     }

@@ -1,0 +1,93 @@
+//! The places that the children of a group have in it.
+//!
+//! ```text
+//!  Free(next) ── take ──► Member(task) ── free ──► Free(next)
+//! ```
+//!
+//! A place knows its child's task by an address that is not counted. Invariant:
+//! - P1: the task of a Member is alive. Its place is freed by whoever ends the child, who has a reference
+//!   to the task meanwhile: the scheduler's, or one that is kept with the seat. All this is under the
+//!   group's lock, so whoever finds a Member there can take a reference of its own.
+
+use core::ptr::NonNull;
+
+use tenter_sync::planted;
+
+use crate::task::Canceller;
+use crate::task::cell::Header;
+
+/// The end of the list of free places.
+const NONE: usize = usize::MAX;
+
+/// All places.
+pub struct Seats {
+    places: Vec<Place>,
+    /// The first free one, which knows the next.
+    free: usize,
+    live: usize,
+}
+
+enum Place {
+    Free(usize),
+    Member(NonNull<Header>),
+}
+
+// SAFETY: the address is only used to take a counted reference, which P1 allows on any thread: all that is
+// touched of the header is atomic. Were the task gone by then, this would count in freed memory.
+unsafe impl Send for Place {}
+
+impl Seats {
+    /// Nobody.
+    pub const fn new() -> Self {
+        Self {
+            places: Vec::new(),
+            free: NONE,
+            live: 0,
+        }
+    }
+
+    /// How many are taken.
+    #[inline]
+    pub fn live(&self) -> usize {
+        self.live
+    }
+
+    /// A place for a task that lives as long as it has it (P1).
+    #[inline]
+    pub fn take(&mut self, task: NonNull<Header>) -> usize {
+        self.live += 1;
+        let member = Place::Member(task);
+        let place = self.free;
+        match self.places.get_mut(place) {
+            Some(free) => {
+                if let Place::Free(next) = core::mem::replace(free, member) {
+                    self.free = next;
+                }
+                place
+            }
+            None => {
+                self.places.push(member);
+                self.places.len() - 1
+            }
+        }
+    }
+
+    /// The place is given up.
+    #[inline]
+    pub fn free(&mut self, place: usize) {
+        self.live -= 1;
+        if !planted!("group.place_outlives_its_child") {
+            self.places[place] = Place::Free(self.free);
+            self.free = place;
+        }
+    }
+
+    /// References to all that have a place.
+    pub fn members(&self) -> Vec<Canceller> {
+        let members = self.places.iter().filter_map(|place| match place {
+            Place::Member(task) => Some(Canceller::new(*task)), // P1
+            Place::Free(_) => None,
+        });
+        members.collect()
+    }
+}
