@@ -104,7 +104,7 @@ impl Handle {
     }
 
     /// Spawns what `make` makes of the task that it will be the work of.
-    #[inline]
+    #[inline(always)]
     fn spawn_made<F>(
         &self,
         make: impl FnOnce(NonNull<Header>) -> F,
@@ -117,20 +117,28 @@ impl Handle {
     {
         let extras = inherit(extras);
         let address = self.scheduler.address();
-        context::with_driving(|driving| match driving {
-            Some(driving) if ptr::eq(driving.scheduler.address(), address) => {
-                spawn_on(driving, make, Shared, extras, spawned_at)
+        context::with_driving(|driving| {
+            let driving = driving.filter(|it| ptr::eq(it.scheduler.address(), address));
+            let (scheduler, source) = match driving {
+                Some(driving) => (TaskScheduler(driving.shared()), driving.source()),
+                None => self.from_afar(),
+            };
+            let (task, header) =
+                raw::allocate_with(make, scheduler, Shared, extras, spawned_at, &source);
+            let handle = JoinHandle::new(header);
+            match driving {
+                Some(driving) => driving.adopt(task),
+                None => self.scheduler.spawn_remote(task),
             }
-            _ => {
-                let scheduler = TaskScheduler(self.scheduler.clone());
-                let source = Source::Depot(&self.scheduler.depot);
-                let (task, header) =
-                    raw::allocate_with(make, scheduler, Shared, extras, spawned_at, &source);
-                let handle = JoinHandle::new(header);
-                self.scheduler.spawn_remote(task);
-                handle
-            }
+            handle
         })
+    }
+
+    /// For a task on a runtime whose run loop this thread is not in.
+    #[cold]
+    fn from_afar(&self) -> (TaskScheduler, Source<'_>) {
+        let scheduler = TaskScheduler(self.scheduler.clone());
+        (scheduler, Source::Depot(&self.scheduler.depot))
     }
 
     /// Runs a function that blocks on a thread of its own kind, so that no task waits for it.
@@ -193,7 +201,7 @@ impl Handle {
 
     /// Spawns on the runtime of `home`, or without one where the caller is, what `make` makes of the task
     /// that it will be the work of. `make` does not panic.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn spawn_work<W>(
         home: Option<&Self>,
         make: impl FnOnce(NonNull<Header>) -> W,
@@ -354,7 +362,7 @@ impl Handle {
 }
 
 /// Makes a task on the run loop that this thread is in.
-#[inline]
+#[inline(always)]
 fn spawn_on<F: Work, O: crate::task::cell::Ownership>(
     driving: &Driving<'_>,
     make: impl FnOnce(NonNull<Header>) -> F,

@@ -17,7 +17,7 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 
-use tenter_sync::{AcquireOwned, OwnedPermit};
+use tenter_sync::{AcquireOwned, OwnedPermit, Semaphore};
 
 use super::core::{Core, Seat};
 use super::error::{Failure, Panic};
@@ -35,7 +35,7 @@ use crate::task::{Canceller, JoinError, TaskId, UnobservedKind, raw};
 pub struct Child<F, T, E: Send + 'static> {
     /// Structurally pinned.
     future: MaybeUninit<F>,
-    seat: ManuallyDrop<Option<Seat<E>>>,
+    seat: ManuallyDrop<Seat<E>>,
     rare: ManuallyDrop<Option<Pin<Box<Rare<E>>>>>,
     _output: PhantomData<fn() -> T>,
 }
@@ -50,6 +50,15 @@ struct Rare<E> {
 }
 
 impl<E> Rare<E> {
+    #[cold]
+    fn new(limit: Option<Arc<Semaphore>>, starter: Option<Arc<dyn Starter<E>>>) -> Pin<Box<Self>> {
+        Box::pin(Self {
+            waiting: limit.map(Semaphore::acquire_owned),
+            permit: None,
+            starter,
+        })
+    }
+
     /// Ready, and ready again, once the child's turn has come.
     fn poll_turn(self: Pin<&mut Self>, cx: &mut Context<'_>, header: &Header) -> Poll<()> {
         // SAFETY: `waiting` is not moved: pinned again before it is polled, and dropped in place.
@@ -86,19 +95,16 @@ impl<F, T, E: Send + 'static> Child<F, T, E> {
     pub fn new(
         future: F,
         seat: Seat<E>,
-        turn: Option<AcquireOwned>,
+        limit: Option<Arc<Semaphore>>,
         starter: Option<Arc<dyn Starter<E>>>,
     ) -> Self {
-        let rare = (turn.is_some() || starter.is_some()).then(|| {
-            Box::pin(Rare {
-                waiting: turn,
-                permit: None,
-                starter,
-            })
-        });
+        let rare = match (limit, starter) {
+            (None, None) => None,
+            (limit, starter) => Some(Rare::new(limit, starter)),
+        };
         Self {
             future: MaybeUninit::new(future),
-            seat: ManuallyDrop::new(Some(seat)),
+            seat: ManuallyDrop::new(seat),
             rare: ManuallyDrop::new(rare),
             _output: PhantomData,
         }
@@ -108,7 +114,7 @@ impl<F, T, E: Send + 'static> Child<F, T, E> {
     pub fn refused() -> Self {
         Self {
             future: MaybeUninit::uninit(),
-            seat: ManuallyDrop::new(None),
+            seat: ManuallyDrop::new(Seat::none()),
             rare: ManuallyDrop::new(None),
             _output: PhantomData,
         }
@@ -145,10 +151,10 @@ where
         if let Some(rare) = &mut *this.rare {
             ready!(rare.as_mut().poll_turn(cx, header));
         }
-        let Some(seat) = &*this.seat else {
+        let Some(core) = this.seat.core() else {
             return Poll::Pending; // It was not admitted.
         };
-        let frame = Frame::new(Kind::Child(seat.core().node()));
+        let frame = Frame::new(Kind::Child(core.node()));
         let future = this.future.as_mut_ptr();
         let mut output = None;
         let polled = catch_unwind(AssertUnwindSafe(|| {
@@ -167,9 +173,7 @@ where
             return Poll::Pending;
         }
         // From here on, what panics leaks the future rather than drop it twice (C1).
-        let Some(seat) = this.seat.take() else {
-            unreachable!("looked at above");
-        };
+        let seat = this.seat.take();
         let (ended, output) = match (polled, output) {
             (Ok(()), Some(Ok(value))) => (Ended::Succeeded, Ok(value)),
             (Err(payload), Some(Ok(value))) => {
@@ -177,7 +181,7 @@ where
                 (Ended::Succeeded, Ok(value))
             }
             (polled, output) => {
-                let core = seat.core();
+                let core = seat.core().expect("looked at above");
                 let starter = Rare::starter(this.rare.as_ref());
                 let error = polled.map(|()| output.and_then(Result::err));
                 let (ended, error) = tell_end(core, starter, header, error);
@@ -263,7 +267,7 @@ fn leave<E: Send + 'static>(seat: Seat<E>, header: &Header, ended: Ended) {
     if header.extras().is_some() {
         return leave_with_extras(seat, header, ended);
     }
-    seat.give_up(TaskOutcome::new(TaskId(header.slot.id()), None, ended));
+    seat.give_up_unnamed(TaskId(header.slot.id()), ended);
 }
 
 #[cold]
@@ -299,8 +303,8 @@ impl<E> Drop for Leaving<E> {
 impl<F, T, E: Send + 'static> Drop for Child<F, T, E> {
     #[inline]
     fn drop(&mut self) {
-        if let Some(seat) = self.seat.take() {
-            let rare = self.rare.take();
+        if self.seat.core().is_some() {
+            let (seat, rare) = (self.seat.take(), self.rare.take());
             // SAFETY: (a) it is there, by C1; dropped in place, and not used again.
             unsafe { end_unready(seat, self.future.as_mut_ptr(), rare) };
         }
@@ -318,7 +322,7 @@ unsafe fn end_unready<F, E: Send + 'static>(
     future: *mut F,
     rare: Option<Pin<Box<Rare<E>>>>,
 ) {
-    let core = seat.core();
+    let core = seat.core().expect("looked at by the caller");
     let frame = Frame::new(Kind::Child(core.node()));
     // SAFETY: (a).
     let dropped = unsafe { drop_future(future, &frame) };

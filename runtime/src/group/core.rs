@@ -22,6 +22,7 @@
 //!
 //! Tests: `tests/tests/groups`, `tests/tests/trees.rs`; `loom-tests/tests/group.rs`.
 
+use core::mem;
 use core::ptr::NonNull;
 use core::task::{Context, Poll, Waker};
 use std::collections::VecDeque;
@@ -33,12 +34,12 @@ use tenter_sync::{Notify, Semaphore, planted};
 
 use super::error::Failure;
 use super::lost;
-use super::outcome::TaskOutcome;
+use super::outcome::{Ended, TaskOutcome};
 use super::seats::Seats;
 use crate::handle::Handle;
 use crate::scope::node::Node;
 use crate::task::cell::Header;
-use crate::task::{CancelKind, CancelReason, Canceller, UnobservedKind};
+use crate::task::{CancelKind, CancelReason, Canceller, TaskId, UnobservedKind};
 
 /// How many ends are kept for a `join_next` that nobody has called yet.
 const OUTCOMES_MAX: usize = 1_024;
@@ -78,9 +79,6 @@ enum Phase {
 
 /// A child's seat, and what it has to wait for before it runs.
 pub type Admitted<E> = (Seat<E>, Option<Arc<Semaphore>>);
-
-/// Why nobody is admitted. `None`: the group has returned.
-pub type Refusal = Option<CancelReason>;
 
 /// A child's place in its group. Dropping it gives it up.
 pub struct Seat<E> {
@@ -132,13 +130,12 @@ impl<E> Core<E> {
     }
 
     /// A place for one more child, and what it has to wait for first. The child's task is not polled before
-    /// it has the seat, and lives as long as that. `Err`: nobody is admitted any more, for that reason, or
-    /// because the group has returned.
+    /// it has the seat, and lives as long as that. `None`: nobody is admitted any more.
     #[inline]
-    pub fn admit(self: &Arc<Self>, task: NonNull<Header>) -> Result<Admitted<E>, Refusal> {
+    pub fn admit(self: &Arc<Self>, task: NonNull<Header>) -> Option<Admitted<E>> {
         let mut state = self.state.lock();
         if state.phase != Phase::Open && !planted!("group.admit_when_ending") {
-            return Err(state.reason.clone()); // G2
+            return None; // G2
         }
         if planted!("group.admit_in_two_steps") {
             drop(state);
@@ -151,7 +148,12 @@ impl<E> Core<E> {
             core: Some(Arc::clone(self)),
             place,
         };
-        Ok((seat, limit))
+        Some((seat, limit))
+    }
+
+    /// Why nobody is admitted any more. `None`: the group has returned.
+    pub fn refusal(&self) -> Option<CancelReason> {
+        self.state.lock().reason.clone()
     }
 
     /// A child has failed: it is kept, and the group ends. Given back if nobody would see it.
@@ -249,7 +251,7 @@ impl<E> Core<E> {
 
     /// Nobody will ask what has failed.
     pub fn report_failures(&self) {
-        let failures = core::mem::take(&mut self.state.lock().failures);
+        let failures = mem::take(&mut self.state.lock().failures);
         for (failure, task) in failures {
             lost::report(failure, task.task());
         }
@@ -257,11 +259,24 @@ impl<E> Core<E> {
 
     /// What has failed, once the group is closed.
     pub fn take_failures(&self) -> Vec<Failure<E>> {
-        let failures = core::mem::take(&mut self.state.lock().failures);
+        let failures = mem::take(&mut self.state.lock().failures);
         failures.into_iter().map(|(failure, _)| failure).collect()
     }
 
-    /// A seat is given up.
+    /// A seat is given up by a child without a name.
+    fn vacate_unnamed(&self, place: usize, id: TaskId, ended: Ended) {
+        let mut state = self.state.lock();
+        let outcome = TaskOutcome::new(id, None, ended);
+        if state.asked || state.seats.live() == 1 || state.outcomes.len() >= OUTCOMES_MAX {
+            drop(state);
+            return self.vacate(place, Some(outcome));
+        }
+        state.seats.free(place); // G1
+        state.outcomes.push_back(outcome);
+    }
+
+    /// A seat is given up. `outcome` is for `join_next`.
+    #[cold]
     fn vacate(&self, place: usize, outcome: Option<TaskOutcome>) {
         let mut state = self.state.lock();
         state.seats.free(place); // G1
@@ -272,22 +287,14 @@ impl<E> Core<E> {
             }
             state.outcomes.push_back(outcome);
         }
-        if state.seats.live() > 0 && !state.asked {
-            drop(state);
-            drop(forgotten);
-            return;
-        }
         let last = state.seats.live() == 0;
         let waker = if last { state.waker.take() } else { None };
+        let told = state.asked || last;
         drop(state);
         drop(forgotten);
-        self.tell(waker);
-    }
-
-    /// Somebody may wait for what a child has just done.
-    #[cold]
-    fn tell(&self, waker: Option<Waker>) {
-        guarded(|| self.ended.notify_waiters());
+        if told {
+            guarded(|| self.ended.notify_waiters());
+        }
         if let Some(waker) = waker {
             guarded(|| waker.wake());
         }
@@ -334,17 +341,44 @@ impl<E> State<E> {
 }
 
 impl<E> Seat<E> {
-    /// The group.
+    /// The seat of nobody.
+    pub const fn none() -> Self {
+        Self {
+            core: None,
+            place: 0,
+        }
+    }
+
+    /// The group, unless this is the seat of nobody.
     #[inline]
-    pub fn core(&self) -> &Arc<Core<E>> {
-        self.core.as_ref().expect("a seat that was not given up")
+    pub fn core(&self) -> Option<&Arc<Core<E>>> {
+        self.core.as_ref()
+    }
+
+    /// The seat, for which nobody's is left here.
+    #[inline]
+    pub fn take(&mut self) -> Self {
+        Self {
+            core: self.core.take(),
+            place: self.place,
+        }
     }
 
     /// Gives it up, and has `join_next` tell how the child ended.
-    #[inline]
     pub fn give_up(mut self, outcome: TaskOutcome) {
         if let Some(core) = self.core.take() {
             core.vacate(self.place, Some(outcome));
+        }
+    }
+
+    /// The same of a child without a name.
+    #[inline]
+    pub fn give_up_unnamed(mut self, id: TaskId, ended: Ended) {
+        let core = self.core.take();
+        let place = self.place;
+        mem::forget(self); // Nothing is left in it.
+        if let Some(core) = core {
+            core.vacate_unnamed(place, id, ended);
         }
     }
 }

@@ -376,32 +376,33 @@ impl<E: Send + 'static> GroupHandle<E> {
         });
         let mut future = Some(future);
         let mut starter = starter;
-        let mut refusal = None;
         let make = |task| match self.core.admit(task) {
-            Ok((seat, limit)) => {
-                let turn = limit.map(Semaphore::acquire_owned);
-                Child::new(
-                    future.take().expect("made once"),
-                    seat,
-                    turn,
-                    starter.take(),
-                )
+            Some((seat, limit)) => {
+                let future = future.take().expect("made once");
+                Child::new(future, seat, limit, starter.take())
             }
-            Err(reason) => {
-                refusal = Some(reason);
-                Child::refused()
-            }
+            None => Child::refused(),
         };
         let child = Handle::spawn_work(self.core.handle.as_ref(), make, extras, at);
-        if let Some(reason) = refusal {
-            // The group will not wait for it, so its future ends here.
-            child.cancel_with(reason.unwrap_or_else(|| CancelReason::group_had_ended(at)));
-            if let Some(starter) = starter {
-                starter.close();
-            }
-            drop(future);
+        if future.is_some() {
+            // It was not admitted. The group will not wait for it, so its future ends here.
+            self.refuse(&child, starter, at);
         }
         child
+    }
+
+    #[cold]
+    fn refuse<T>(
+        &self,
+        child: &JoinHandle<T>,
+        starter: Option<Arc<dyn Starter<E>>>,
+        at: &'static Location<'static>,
+    ) {
+        let reason = self.core.refusal();
+        child.cancel_with(reason.unwrap_or_else(|| CancelReason::group_had_ended(at)));
+        if let Some(starter) = starter {
+            starter.close();
+        }
     }
 
     /// [`TaskGroup::join_next`].

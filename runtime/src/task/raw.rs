@@ -64,7 +64,7 @@ pub fn allocate<F: Work, S: Schedule, O: Ownership>(
 
 /// [`allocate`] of work that knows its task: `make` gets it before anybody can poll it, and may count
 /// references to it. If `make` panics, the memory is kept for ever.
-#[inline]
+#[inline(always)]
 pub fn allocate_with<F: Work, S: Schedule, O: Ownership>(
     make: impl FnOnce(NonNull<Header>) -> F,
     scheduler: S,
