@@ -262,7 +262,7 @@ fn tell_panic<E>(
 }
 
 /// Gives the seat up when all is done: after the clean-ups that the task still has to do.
-#[inline]
+#[inline(always)]
 fn leave<E: Send + 'static>(seat: Seat<E>, header: &Header, ended: Ended) {
     if header.extras().is_some() {
         return leave_with_extras(seat, header, ended);

@@ -25,13 +25,13 @@
 use core::mem;
 use core::ptr::NonNull;
 use core::task::{Context, Poll, Waker};
-use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, OnceLock};
 
 use tenter_sync::shim::Mutex;
 use tenter_sync::{Notify, Semaphore, planted};
 
+use super::ends::Ends;
 use super::error::Failure;
 use super::lost;
 use super::outcome::{Ended, TaskOutcome};
@@ -40,9 +40,6 @@ use crate::handle::Handle;
 use crate::scope::node::Node;
 use crate::task::cell::Header;
 use crate::task::{CancelKind, CancelReason, Canceller, TaskId, UnobservedKind};
-
-/// How many ends are kept for a `join_next` that nobody has called yet.
-const OUTCOMES_MAX: usize = 1_024;
 
 /// The shared part of a group.
 pub struct Core<E> {
@@ -63,8 +60,7 @@ struct State<E> {
     seats: Seats,
     /// With the tasks that failed, to be reported of if nobody gets to see it.
     failures: Vec<(Failure<E>, Canceller)>,
-    outcomes: VecDeque<TaskOutcome>,
-    asked: bool,
+    ends: Ends,
     limit: Option<Arc<Semaphore>>,
     /// The owner's, while it waits for the last child.
     waker: Option<Waker>,
@@ -100,8 +96,7 @@ impl<E> Core<E> {
                 cut: None,
                 seats: Seats::new(),
                 failures: Vec::new(),
-                outcomes: VecDeque::new(),
-                asked: false,
+                ends: Ends::new(),
                 limit: None,
                 waker: None,
             }),
@@ -266,13 +261,12 @@ impl<E> Core<E> {
     /// A seat is given up by a child without a name.
     fn vacate_unnamed(&self, place: usize, id: TaskId, ended: Ended) {
         let mut state = self.state.lock();
-        let outcome = TaskOutcome::new(id, None, ended);
-        if state.asked || state.seats.live() == 1 || state.outcomes.len() >= OUTCOMES_MAX {
+        if state.ends.is_asked() || state.ends.is_full() || state.seats.live() == 1 {
             drop(state);
-            return self.vacate(place, Some(outcome));
+            return self.vacate(place, Some(TaskOutcome::new(id, None, ended)));
         }
         state.seats.free(place); // G1
-        state.outcomes.push_back(outcome);
+        state.ends.push(id, ended);
     }
 
     /// A seat is given up. `outcome` is for `join_next`.
@@ -280,16 +274,10 @@ impl<E> Core<E> {
     fn vacate(&self, place: usize, outcome: Option<TaskOutcome>) {
         let mut state = self.state.lock();
         state.seats.free(place); // G1
-        let mut forgotten = None;
-        if let Some(outcome) = outcome {
-            if !state.asked && state.outcomes.len() == OUTCOMES_MAX {
-                forgotten = state.outcomes.pop_front();
-            }
-            state.outcomes.push_back(outcome);
-        }
+        let forgotten = outcome.and_then(|it| state.ends.push_outcome(it));
         let last = state.seats.live() == 0;
         let waker = if last { state.waker.take() } else { None };
-        let told = state.asked || last;
+        let told = state.ends.is_asked() || last;
         drop(state);
         drop(forgotten);
         if told {
@@ -316,9 +304,8 @@ impl<E> Core<E> {
     /// The next end of a child. `Err`: none yet, or none to come (false).
     fn next_outcome(&self) -> Result<TaskOutcome, bool> {
         let mut state = self.state.lock();
-        state.asked = true;
         let live = state.seats.live() > 0;
-        state.outcomes.pop_front().ok_or(live)
+        state.ends.ask().ok_or(live)
     }
 }
 

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `core.rs` | who is in the group, and what became of them |
 //! | `seats.rs` | the places of its children |
+//! | `ends.rs` | how its children ended, for `join_next` |
 //! | `child.rs` | a child's work: a future, its seat, what its end means |
 //! | `run.rs` | the future of a group |
 //! | `start.rs` | children that say when they are ready |
@@ -14,6 +15,7 @@
 #[expect(unsafe_code, reason = "pins the future of a child")]
 mod child;
 pub(crate) mod core;
+mod ends;
 mod error;
 mod lost;
 mod outcome;
