@@ -212,19 +212,15 @@ impl Handle {
         W: Work + Send + 'static,
         W::Output: Send + 'static,
     {
-        if let Some(home) = home {
-            return home.spawn_made(make, extras, spawned_at);
-        }
-        let Some(current) = context::current_handle() else {
-            panic!(
-                "{}",
-                NotInRuntime {
-                    what: "TaskGroup::spawn",
-                    at: spawned_at
-                }
-            )
+        let current;
+        let home = match home {
+            Some(home) => home,
+            None => {
+                current = Self::current_at("TaskGroup::spawn", spawned_at);
+                &current
+            }
         };
-        current.spawn_made(make, extras, spawned_at)
+        home.spawn_made(make, extras, spawned_at)
     }
 
     /// Spawns on the run loop that this thread is in, without touching the count of handles first.

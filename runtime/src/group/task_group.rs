@@ -357,6 +357,7 @@ impl<E: Send + 'static> GroupHandle<E> {
         }
     }
 
+    #[inline]
     fn spawn_child<T, F>(
         &self,
         future: F,
