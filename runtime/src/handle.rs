@@ -121,7 +121,7 @@ impl Handle {
             let driving = driving.filter(|it| ptr::eq(it.scheduler.address(), address));
             let (scheduler, source) = match driving {
                 Some(driving) => (TaskScheduler(driving.shared()), driving.source()),
-                None => self.from_afar(),
+                None => self.afar(),
             };
             let (task, header) =
                 raw::allocate_with(make, scheduler, Shared, extras, spawned_at, &source);
@@ -136,7 +136,7 @@ impl Handle {
 
     /// For a task on a runtime whose run loop this thread is not in.
     #[cold]
-    fn from_afar(&self) -> (TaskScheduler, Source<'_>) {
+    fn afar(&self) -> (TaskScheduler, Source<'_>) {
         let scheduler = TaskScheduler(self.scheduler.clone());
         (scheduler, Source::Depot(&self.scheduler.depot))
     }
