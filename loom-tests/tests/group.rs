@@ -62,7 +62,7 @@ impl Child {
     }
 
     /// Whether it was cancelled: then its run ends it. Ends it in any case.
-    fn is_cancelled(self) -> bool {
+    fn was_cancelled(self) -> bool {
         let pointer = self.task.pointer();
         // SAFETY: these tasks have no owner.
         let ran = unsafe { self.task.run(&YieldFlag::new(false), |_| None, |_| ()) };
@@ -94,7 +94,7 @@ fn the_last_child() {
         close(&group);
         ended.join().unwrap();
         assert!(child.seat(&group).is_none());
-        child.is_cancelled();
+        child.was_cancelled();
     });
 }
 
@@ -114,13 +114,13 @@ fn a_child_spawns_a_sibling_as_it_ends() {
                 // Published by nothing but the seat.
                 done.store(1, Ordering::Relaxed);
                 drop(sibling);
-                second.is_cancelled();
+                second.was_cancelled();
             }
         });
         close(&group);
         assert_eq!((done.load(Ordering::Relaxed), group.live()), (1, 0));
         both.join().unwrap();
-        first.is_cancelled();
+        first.was_cancelled();
     });
 }
 
@@ -140,7 +140,7 @@ fn a_stranger_spawns_as_the_last_child_ends() {
                     alive.store(0, Ordering::Relaxed);
                     drop(seat);
                 }
-                late.is_cancelled();
+                late.was_cancelled();
             }
         });
         drop(own);
@@ -148,7 +148,7 @@ fn a_stranger_spawns_as_the_last_child_ends() {
         assert_eq!((alive.load(Ordering::Relaxed), group.live()), (0, 0));
         stranger.join().unwrap();
         assert_eq!(group.live(), 0);
-        last.is_cancelled();
+        last.was_cancelled();
     });
 }
 
@@ -170,11 +170,11 @@ fn a_failure_against_an_admission() {
         let (spawned, seat) = spawner.join().unwrap();
         let is_member = seat.is_some();
         drop(seat);
-        assert_eq!(spawned.is_cancelled(), is_member);
+        assert_eq!(spawned.was_cancelled(), is_member);
         drop(own);
         close(&group);
         assert_eq!(group.take_failures().len(), 1);
-        failing.is_cancelled();
+        failing.was_cancelled();
     });
 }
 
@@ -245,7 +245,7 @@ fn a_failure_against_the_end_of_the_groups_future() {
             let (failing, kept) = told.join().unwrap();
             assert_eq!(failing.reports.load(Ordering::Relaxed), usize::from(kept));
             assert_eq!((group.live(), group.take_failures().len()), (0, 0));
-            failing.is_cancelled();
+            failing.was_cancelled();
         },
     );
 }
@@ -266,6 +266,6 @@ fn ends_are_told_once() {
         );
         assert!(block_on(group.join_next()).is_none());
         ended.join().unwrap();
-        named.is_cancelled();
+        named.was_cancelled();
     });
 }

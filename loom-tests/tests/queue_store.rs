@@ -106,6 +106,21 @@ fn blocks_batches() {
 }
 
 #[test]
+fn ring_length() {
+    check("queue_store::ring_length", body::ring_length);
+}
+
+#[test]
+fn ring_length_held() {
+    check("queue_store::ring_length_held", body::ring_length_held);
+}
+
+#[test]
+fn blocks_length() {
+    check("queue_store::blocks_length", body::blocks_length);
+}
+
+#[test]
 fn what_comes_back_is_first() {
     check(
         "queue_store::what_comes_back_is_first",

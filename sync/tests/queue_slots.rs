@@ -5,7 +5,7 @@ mod support;
 use std::pin::pin;
 use std::task::Poll;
 
-use support::poll;
+use support::{Count, poll, poll_with};
 use tenter_sync::{LifoQueue, PriorityQueue, Queue, ShutDown, TryPutError, TryReserveError};
 
 trait ReadyAnd<T> {
@@ -86,4 +86,37 @@ fn a_slot_keeps_its_word_though_an_item_came_back() {
     overfull!(Queue::bounded(1), [1, 2]);
     overfull!(LifoQueue::bounded(1), [2, 1]);
     overfull!(PriorityQueue::bounded(1), [1, 2]);
+}
+
+/// Goal: a putter for whom there only seemed to be room waits with its waker, and is told once there is.
+/// Method: the queue has no item, so that room is guessed, but all its places are kept for slots.
+#[test]
+fn a_putter_for_whom_there_only_seemed_to_be_room_is_woken() {
+    macro_rules! check {
+        ($queue:expr) => {{
+            let queue = $queue;
+            let slots = [(); 2].map(|()| queue.try_reserve().unwrap());
+            let ((one, woken_one), (other, woken_other)) = (Count::new(), Count::new());
+            let (mut first, mut second) = (pin!(queue.put(1)), pin!(queue.put(2)));
+            assert!(queue.is_empty() && queue.is_full());
+            assert!(poll_with(first.as_mut(), &one).is_pending());
+            assert!(poll_with(second.as_mut(), &other).is_pending());
+            assert_eq!((queue.stats().putters, queue.len()), (2, 0));
+            let [slot, kept] = slots;
+            drop(slot);
+            assert_eq!((woken_one.get(), woken_other.get()), (1, 0));
+            kept.put(3).unwrap();
+            assert_eq!(queue.stats().putters, 1);
+            queue.try_get().unwrap();
+            assert_eq!((woken_one.get(), woken_other.get()), (1, 1));
+            assert_eq!(
+                (poll(first), poll(second)),
+                (Poll::Ready(Ok(())), Poll::Ready(Ok(())))
+            );
+            assert_eq!(queue.len(), 2);
+        }};
+    }
+    check!(Queue::bounded(2));
+    check!(LifoQueue::bounded(2));
+    check!(PriorityQueue::bounded(2));
 }

@@ -25,7 +25,6 @@
 use core::mem;
 use core::ptr::NonNull;
 use core::task::{Context, Poll, Waker};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, OnceLock};
 
 use tenter_sync::shim::Mutex;
@@ -39,9 +38,10 @@ use super::seats::Seats;
 use crate::handle::Handle;
 use crate::scope::node::Node;
 use crate::task::cell::Header;
-use crate::task::{CancelKind, CancelReason, Canceller, TaskId, UnobservedKind};
+use crate::task::{CancelKind, CancelReason, Canceller, TaskId};
 
 /// The shared part of a group.
+#[allow(missing_debug_implementations, reason = "the errors are the program's")]
 pub struct Core<E> {
     /// The group as a scope. Always set.
     node: OnceLock<Arc<Node>>,
@@ -57,6 +57,8 @@ struct State<E> {
     /// Why it is not Open any more, unless it simply returned.
     reason: Option<CancelReason>,
     cut: Option<CancelReason>,
+    /// Why the group as a whole was cancelled.
+    cancelled: Option<CancelReason>,
     seats: Seats,
     /// With the tasks that failed, to be reported of if nobody gets to see it.
     failures: Vec<(Failure<E>, Canceller)>,
@@ -77,6 +79,7 @@ enum Phase {
 pub type Admitted<E> = (Seat<E>, Option<Arc<Semaphore>>);
 
 /// A child's place in its group. Dropping it gives it up.
+#[allow(missing_debug_implementations, reason = "the errors are the program's")]
 pub struct Seat<E> {
     /// Until it is given up.
     core: Option<Arc<Core<E>>>,
@@ -94,6 +97,7 @@ impl<E> Core<E> {
                 phase: Phase::Open,
                 reason: None,
                 cut: None,
+                cancelled: None,
                 seats: Seats::new(),
                 failures: Vec::new(),
                 ends: Ends::new(),
@@ -130,6 +134,7 @@ impl<E> Core<E> {
     pub fn admit(self: &Arc<Self>, task: NonNull<Header>) -> Option<Admitted<E>> {
         let mut state = self.state.lock();
         if state.phase != Phase::Open && !planted!("group.admit_when_ending") {
+            state.refuse();
             return None; // G2
         }
         if planted!("group.admit_in_two_steps") {
@@ -181,6 +186,9 @@ impl<E> Core<E> {
             _ => reason.passed_on(),
         };
         let mut state = self.state.lock();
+        if state.cancelled.is_none() {
+            state.cancelled = Some(reason.clone());
+        }
         if state.seats.live() > 0 && state.cut.is_none() {
             state.cut = Some(reason.clone());
         }
@@ -189,8 +197,8 @@ impl<E> Core<E> {
         cancel_all(members, &told);
     }
 
-    /// Why it was cancelled while children lived. What the body made then would say that they had done
-    /// their work.
+    /// Why it was cancelled while children lived, or were yet to be spawned. What the body made then would
+    /// say that they had done their work.
     pub fn cut(&self) -> Option<CancelReason> {
         self.state.lock().cut.clone()
     }
@@ -281,10 +289,10 @@ impl<E> Core<E> {
         drop(state);
         drop(forgotten);
         if told {
-            guarded(|| self.ended.notify_waiters());
+            lost::guarded(|| self.ended.notify_waiters());
         }
         if let Some(waker) = waker {
-            guarded(|| waker.wake());
+            lost::guarded(|| waker.wake());
         }
     }
 
@@ -316,6 +324,14 @@ fn cancel_all(members: Vec<Canceller>, reason: &CancelReason) {
 }
 
 impl<E> State<E> {
+    /// Nobody is admitted: what a child would have done is not done.
+    #[cold]
+    fn refuse(&mut self) {
+        if self.cut.is_none() {
+            self.cut.clone_from(&self.cancelled);
+        }
+    }
+
     /// G4: the members, the first time.
     fn end(&mut self, reason: &CancelReason) -> Vec<Canceller> {
         if self.phase != Phase::Open {
@@ -376,12 +392,5 @@ impl<E> Drop for Seat<E> {
         if let Some(core) = self.core.take() {
             core.vacate(self.place, None);
         }
-    }
-}
-
-/// Wakes somebody, whose panic is not that of the child that ends.
-fn guarded(wake: impl FnOnce()) {
-    if let Err(payload) = catch_unwind(AssertUnwindSafe(wake)) {
-        lost::report_here(UnobservedKind::JoinerWake, payload);
     }
 }

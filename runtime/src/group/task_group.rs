@@ -52,8 +52,9 @@ use crate::task::{CancelKind, CancelReason, JoinHandle};
 /// # Generic wrappers
 ///
 /// A future that is generic in its body (`B: AsyncFnOnce(&TaskGroup<E>) -> …`) cannot be spawned, because
-/// the compiler cannot prove that it is `Send` for every lifetime of the reference. Write such a wrapper with
-/// [`task_group_with`].
+/// the compiler cannot prove that it is `Send` for every lifetime of the reference ("`AsyncFnOnce` is not
+/// general enough"). The same goes for an `E` that is a reference, like `&'static str`, in a group that is
+/// itself spawned. Write these with [`task_group_with`].
 ///
 /// # Examples
 ///
@@ -90,16 +91,14 @@ use crate::task::{CancelKind, CancelReason, JoinHandle};
 #[doc(alias = "TaskGroup")]
 #[doc(alias = "open_nursery")]
 #[doc(alias = "JoinSet")]
-pub fn task_group<R, E>(
+pub async fn task_group<R, E>(
     body: impl AsyncFnOnce(&TaskGroup<E>) -> Result<R, E>,
-) -> impl Future<Output = Result<R, GroupError<E>>>
+) -> Result<R, GroupError<E>>
 where
     E: Send + 'static,
 {
-    async move {
-        let group = TaskGroup::new();
-        Run::new(Arc::clone(&group.inner.core), body(&group)).await
-    }
+    let group = TaskGroup::new();
+    Run::new(Arc::clone(&group.inner.core), body(&group)).await
 }
 
 /// [`task_group`] with a body that gets the group by value, for wrappers that are generic in it.
@@ -129,18 +128,16 @@ where
 ///     assert!(task.await.unwrap().is_ok());
 /// });
 /// ```
-pub fn task_group_with<R, E, F>(
+pub async fn task_group_with<R, E, F>(
     body: impl FnOnce(GroupHandle<E>) -> F,
-) -> impl Future<Output = Result<R, GroupError<E>>>
+) -> Result<R, GroupError<E>>
 where
     E: Send + 'static,
     F: Future<Output = Result<R, E>>,
 {
-    async move {
-        let group = TaskGroup::new();
-        let core = Arc::clone(&group.inner.core);
-        Run::new(core, body(group.inner)).await
-    }
+    let group = TaskGroup::new();
+    let core = Arc::clone(&group.inner.core);
+    Run::new(core, body(group.inner)).await
 }
 
 /// The group that [`task_group`] lends its body.

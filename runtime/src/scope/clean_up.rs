@@ -74,7 +74,7 @@ impl Deferred {
 
 impl CleanUp {
     /// A future to be awaited, however long it takes.
-    #[cfg(tenter_loom)]
+    #[allow(dead_code, reason = "for the models, which have no clock")]
     #[track_caller]
     pub fn unbounded(future: impl Future<Output = ()> + Send + 'static) -> Self {
         let mut deferred = Deferred::new(future, Location::caller());

@@ -24,6 +24,7 @@ pub(crate) mod node;
 pub(crate) mod scoped;
 #[expect(unsafe_code, reason = "pins the shielded future")]
 mod shield;
+#[cfg(feature = "time")]
 #[expect(unsafe_code, reason = "pins the scope inside its future")]
 mod timeout;
 
@@ -31,4 +32,5 @@ pub use cancel_scope::{CancelHandle, CancelScope, InScope, Outcome, cancelled, s
 pub use clean_up::{DeferGuard, defer_async};
 pub use deadline::{Deadline, RescheduleError, fail_after, move_on_after};
 pub use shield::{Shield, shield};
+#[cfg(feature = "time")]
 pub use timeout::{Timeout, timeout, timeout_at};

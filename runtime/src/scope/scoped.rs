@@ -25,7 +25,7 @@ use core::pin::Pin;
 use core::task::{Context, Poll, ready};
 use std::sync::{Arc, OnceLock};
 
-use tenter_timer::{Instant, Sleep, now, poll_deadline, sleep_until};
+use tenter_timer::{Sleep, now, poll_deadline, sleep_until};
 
 use super::frame::{self, Frame, Kind};
 use super::node::Node;
@@ -47,9 +47,9 @@ pub struct Scoped<F: Future> {
     node: OnceLock<Arc<Node>>,
     phase: Phase,
     /// Structurally pinned.
-    body: Option<F>,
+    pub(super) body: Option<F>,
     /// Structurally pinned.
-    timer: Option<Sleep>,
+    pub(super) timer: Option<Sleep>,
     ended: Option<End<F::Output>>,
 }
 
@@ -85,16 +85,6 @@ impl<F: Future> Scoped<F> {
         let scoped = Self::new(body, None);
         let _ = scoped.node.set(node);
         scoped
-    }
-
-    /// When its time is over.
-    pub fn deadline(&self) -> Option<Instant> {
-        self.timer.as_ref().map(Sleep::deadline)
-    }
-
-    /// The body, if it is still there.
-    pub fn body(&self) -> Option<&F> {
-        self.body.as_ref()
     }
 }
 

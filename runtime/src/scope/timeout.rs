@@ -9,7 +9,7 @@ use core::pin::Pin;
 use core::task::{Context, Poll, ready};
 use core::time::Duration;
 
-use tenter_timer::{Elapsed, Instant, now, sleep, sleep_until};
+use tenter_timer::{Elapsed, Instant, Sleep, now, sleep, sleep_until};
 
 use super::scoped::{End, Scoped};
 
@@ -88,13 +88,14 @@ impl<F: Future> Timeout<F> {
     /// When the time is up; [`Instant::MAX`] if never.
     #[must_use]
     pub fn deadline(&self) -> Instant {
-        self.scoped.deadline().unwrap_or(Instant::MAX)
+        let timer = self.scoped.timer.as_ref();
+        timer.map_or(Instant::MAX, Sleep::deadline)
     }
 
     /// The future, until it has ended.
     #[must_use]
     pub fn get_ref(&self) -> Option<&F> {
-        self.scoped.body()
+        self.scoped.body.as_ref()
     }
 }
 

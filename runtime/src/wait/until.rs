@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-/// When [`wait`](crate::wait) ends.
+/// When [`wait`](crate::wait()) ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use = "an Until does nothing unless it is given to `wait`"]
 pub struct Until {

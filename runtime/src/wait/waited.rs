@@ -2,7 +2,7 @@
 
 use crate::task::JoinHandle;
 
-/// What [`wait`](crate::wait) returns: all handles that it was given, in their order.
+/// What [`wait`](crate::wait()) returns: all handles that it was given, in their order.
 #[must_use = "dropping the handles detaches the tasks"]
 #[derive(Debug)]
 #[non_exhaustive]

@@ -484,7 +484,8 @@ impl<T> Store<T> for Blocks<T> {
 
     fn len(&self) -> usize {
         // The head stood still while the tail was looked at, so there were so many then.
-        // ORDERING: Acquire keeps the three looks in their order.
+        // ORDERING: Acquire keeps the three looks in their order, and pairs with the Release of each
+        // claim: a word is not older than the other one was for whoever moved that.
         let look = |end: &End<T>| count(end.word.load(Ordering::Acquire));
         let mut head = look(&self.head);
         let tail = loop {

@@ -3,7 +3,7 @@
 use core::ptr;
 
 use super::block::{Block, CELLS, LAP};
-use super::store::{HELD, until};
+use super::store::{HELD, claim_order, until};
 use crate::planted;
 use crate::shim::MODELLED;
 use crate::shim::atomic::{AtomicPtr, AtomicU64, Ordering};
@@ -69,15 +69,12 @@ impl<T> End<T> {
 
     #[inline(always)]
     pub(super) fn claim(&self, seen: u64, count: u64) -> Result<u64, u64> {
-        // ORDERING: Relaxed. What the claim gives is visible by `word` and `block` before it, and by
-        // FULL and READ after it. Failure is Acquire, as in `word`, because the result is looked at
-        // again.
-        self.word.compare_exchange_weak(
-            seen,
-            seen + count * STEP,
-            Ordering::Relaxed,
-            Ordering::Acquire,
-        )
+        let order = claim_order(planted!("queue_store.blocks_relaxed_claim"));
+        // ORDERING: Release pairs with the Acquire in `len`, for the other word. What the claim gives is
+        // visible by `word` and `block` before it, and by FULL and READ after it. Failure is Acquire, as
+        // in `word`, because the result is looked at again.
+        self.word
+            .compare_exchange_weak(seen, seen + count * STEP, order, Ordering::Acquire)
     }
 
     /// Ends the transit, by the one who claimed the last slot.

@@ -15,13 +15,14 @@
 //! - I6: a slot belongs to whoever claimed the position that its stamp is ready for, until that
 //!   operation stamps it.
 //!
-//! # Why one relaxed compare-exchange is enough
+//! # Why one compare-exchange is enough
 //!
 //! A push looks at the stamp first, then claims. When the exchange of `tail` from `p` succeeds, nobody
 //! has claimed `p` before, so a stamp that was seen to be `p` still is (I5), and the slot is its own
 //! (I6). The value passes from push to pop, and the place from pop to push, by the stamp: Release when
-//! it is stored, Acquire when it is seen. The words publish nothing. A batch looks at the stamps of all
-//! its slots, then claims them by one exchange; the same holds for each.
+//! it is stored, Acquire when it is seen. The words publish nothing but each other, for the length
+//! (`store.rs`). A batch looks at the stamps of all its slots, then claims them by one exchange; the same
+//! holds for each.
 //!
 //! A pop of a ring without slots finds no slots and refuses; the first push makes them, so that the
 //! constructor is `const`.
@@ -43,7 +44,7 @@ use core::ptr::{self, NonNull};
 use std::collections::VecDeque;
 
 use super::slot::{FULL, Slot};
-use super::store::{Full, HELD, Returned, Store, after_way, give_way, until};
+use super::store::{Full, HELD, Returned, Store, after_way, claim_order, give_way, until};
 use crate::planted;
 use crate::shim::atomic::{AtomicPtr, AtomicU64, Ordering};
 use crate::shim::diagnostic::{self, AtomicUsize};
@@ -302,8 +303,9 @@ fn claim(word: &AtomicU64, seen: u64, end: u64) -> Result<u64, u64> {
         word.store(end, Ordering::Relaxed);
         return Ok(seen);
     }
-    // ORDERING: Relaxed. The words publish nothing; the stamps do.
-    word.compare_exchange_weak(seen, end, Ordering::Relaxed, Ordering::Relaxed)
+    let order = claim_order(planted!("queue_store.ring_relaxed_claim"));
+    // ORDERING: Release pairs with the Acquire in `len`, for the other word; the stamps publish the items.
+    word.compare_exchange_weak(seen, end, order, Ordering::Relaxed)
 }
 
 impl<T> Store<T> for Ring<T> {
@@ -428,10 +430,10 @@ impl<T> Store<T> for Ring<T> {
             return;
         }
         let (head, tail) = (self.position(&self.head), self.position(&self.tail.word));
-        // ORDERING: Relaxed, both. Nobody else changes a word that is held, so a store is enough, and
-        // it publishes nothing.
-        self.head.store(head, Ordering::Relaxed);
-        self.tail.word.store(tail, Ordering::Relaxed);
+        // ORDERING: Release, both: as in `claim`. Nobody else changes a word that is held, so a store is
+        // enough.
+        self.head.store(head, Ordering::Release);
+        self.tail.word.store(tail, Ordering::Release);
     }
 
     fn push_held(&self, returned: &mut Returned<T>, value: &mut Option<T>) -> Result<(), Full> {
@@ -447,8 +449,9 @@ impl<T> Store<T> for Ring<T> {
         }
         if let Some(value) = value.take() {
             let end = self.advance(tail, 1);
-            // ORDERING: Relaxed. Before the stamp, so that whoever has the item finds it counted.
-            self.tail.word.store(end | HELD, Ordering::Relaxed);
+            let order = claim_order(planted!("queue_store.ring_relaxed_held_claim"));
+            // ORDERING: Release, as in `claim`; before the stamp, so that whoever has the item finds it counted.
+            self.tail.word.store(end | HELD, order);
             // SAFETY: claimed by the store, since the word is held; and ready.
             unsafe { slot.fill(tail, value) };
             self.note_peak(end);
@@ -476,9 +479,9 @@ impl<T> Store<T> for Ring<T> {
             }
             until(|| slot.stamp() == head | FULL);
         }
-        // ORDERING: Relaxed, as in `push_held`.
-        self.head
-            .store(self.advance(head, 1) | HELD, Ordering::Relaxed);
+        let order = claim_order(planted!("queue_store.ring_relaxed_held_claim"));
+        // ORDERING: Release, as in `claim`.
+        self.head.store(self.advance(head, 1) | HELD, order);
         // SAFETY: claimed by the store, since the word is held; and FULL.
         let item = unsafe { slot.empty(head + self.one_lap) };
         Some((self.number(head), item))
@@ -521,7 +524,8 @@ impl<T> Store<T> for Ring<T> {
 
     fn len(&self) -> usize {
         // The head stood still while the tail was looked at, so there were so many then.
-        // ORDERING: Acquire keeps the three looks in their order.
+        // ORDERING: Acquire keeps the three looks in their order, and pairs with the Release of each
+        // claim: a word is not older than the other one was for whoever moved that.
         let look = |word: &AtomicU64| word.load(Ordering::Acquire) & !HELD;
         let mut head = look(&self.head);
         let tail = loop {

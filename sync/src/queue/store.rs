@@ -69,6 +69,13 @@
 //! or `Blocks` waits in `Inner`, in order of numbers and before all that is in the slots; the store
 //! stays held as long as there is any ([`Store::must_stay_held`]), so that nobody passes it by.
 //!
+//! # The length
+//!
+//! `len` takes no lock: it looks at `head`, `tail` and `head` again, until the first and the last are the
+//! same. That is a length that there was only if the looks are in the order of the changes, and nothing
+//! but the words can see to that: so each claim is Release and each look Acquire. Whoever sees an item
+//! pushed sees the pops that its pusher knew of, and the other way round.
+//!
 //! # Claims that collide
 //!
 //! Whoever claims second stays away for a moment (`give_way`), outside of any lock, and then claims again:
@@ -86,10 +93,22 @@
 use std::collections::VecDeque;
 
 use crate::planted;
+use crate::shim::atomic::Ordering;
 use crate::shim::{self, thread};
 
 /// The flag in both words: all goes through the line's lock.
 pub(super) const HELD: u64 = 1;
+
+/// The order in which a claim publishes the words: see "The length" above.
+#[inline(always)]
+pub(super) const fn claim_order(is_planted: bool) -> Ordering {
+    // ORDERING: Release pairs with the Acquire in `len`: the other word, as whoever claims knows it.
+    if is_planted {
+        Ordering::Relaxed
+    } else {
+        Ordering::Release
+    }
+}
 
 /// Why a held push took nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -223,8 +242,10 @@ const PAUSES: usize = shim::size(32, 0);
 #[cold]
 #[inline(never)]
 pub(super) fn give_way() {
-    for _ in 0..PAUSES {
+    let mut left = PAUSES;
+    while left > 0 {
         core::hint::spin_loop();
+        left -= 1;
     }
 }
 

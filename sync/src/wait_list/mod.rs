@@ -488,7 +488,8 @@ mod tests {
         let mut list = WaitList::new();
         let mut waiters: Vec<_> = (0..4).map(|_| Box::pin(Waiter::new())).collect();
         let task = TaskSlot::new(NonZeroU64::MIN);
-        let wakers = [0; 4].map(|_| Waker::from(Arc::new(Other)));
+        // Clones, since a clone need not have the vtable of the first one, but that of other clones.
+        let wakers = [0; 4].map(|_| Waker::from(Arc::new(Other)).clone());
         let of_task = |waker: &Waker| with_task(&task, 1, || Identity::of(waker));
         for (number, waiter) in waiters.iter_mut().enumerate() {
             let waker = &wakers[number];

@@ -297,6 +297,45 @@ pub fn blocks_batches() {
     batches(Blocks::new(), CELLS as usize - 1);
 }
 
+/// Puts and takes in turns, fast or held, while another thread asks for the length: it is one that there
+/// was, although nothing but the two words orders what that thread sees of them.
+fn length<S>(store: S, shift: usize, is_held: bool)
+where
+    S: Store<usize, Inner = Returned<usize>> + Send + Sync + 'static,
+{
+    let line = Line::shifted(store, shift);
+    assert!(line.put(0).is_ok());
+    let other = Arc::clone(&line);
+    let looker = thread::spawn(move || other.store.len());
+    if is_held {
+        line.held(|store, inner| {
+            for item in [1, 2] {
+                assert!(store.push_held(inner, &mut Some(item)).is_ok());
+                assert_eq!(store.pop_held(inner).map(|(_, item)| item), Some(item - 1));
+            }
+        });
+    } else {
+        for item in [1, 2] {
+            assert!(line.store.push(item).is_ok());
+            assert_eq!(line.store.pop(), Some(item - 1));
+        }
+    }
+    let len = looker.join().unwrap();
+    assert!((1..=2).contains(&len), "there were never {len}");
+}
+
+pub fn ring_length() {
+    length(Ring::new(4), 0, false);
+}
+
+pub fn ring_length_held() {
+    length(Ring::new(4), 0, true);
+}
+
+pub fn blocks_length() {
+    length(Blocks::new(), 1, false);
+}
+
 /// An item that came back is the first: no fast operation that begins after passes it by.
 pub fn what_comes_back_is_first() {
     let is_back = Arc::new(AtomicBool::new(false));

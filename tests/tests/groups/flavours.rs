@@ -92,7 +92,8 @@ fn a26_cancelled_on_every_flavour() {
                 .await
             }));
             let canceller = thread(move || handle.cancel("from outside"));
-            assert!(runtime.block_on(task).unwrap().is_cancelled());
+            let ended = runtime.block_on(task).unwrap();
+            assert!(ended.is_cancelled(), "{ended:?}");
             assert_eq!(alive.get(), 10);
             canceller.join();
         }

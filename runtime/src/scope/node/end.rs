@@ -4,6 +4,7 @@ use core::task::{Context, Poll};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use tenter_sync::planted;
 use tenter_sync::shim::atomic::Ordering;
 use tenter_timer::Instant;
 
@@ -38,6 +39,10 @@ impl Node {
         }
         if inner.left {
             return Err(RescheduleError::Ended);
+        }
+        if planted!("scope.reschedule_looks_before") {
+            drop(inner);
+            inner = self.inner.lock();
         }
         inner.deadline = deadline;
         let waker = inner.waker.take();

@@ -35,6 +35,9 @@ impl Node {
         }
         told.cancel_tokens(reason);
         told.let_go();
+        if planted!("scope.cancel_answers_late") {
+            return !self.inner.lock().left;
+        }
         true
     }
 
