@@ -19,10 +19,10 @@ use std::sync::Arc;
 
 use tenter_sync::{AcquireOwned, OwnedPermit, Semaphore};
 
-use super::core::{Core, Seat};
 use super::error::{Failure, Panic};
 use super::lost;
 use super::outcome::{Ended, TaskOutcome};
+use super::seat::Seat;
 use super::start::Starter;
 use crate::scope::clean_up::CleanUp;
 use crate::scope::frame::{self, Frame, Kind};
@@ -184,7 +184,7 @@ where
                 let core = seat.core().expect("looked at above");
                 let starter = Rare::starter(this.rare.as_ref());
                 let error = polled.map(|()| output.and_then(Result::err));
-                let (ended, error) = tell_end(core, starter, header, error);
+                let (ended, error) = tell_end(&seat, starter, header, error);
                 let frame = Frame::new(Kind::Child(core.node()));
                 // SAFETY: (a) it was not dropped above, and the seat is taken.
                 if let Err(payload) = unsafe { drop_future(future, &frame) } {
@@ -204,7 +204,7 @@ where
 /// Tells that the future has failed, or panicked.
 #[cold]
 fn tell_end<E>(
-    core: &Core<E>,
+    seat: &Seat<E>,
     starter: Option<&dyn Starter<E>>,
     header: &Header,
     error: Result<Option<E>, Box<dyn Any + Send>>,
@@ -213,14 +213,14 @@ fn tell_end<E>(
         Ok(error) => {
             let task = Some(TaskId(header.slot.id()));
             let failure = error.map(|error| Failure::Error { error, task });
-            let told = failure.map(|failure| tell(core, starter, header, failure));
+            let told = failure.map(|failure| tell(seat, starter, failure));
             if let Some(Err(failure)) = told {
                 lost::report(failure, header.into());
             }
             (Ended::Failed, JoinError::in_group(header, false))
         }
         Err(payload) => {
-            let error = match tell_panic(core, starter, header, payload) {
+            let error = match tell_panic(seat, starter, header, payload) {
                 Ok(()) => JoinError::in_group(header, true),
                 Err(payload) => JoinError::panicked(header, payload),
             };
@@ -232,9 +232,8 @@ fn tell_end<E>(
 /// Tells a failure to whoever has to know: the one who starts the child, if it was not ready; else the
 /// group.
 fn tell<E>(
-    core: &Core<E>,
+    seat: &Seat<E>,
     starter: Option<&dyn Starter<E>>,
-    header: &Header,
     failure: Failure<E>,
 ) -> Result<(), Failure<E>> {
     let failure = match starter {
@@ -244,18 +243,18 @@ fn tell<E>(
             Err(failure) => failure,
         },
     };
-    core.fail(failure, Canceller::new(header.into()))
+    seat.fail(failure)
 }
 
 /// The same of a panic.
 fn tell_panic<E>(
-    core: &Core<E>,
+    seat: &Seat<E>,
     starter: Option<&dyn Starter<E>>,
     header: &Header,
     payload: Box<dyn Any + Send>,
 ) -> Result<(), Box<dyn Any + Send>> {
     let panic = Panic::new(TaskId(header.slot.id()), payload);
-    match tell(core, starter, header, Failure::Panic(panic)) {
+    match tell(seat, starter, Failure::Panic(panic)) {
         Err(Failure::Panic(panic)) => Err(panic.into_payload()),
         _ => Ok(()),
     }
@@ -276,8 +275,8 @@ fn leave_with_extras<E: Send + 'static>(seat: Seat<E>, header: &Header, ended: E
     match header.root() {
         Some(root) if root.has_clean_ups() => {
             let leaving = Leaving {
+                _task: seat.canceller(),
                 seat: Some((seat, outcome)),
-                _task: Canceller::new(header.into()),
             };
             drop(root.defer(CleanUp::value(Box::new(leaving))));
         }
@@ -289,7 +288,7 @@ fn leave_with_extras<E: Send + 'static>(seat: Seat<E>, header: &Header, ended: E
 struct Leaving<E> {
     seat: Option<(Seat<E>, TaskOutcome)>,
     /// P1 of `seats.rs`, whoever drops this. Declared last, to be dropped last.
-    _task: Canceller,
+    _task: Option<Canceller>,
 }
 
 impl<E> Drop for Leaving<E> {
@@ -332,7 +331,7 @@ unsafe fn end_unready<F, E: Send + 'static>(
         (Ok(()), _) => (Ended::Cancelled, None),
         (Err(payload), None) => (Ended::Panicked, Some(payload)),
         (Err(payload), Some(header)) => {
-            let told = tell_panic(core, Rare::starter(rare.as_ref()), header, payload);
+            let told = tell_panic(&seat, Rare::starter(rare.as_ref()), header, payload);
             (Ended::Panicked, told.err())
         }
     };

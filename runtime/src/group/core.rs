@@ -34,6 +34,7 @@ use super::ends::Ends;
 use super::error::Failure;
 use super::lost;
 use super::outcome::{Ended, TaskOutcome};
+use super::seat::Seat;
 use super::seats::Seats;
 use crate::handle::Handle;
 use crate::scope::node::Node;
@@ -77,14 +78,6 @@ enum Phase {
 
 /// A child's seat, and what it has to wait for before it runs.
 pub type Admitted<E> = (Seat<E>, Option<Arc<Semaphore>>);
-
-/// A child's place in its group. Dropping it gives it up.
-#[allow(missing_debug_implementations, reason = "the errors are the program's")]
-pub struct Seat<E> {
-    /// Until it is given up.
-    core: Option<Arc<Core<E>>>,
-    place: usize,
-}
 
 impl<E> Core<E> {
     /// An open group with nobody in it.
@@ -149,6 +142,11 @@ impl<E> Core<E> {
             place,
         };
         Some((seat, limit))
+    }
+
+    /// A reference to the task of a child.
+    pub(super) fn member(&self, place: usize) -> Option<Canceller> {
+        self.state.lock().seats.member(place)
     }
 
     /// Why nobody is admitted any more. `None`: the group has returned.
@@ -267,7 +265,7 @@ impl<E> Core<E> {
     }
 
     /// A seat is given up by a child without a name.
-    fn vacate_unnamed(&self, place: usize, id: TaskId, ended: Ended) {
+    pub(super) fn vacate_unnamed(&self, place: usize, id: TaskId, ended: Ended) {
         let mut state = self.state.lock();
         if state.ends.is_asked() || state.ends.is_full() || state.seats.live() == 1 {
             drop(state);
@@ -279,7 +277,7 @@ impl<E> Core<E> {
 
     /// A seat is given up. `outcome` is for `join_next`.
     #[cold]
-    fn vacate(&self, place: usize, outcome: Option<TaskOutcome>) {
+    pub(super) fn vacate(&self, place: usize, outcome: Option<TaskOutcome>) {
         let mut state = self.state.lock();
         state.seats.free(place); // G1
         let forgotten = outcome.and_then(|it| state.ends.push_outcome(it));
@@ -340,57 +338,5 @@ impl<E> State<E> {
         self.phase = Phase::Ending;
         self.reason = Some(reason.clone());
         self.seats.members()
-    }
-}
-
-impl<E> Seat<E> {
-    /// The seat of nobody.
-    pub const fn none() -> Self {
-        Self {
-            core: None,
-            place: 0,
-        }
-    }
-
-    /// The group, unless this is the seat of nobody.
-    #[inline]
-    pub fn core(&self) -> Option<&Arc<Core<E>>> {
-        self.core.as_ref()
-    }
-
-    /// The seat, for which nobody's is left here.
-    #[inline]
-    pub fn take(&mut self) -> Self {
-        Self {
-            core: self.core.take(),
-            place: self.place,
-        }
-    }
-
-    /// Gives it up, and has `join_next` tell how the child ended.
-    pub fn give_up(mut self, outcome: TaskOutcome) {
-        if let Some(core) = self.core.take() {
-            core.vacate(self.place, Some(outcome));
-        }
-    }
-
-    /// The same of a child without a name.
-    #[inline]
-    pub fn give_up_unnamed(mut self, id: TaskId, ended: Ended) {
-        let core = self.core.take();
-        let place = self.place;
-        mem::forget(self); // Nothing is left in it.
-        if let Some(core) = core {
-            core.vacate_unnamed(place, id, ended);
-        }
-    }
-}
-
-impl<E> Drop for Seat<E> {
-    #[inline]
-    fn drop(&mut self) {
-        if let Some(core) = self.core.take() {
-            core.vacate(self.place, None);
-        }
     }
 }

@@ -99,6 +99,11 @@ impl Seats {
         }
     }
 
+    /// A reference to the one who has the place.
+    pub fn member(&self, place: usize) -> Option<Canceller> {
+        self.places.get(place)?.member().map(Canceller::new) // P1
+    }
+
     /// References to all that have a place.
     pub fn members(&self) -> Vec<Canceller> {
         let members = self.places.iter().filter_map(|place| place.member());
