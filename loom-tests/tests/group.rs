@@ -3,9 +3,11 @@
 #![cfg(tenter_loom)]
 
 use std::future::{pending, poll_fn};
+use std::task::Poll;
 
 use tenter::model::{
-    Group, Node, Ran, Runnable, Schedule, Unobserved, YieldFlag, outcome, shut_down, spawn_on,
+    Group, GroupSeat, Node, Ran, Runnable, Schedule, Unobserved, YieldFlag, outcome, shut_down,
+    spawn_on,
 };
 use tenter::{CancelReason, Ended, Failure, JoinHandle};
 use tenter_loom_tests::{block_on, check};
@@ -54,6 +56,11 @@ fn child() -> Child {
 }
 
 impl Child {
+    /// A seat for it, if it is admitted.
+    fn seat(&self, group: &Tasks) -> Option<GroupSeat<()>> {
+        Some(group.admit(self.task.pointer())?.0)
+    }
+
     /// Whether it was cancelled: then its run ends it. Ends it in any case.
     fn was_cancelled(self) -> bool {
         let pointer = self.task.pointer();
@@ -81,12 +88,13 @@ fn fails(group: &Tasks, child: &Child) -> bool {
 #[test]
 fn the_last_child() {
     check("group::the_last_child", || {
-        let group = group();
-        let (seat, _) = group.admit().expect("it is open");
+        let (group, child) = (group(), child());
+        let seat = child.seat(&group).expect("it is open");
         let ended = thread::spawn(move || drop(seat));
         close(&group);
         ended.join().unwrap();
-        assert!(group.admit().is_err());
+        assert!(child.seat(&group).is_none());
+        child.was_cancelled();
     });
 }
 
@@ -94,22 +102,25 @@ fn the_last_child() {
 #[test]
 fn a_child_spawns_a_sibling_as_it_ends() {
     check("group::a_child_spawns_a_sibling_as_it_ends", || {
-        let group = group();
+        let (group, first) = (group(), child());
         let done = Arc::new(AtomicUsize::new(0));
-        let (own, _) = group.admit().expect("it is open");
-        let child = thread::spawn({
+        let own = first.seat(&group).expect("it is open");
+        let both = thread::spawn({
             let (group, done) = (group.clone(), Arc::clone(&done));
             move || {
-                let (sibling, _) = group.admit().expect("a child is alive");
+                let second = child();
+                let sibling = second.seat(&group).expect("a child is alive");
                 drop(own);
                 // Published by nothing but the seat.
                 done.store(1, Ordering::Relaxed);
                 drop(sibling);
+                second.was_cancelled();
             }
         });
         close(&group);
         assert_eq!((done.load(Ordering::Relaxed), group.live()), (1, 0));
-        child.join().unwrap();
+        both.join().unwrap();
+        first.was_cancelled();
     });
 }
 
@@ -117,17 +128,19 @@ fn a_child_spawns_a_sibling_as_it_ends() {
 #[test]
 fn a_stranger_spawns_as_the_last_child_ends() {
     check("group::a_stranger_spawns_as_the_last_child_ends", || {
-        let group = group();
+        let (group, last) = (group(), child());
         let alive = Arc::new(AtomicUsize::new(0));
-        let (own, _) = group.admit().expect("it is open");
+        let own = last.seat(&group).expect("it is open");
         let stranger = thread::spawn({
             let (group, alive) = (group.clone(), Arc::clone(&alive));
             move || {
-                if let Ok((seat, _)) = group.admit() {
+                let late = child();
+                if let Some(seat) = late.seat(&group) {
                     alive.store(1, Ordering::Relaxed);
                     alive.store(0, Ordering::Relaxed);
                     drop(seat);
                 }
+                late.was_cancelled();
             }
         });
         drop(own);
@@ -135,53 +148,78 @@ fn a_stranger_spawns_as_the_last_child_ends() {
         assert_eq!((alive.load(Ordering::Relaxed), group.live()), (0, 0));
         stranger.join().unwrap();
         assert_eq!(group.live(), 0);
+        last.was_cancelled();
     });
 }
 
-/// Goal: a child that is spawned while the group ends is cancelled by one of the two.
+/// Goal: a child that is spawned while the group ends is cancelled or refused.
 #[test]
-fn a_failure_against_an_install() {
-    check("group::a_failure_against_an_install", || {
+fn a_failure_against_an_admission() {
+    check("group::a_failure_against_an_admission", || {
         let group = group();
         let (failing, spawned) = (child(), child());
-        let (seat, _) = group.admit().expect("it is open");
-        let place = seat.place();
-        let canceller = spawned.handle.canceller();
+        let own = failing.seat(&group).expect("it is open");
         let spawner = thread::spawn({
             let group = group.clone();
             move || {
-                if let Some(reason) = group.install(place, canceller.clone()) {
-                    canceller.cancel_with(reason);
-                }
+                let seat = spawned.seat(&group);
+                (spawned, seat)
             }
         });
         assert!(fails(&group, &failing));
-        spawner.join().unwrap();
-        assert!(spawned.was_cancelled());
+        let (spawned, seat) = spawner.join().unwrap();
+        let is_member = seat.is_some();
         drop(seat);
+        assert_eq!(spawned.was_cancelled(), is_member);
+        drop(own);
         close(&group);
         assert_eq!(group.take_failures().len(), 1);
         failing.was_cancelled();
     });
 }
 
-/// Goal: a child that ends before it is installed leaves its place to others, once.
+/// The seat of a task that has it in its future, to be given up with that.
+#[derive(Default)]
+struct Own(std::sync::Arc<std::sync::Mutex<Option<GroupSeat<()>>>>);
+
+impl Own {
+    fn leave(&self) {
+        drop(self.0.lock().unwrap().take());
+    }
+}
+
+impl Drop for Own {
+    fn drop(&mut self) {
+        self.leave();
+    }
+}
+
+/// Goal: who cancels the members does not touch the task of a child that has ended.
 #[test]
-fn a_child_is_quicker_than_its_spawner() {
-    check("group::a_child_is_quicker_than_its_spawner", || {
+fn a_cancellation_against_the_end_of_a_child() {
+    check("group::a_cancellation_against_the_end_of_a_child", || {
         let group = group();
-        let spawned = child();
-        let (seat, _) = group.admit().expect("it is open");
-        let place = seat.place();
-        let ended = thread::spawn(move || drop(seat));
-        let reason = group.install(place, spawned.handle.canceller());
-        assert!(reason.is_none());
+        let own = Own::default();
+        let leaves = poll_fn({
+            let own = Own(own.0.clone());
+            move |_| {
+                own.leave();
+                Poll::Ready(())
+            }
+        });
+        let (task, handle) = spawn_on(leaves, Reports(Arc::new(AtomicUsize::new(0))));
+        let (seat, _) = group.admit(task.pointer()).expect("it is open");
+        *own.0.lock().unwrap() = Some(seat);
+        drop(handle);
+        let ended = thread::spawn(move || {
+            // SAFETY: it has no owner.
+            let ran = unsafe { task.run(&YieldFlag::new(false), |_| None, |_| ()) };
+            assert!(matches!(ran, Ran::Finished));
+        });
+        group.cancel_members(&CancelReason::from("it is over"));
         ended.join().unwrap();
-        let places: Vec<_> = (0..2).map(|_| group.admit().expect("open").0).collect();
-        assert_eq!((places[0].place(), places[1].place()), (place, place + 1));
-        drop(places);
         close(&group);
-        spawned.was_cancelled();
+        drop(own);
     });
 }
 
@@ -194,7 +232,7 @@ fn a_failure_against_the_end_of_the_groups_future() {
         || {
             let group = group();
             let failing = child();
-            let (seat, _) = group.admit().expect("it is open");
+            let seat = failing.seat(&group).expect("it is open");
             let told = thread::spawn({
                 let group = group.clone();
                 move || {
@@ -218,7 +256,7 @@ fn ends_are_told_once() {
     check("group::ends_are_told_once", || {
         let group = group();
         let named = child();
-        let (seat, _) = group.admit().expect("it is open");
+        let seat = named.seat(&group).expect("it is open");
         let told = outcome(named.handle.id(), Ended::Succeeded);
         let ended = thread::spawn(move || seat.give_up(told));
         let first = block_on(group.join_next()).expect("one child");

@@ -239,7 +239,7 @@ fn is_slot_of(slot: *const TaskSlot, task: NonNull<Header>) -> bool {
 }
 
 /// Shows the run loop that this thread is in.
-#[inline]
+#[inline(always)]
 pub fn with_driving<R>(body: impl FnOnce(Option<&Driving<'_>>) -> R) -> R {
     let driving = CONTEXT.with(|context| context.driving.get());
     // SAFETY: X1: borrowed further up this stack, so it lives longer than this call. Were the pointer

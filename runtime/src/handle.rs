@@ -4,7 +4,7 @@ use core::fmt;
 use core::future::Future;
 use core::marker::PhantomData;
 use core::panic::Location;
-use core::ptr;
+use core::ptr::{self, NonNull};
 
 use tenter_sync::shim::thread;
 
@@ -16,7 +16,7 @@ use crate::runtime::NestedRuntime;
 use crate::scheduler::multi_thread::Entered;
 use crate::scheduler::shared::{Kind, Scheduler, SchedulerRef, TaskScheduler};
 use crate::task::JoinHandle;
-use crate::task::cell::{Extras, Local, Shared, Work};
+use crate::task::cell::{Extras, Header, Local, Shared, Work};
 use crate::task::context::inherit;
 use crate::task::memory::Source;
 use crate::task::raw;
@@ -100,22 +100,45 @@ impl Handle {
         F: Work + Send + 'static,
         F::Output: Send + 'static,
     {
+        self.spawn_made(|_| future, extras, spawned_at)
+    }
+
+    /// Spawns what `make` makes of the task that it will be the work of.
+    #[inline(always)]
+    fn spawn_made<F>(
+        &self,
+        make: impl FnOnce(NonNull<Header>) -> F,
+        extras: Option<Box<Extras>>,
+        spawned_at: &'static Location<'static>,
+    ) -> JoinHandle<F::Output>
+    where
+        F: Work + Send + 'static,
+        F::Output: Send + 'static,
+    {
         let extras = inherit(extras);
         let address = self.scheduler.address();
-        context::with_driving(|driving| match driving {
-            Some(driving) if ptr::eq(driving.scheduler.address(), address) => {
-                spawn_on(driving, future, Shared, extras, spawned_at)
+        context::with_driving(|driving| {
+            let driving = driving.filter(|it| ptr::eq(it.scheduler.address(), address));
+            let (scheduler, source) = match driving {
+                Some(driving) => (TaskScheduler(driving.shared()), driving.source()),
+                None => self.afar(),
+            };
+            let (task, header) =
+                raw::allocate_with(make, scheduler, Shared, extras, spawned_at, &source);
+            let handle = JoinHandle::new(header);
+            match driving {
+                Some(driving) => driving.adopt(task),
+                None => self.scheduler.spawn_remote(task),
             }
-            _ => {
-                let scheduler = TaskScheduler(self.scheduler.clone());
-                let source = Source::Depot(&self.scheduler.depot);
-                let (task, header) =
-                    raw::allocate(future, scheduler, Shared, extras, spawned_at, &source);
-                let handle = JoinHandle::new(header);
-                self.scheduler.spawn_remote(task);
-                handle
-            }
+            handle
         })
+    }
+
+    /// For a task on a runtime whose run loop this thread is not in.
+    #[cold]
+    fn afar(&self) -> (TaskScheduler, Source<'_>) {
+        let scheduler = TaskScheduler(self.scheduler.clone());
+        (scheduler, Source::Depot(&self.scheduler.depot))
     }
 
     /// Runs a function that blocks on a thread of its own kind, so that no task waits for it.
@@ -176,10 +199,12 @@ impl Handle {
         }
     }
 
-    /// Spawns on the runtime of `home`; without one, where the caller is.
+    /// Spawns on the runtime of `home`, or without one where the caller is, what `make` makes of the task
+    /// that it will be the work of. `make` does not panic.
+    #[inline(always)]
     pub(crate) fn spawn_work<W>(
         home: Option<&Self>,
-        work: W,
+        make: impl FnOnce(NonNull<Header>) -> W,
         extras: Option<Box<Extras>>,
         spawned_at: &'static Location<'static>,
     ) -> JoinHandle<W::Output>
@@ -187,19 +212,15 @@ impl Handle {
         W: Work + Send + 'static,
         W::Output: Send + 'static,
     {
-        if let Some(home) = home {
-            return home.spawn_with(work, extras, spawned_at);
-        }
-        let Some(current) = context::current_handle() else {
-            panic!(
-                "{}",
-                NotInRuntime {
-                    what: "TaskGroup::spawn",
-                    at: spawned_at
-                }
-            )
+        let current;
+        let home = match home {
+            Some(home) => home,
+            None => {
+                current = Self::current_at("TaskGroup::spawn", spawned_at);
+                &current
+            }
         };
-        current.spawn_with(work, extras, spawned_at)
+        home.spawn_made(make, extras, spawned_at)
     }
 
     /// Spawns on the run loop that this thread is in, without touching the count of handles first.
@@ -216,14 +237,9 @@ impl Handle {
         let mut future = Some(future);
         let handle = context::with_local_spawner(|driving| {
             let driving = driving?;
+            let future = future.take()?;
             let extras = inherit(None);
-            Some(spawn_on(
-                driving,
-                future.take()?,
-                Shared,
-                extras,
-                spawned_at,
-            ))
+            Some(spawn_on(driving, |_| future, Shared, extras, spawned_at))
         });
         if let Some(handle) = handle {
             return handle;
@@ -252,7 +268,7 @@ impl Handle {
     {
         Self::with_local_driving(spawned_at, |driving| {
             let owner = Local(thread::current_id());
-            spawn_on(driving, future, owner, inherit(extras), spawned_at)
+            spawn_on(driving, |_| future, owner, inherit(extras), spawned_at)
         })
     }
 
@@ -342,17 +358,18 @@ impl Handle {
 }
 
 /// Makes a task on the run loop that this thread is in.
-#[inline]
+#[inline(always)]
 fn spawn_on<F: Work, O: crate::task::cell::Ownership>(
     driving: &Driving<'_>,
-    future: F,
+    make: impl FnOnce(NonNull<Header>) -> F,
     ownership: O,
     extras: Option<Box<Extras>>,
     spawned_at: &'static Location<'static>,
 ) -> JoinHandle<F::Output> {
     let scheduler = TaskScheduler(driving.shared());
     let source = driving.source();
-    let (task, header) = raw::allocate(future, scheduler, ownership, extras, spawned_at, &source);
+    let (task, header) =
+        raw::allocate_with(make, scheduler, ownership, extras, spawned_at, &source);
     let handle = JoinHandle::new(header);
     driving.adopt(task);
     handle

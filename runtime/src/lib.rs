@@ -308,7 +308,8 @@ pub mod model {
 
     pub use crate::blocking::thread::while_waiting;
     pub use crate::blocking::{Home, Pool, Settings};
-    pub use crate::group::core::{Core as Group, Seat as GroupSeat};
+    pub use crate::group::core::Core as Group;
+    pub use crate::group::seat::Seat as GroupSeat;
     use crate::group::{Ended, TaskOutcome};
     pub use crate::offload::behind::{Behind, Failed, Shared as BehindShared, Sink};
     #[cfg(feature = "process")]

@@ -10,19 +10,19 @@
 
 use core::future::Future;
 use core::marker::PhantomData;
+use core::mem::{ManuallyDrop, MaybeUninit};
 use core::pin::Pin;
-use core::ptr::NonNull;
 use core::task::{Context, Poll, ready};
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 
-use tenter_sync::{AcquireOwned, OwnedPermit};
+use tenter_sync::{AcquireOwned, OwnedPermit, Semaphore};
 
-use super::core::{Core, Seat};
 use super::error::{Failure, Panic};
 use super::lost;
 use super::outcome::{Ended, TaskOutcome};
+use super::seat::Seat;
 use super::start::Starter;
 use crate::scope::clean_up::CleanUp;
 use crate::scope::frame::{self, Frame, Kind};
@@ -30,27 +30,37 @@ use crate::task::cell::{Header, Work};
 use crate::task::{Canceller, JoinError, TaskId, UnobservedKind, raw};
 
 /// A child's work.
+///
+/// - C1: the future is there as long as the seat; without a seat there is nothing to drop.
 pub struct Child<F, T, E: Send + 'static> {
-    /// If its group is limited. Apart, because most are not.
-    turn: Option<Pin<Box<Turn>>>,
     /// Structurally pinned.
-    future: Option<F>,
-    seat: Option<Seat<E>>,
-    /// Until the work ends: who waits for it to be ready.
-    starter: Option<Arc<dyn Starter<E>>>,
+    future: MaybeUninit<F>,
+    seat: ManuallyDrop<Seat<E>>,
+    rare: ManuallyDrop<Option<Pin<Box<Rare<E>>>>>,
     _output: PhantomData<fn() -> T>,
 }
 
-/// A child's turn in a limited group.
-struct Turn {
-    /// Structurally pinned.
+/// What few children have.
+struct Rare<E> {
+    /// In a limited group, until its turn has come. Structurally pinned.
     waiting: Option<AcquireOwned>,
     permit: Option<OwnedPermit>,
+    /// Until the work ends: who waits for it to be ready.
+    starter: Option<Arc<dyn Starter<E>>>,
 }
 
-impl Turn {
-    /// Ready, and ready again, once it has come.
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>, header: &Header) -> Poll<()> {
+impl<E> Rare<E> {
+    #[cold]
+    fn new(limit: Option<Arc<Semaphore>>, starter: Option<Arc<dyn Starter<E>>>) -> Pin<Box<Self>> {
+        Box::pin(Self {
+            waiting: limit.map(Semaphore::acquire_owned),
+            permit: None,
+            starter,
+        })
+    }
+
+    /// Ready, and ready again, once the child's turn has come.
+    fn poll_turn(self: Pin<&mut Self>, cx: &mut Context<'_>, header: &Header) -> Poll<()> {
         // SAFETY: `waiting` is not moved: pinned again before it is polled, and dropped in place.
         let this = unsafe { self.get_unchecked_mut() };
         // SAFETY: pinned along with the whole.
@@ -65,30 +75,62 @@ impl Turn {
         }
         Poll::Ready(())
     }
+
+    fn starter(this: Option<&Pin<Box<Self>>>) -> Option<&dyn Starter<E>> {
+        this?.starter.as_deref()
+    }
+
+    /// The work has ended.
+    #[cold]
+    fn end(self: Pin<Box<Self>>) {
+        if let Some(starter) = &self.starter {
+            starter.close();
+        }
+    }
 }
 
 impl<F, T, E: Send + 'static> Child<F, T, E> {
     /// A child that was admitted.
+    #[inline]
     pub fn new(
         future: F,
         seat: Seat<E>,
-        turn: Option<AcquireOwned>,
+        limit: Option<Arc<Semaphore>>,
         starter: Option<Arc<dyn Starter<E>>>,
     ) -> Self {
-        let waits = |waiting| {
-            Box::pin(Turn {
-                waiting: Some(waiting),
-                permit: None,
-            })
+        let rare = match (limit, starter) {
+            (None, None) => None,
+            (limit, starter) => Some(Rare::new(limit, starter)),
         };
         Self {
-            turn: turn.map(waits),
-            future: Some(future),
-            seat: Some(seat),
-            starter,
+            future: MaybeUninit::new(future),
+            seat: ManuallyDrop::new(seat),
+            rare: ManuallyDrop::new(rare),
             _output: PhantomData,
         }
     }
+
+    /// A child that was not admitted: never ready.
+    pub fn refused() -> Self {
+        Self {
+            future: MaybeUninit::uninit(),
+            seat: ManuallyDrop::new(Seat::none()),
+            rare: ManuallyDrop::new(None),
+            _output: PhantomData,
+        }
+    }
+}
+
+/// Drops a future inside its frame.
+///
+/// # Safety
+///
+/// (a) It is there, and not used again.
+unsafe fn drop_future<F>(future: *mut F, frame: &Frame<'_>) -> Result<(), Box<dyn Any + Send>> {
+    catch_unwind(AssertUnwindSafe(|| {
+        // SAFETY: (a), and in place.
+        frame::enter(frame, || unsafe { future.drop_in_place() });
+    }))
 }
 
 impl<F, T, E> Work for Child<F, T, E>
@@ -104,61 +146,94 @@ where
         cx: &mut Context<'_>,
         header: &Header,
     ) -> Poll<Result<T, JoinError>> {
-        // SAFETY: `future` is not moved: pinned again before it is used, and dropped in place.
+        // SAFETY: `future` is not moved: pinned again before it is polled, and dropped in place.
         let this = unsafe { self.get_unchecked_mut() };
-        if let Some(turn) = &mut this.turn {
-            ready!(turn.as_mut().poll(cx, header));
+        if let Some(rare) = &mut *this.rare {
+            ready!(rare.as_mut().poll_turn(cx, header));
         }
-        // SAFETY: pinned along with the whole.
-        let mut future = unsafe { Pin::new_unchecked(&mut this.future) };
-        let seat = this.seat.as_ref().expect("given up when the work ends");
-        let core = seat.core();
+        let Some(core) = this.seat.core() else {
+            return Poll::Pending; // It was not admitted.
+        };
         let frame = Frame::new(Kind::Child(core.node()));
+        let future = this.future.as_mut_ptr();
+        let mut output = None;
         let polled = catch_unwind(AssertUnwindSafe(|| {
             frame::enter(&frame, || {
-                let running = future.as_mut().as_pin_mut().expect("as the seat");
-                running.poll(cx)
-            })
-        }));
-        let (ended, output) = match polled {
-            Ok(Poll::Pending) => return Poll::Pending,
-            Ok(Poll::Ready(Ok(value))) => (Ended::Succeeded, Ok(value)),
-            Ok(Poll::Ready(Err(error))) => {
-                let task = Some(TaskId(header.slot.id()));
-                let failure = Failure::Error { error, task };
-                if let Err(failure) = tell(core, this.starter.as_deref(), header, failure) {
-                    lost::report(failure, header.into());
+                // SAFETY: it is there (C1), and pinned along with the whole.
+                let running = unsafe { Pin::new_unchecked(&mut *future) };
+                if let Poll::Ready(ready) = running.poll(cx) {
+                    if output.insert(ready).is_ok() {
+                        // SAFETY: the seat is taken below, also if this panics. In place.
+                        unsafe { future.drop_in_place() };
+                    }
                 }
-                (Ended::Failed, Err(JoinError::in_group(header, false)))
+            });
+        }));
+        if matches!((&polled, &output), (Ok(()), None)) {
+            return Poll::Pending;
+        }
+        // From here on, what panics leaks the future rather than drop it twice (C1).
+        let seat = this.seat.take();
+        let (ended, output) = match (polled, output) {
+            (Ok(()), Some(Ok(value))) => (Ended::Succeeded, Ok(value)),
+            (Err(payload), Some(Ok(value))) => {
+                raw::report(header.into(), UnobservedKind::FutureDrop, payload);
+                (Ended::Succeeded, Ok(value))
             }
-            Err(payload) => {
-                let error = match tell_panic(core, this.starter.as_deref(), header, payload) {
-                    Ok(()) => JoinError::in_group(header, true),
-                    Err(payload) => JoinError::panicked(header, payload),
-                };
-                (Ended::Panicked, Err(error))
+            (polled, output) => {
+                let core = seat.core().expect("looked at above");
+                let starter = Rare::starter(this.rare.as_ref());
+                let error = polled.map(|()| output.and_then(Result::err));
+                let (ended, error) = tell_end(&seat, starter, header, error);
+                let frame = Frame::new(Kind::Child(core.node()));
+                // SAFETY: (a) it was not dropped above, and the seat is taken.
+                if let Err(payload) = unsafe { drop_future(future, &frame) } {
+                    raw::report(header.into(), UnobservedKind::FutureDrop, payload);
+                }
+                (ended, Err(error))
             }
         };
-        raw::guarded(NonNull::from(header), UnobservedKind::FutureDrop, || {
-            frame::enter(&frame, || future.set(None));
-        });
-        if let Some(starter) = this.starter.take() {
-            starter.close();
+        if let Some(rare) = this.rare.take() {
+            rare.end();
         }
-        this.turn = None;
-        if let Some(seat) = this.seat.take() {
-            leave(seat, header, ended);
-        }
+        leave(seat, header, ended);
         Poll::Ready(output)
+    }
+}
+
+/// Tells that the future has failed, or panicked.
+#[cold]
+fn tell_end<E>(
+    seat: &Seat<E>,
+    starter: Option<&dyn Starter<E>>,
+    header: &Header,
+    error: Result<Option<E>, Box<dyn Any + Send>>,
+) -> (Ended, JoinError) {
+    match error {
+        Ok(error) => {
+            let task = Some(TaskId(header.slot.id()));
+            let failure = error.map(|error| Failure::Error { error, task });
+            let told = failure.map(|failure| tell(seat, starter, failure));
+            if let Some(Err(failure)) = told {
+                lost::report(failure, header.into());
+            }
+            (Ended::Failed, JoinError::in_group(header, false))
+        }
+        Err(payload) => {
+            let error = match tell_panic(seat, starter, header, payload) {
+                Ok(()) => JoinError::in_group(header, true),
+                Err(payload) => JoinError::panicked(header, payload),
+            };
+            (Ended::Panicked, error)
+        }
     }
 }
 
 /// Tells a failure to whoever has to know: the one who starts the child, if it was not ready; else the
 /// group.
 fn tell<E>(
-    core: &Core<E>,
+    seat: &Seat<E>,
     starter: Option<&dyn Starter<E>>,
-    header: &Header,
     failure: Failure<E>,
 ) -> Result<(), Failure<E>> {
     let failure = match starter {
@@ -168,29 +243,41 @@ fn tell<E>(
             Err(failure) => failure,
         },
     };
-    core.fail(failure, Canceller::new(header.into()))
+    seat.fail(failure)
 }
 
 /// The same of a panic.
 fn tell_panic<E>(
-    core: &Core<E>,
+    seat: &Seat<E>,
     starter: Option<&dyn Starter<E>>,
     header: &Header,
     payload: Box<dyn Any + Send>,
 ) -> Result<(), Box<dyn Any + Send>> {
     let panic = Panic::new(TaskId(header.slot.id()), payload);
-    match tell(core, starter, header, Failure::Panic(panic)) {
+    match tell(seat, starter, Failure::Panic(panic)) {
         Err(Failure::Panic(panic)) => Err(panic.into_payload()),
         _ => Ok(()),
     }
 }
 
 /// Gives the seat up when all is done: after the clean-ups that the task still has to do.
+#[inline(always)]
 fn leave<E: Send + 'static>(seat: Seat<E>, header: &Header, ended: Ended) {
+    if header.extras().is_some() {
+        return leave_with_extras(seat, header, ended);
+    }
+    seat.give_up_unnamed(TaskId(header.slot.id()), ended);
+}
+
+#[cold]
+fn leave_with_extras<E: Send + 'static>(seat: Seat<E>, header: &Header, ended: Ended) {
     let outcome = TaskOutcome::new(TaskId(header.slot.id()), header.name(), ended);
     match header.root() {
         Some(root) if root.has_clean_ups() => {
-            let leaving = Leaving(Some((seat, outcome)));
+            let leaving = Leaving {
+                _task: seat.canceller(),
+                seat: Some((seat, outcome)),
+            };
             drop(root.defer(CleanUp::value(Box::new(leaving))));
         }
         _ => seat.give_up(outcome),
@@ -198,49 +285,65 @@ fn leave<E: Send + 'static>(seat: Seat<E>, header: &Header, ended: Ended) {
 }
 
 /// A seat that is given up when this is dropped.
-struct Leaving<E>(Option<(Seat<E>, TaskOutcome)>);
+struct Leaving<E> {
+    seat: Option<(Seat<E>, TaskOutcome)>,
+    /// P1 of `seats.rs`, whoever drops this. Declared last, to be dropped last.
+    _task: Option<Canceller>,
+}
 
 impl<E> Drop for Leaving<E> {
     fn drop(&mut self) {
-        if let Some((seat, outcome)) = self.0.take() {
+        if let Some((seat, outcome)) = self.seat.take() {
             seat.give_up(outcome);
         }
     }
 }
 
 impl<F, T, E: Send + 'static> Drop for Child<F, T, E> {
+    #[inline]
     fn drop(&mut self) {
-        let Some(seat) = self.seat.take() else {
-            return;
-        };
-        let core = seat.core();
-        let frame = Frame::new(Kind::Child(core.node()));
-        // SAFETY: dropped in place, and not used again.
-        let mut future = unsafe { Pin::new_unchecked(&mut self.future) };
-        let dropped = catch_unwind(AssertUnwindSafe(|| {
-            frame::enter(&frame, || future.set(None));
-        }));
-        let task = frame::task();
-        // A clean-up that fails is a failure.
-        let (ended, thrown) = match (dropped, task) {
-            (Ok(()), _) => (Ended::Cancelled, None),
-            (Err(payload), None) => (Ended::Panicked, Some(payload)),
-            (Err(payload), Some(header)) => {
-                let told = tell_panic(core, self.starter.as_deref(), header, payload);
-                (Ended::Panicked, told.err())
-            }
-        };
-        if let Some(starter) = self.starter.take() {
-            starter.close();
+        if self.seat.core().is_some() {
+            let (seat, rare) = (self.seat.take(), self.rare.take());
+            // SAFETY: (a) it is there, by C1; dropped in place, and not used again.
+            unsafe { end_unready(seat, self.future.as_mut_ptr(), rare) };
         }
-        self.turn = None;
-        match task {
-            Some(header) => leave(seat, header, ended),
-            // It never became a task.
-            None => drop(seat),
+    }
+}
+
+/// Ends a child that was not ready.
+///
+/// # Safety
+///
+/// (a) The future is there, pinned, and not used again.
+#[cold]
+unsafe fn end_unready<F, E: Send + 'static>(
+    seat: Seat<E>,
+    future: *mut F,
+    rare: Option<Pin<Box<Rare<E>>>>,
+) {
+    let core = seat.core().expect("looked at by the caller");
+    let frame = Frame::new(Kind::Child(core.node()));
+    // SAFETY: (a).
+    let dropped = unsafe { drop_future(future, &frame) };
+    let task = frame::task();
+    // A clean-up that fails is a failure.
+    let (ended, thrown) = match (dropped, task) {
+        (Ok(()), _) => (Ended::Cancelled, None),
+        (Err(payload), None) => (Ended::Panicked, Some(payload)),
+        (Err(payload), Some(header)) => {
+            let told = tell_panic(&seat, Rare::starter(rare.as_ref()), header, payload);
+            (Ended::Panicked, told.err())
         }
-        if let Some(payload) = thrown {
-            resume_unwind(payload);
-        }
+    };
+    if let Some(rare) = rare {
+        rare.end();
+    }
+    match task {
+        Some(header) => leave(seat, header, ended),
+        // It never became a task.
+        None => drop(seat),
+    }
+    if let Some(payload) = thrown {
+        resume_unwind(payload);
     }
 }

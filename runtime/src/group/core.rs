@@ -1,47 +1,45 @@
 //! Who is in a group, and what became of them: the part that all its children share.
 //!
 //! ```text
-//!           admit            install               the future is gone, its clean-ups are done
-//!  Free ──────────► Reserved ───────► Member ──────────────────────────────────► Free
-//!                      │ the child was quicker            ▲
-//!                      └──────────────► Early ──install───┘
+//!  a seat:   admit, before the child's first poll ──► its task is a member ──► the future is gone, its
+//!            clean-ups are done: given up
 //!
 //!  Open ── a failure, a cancellation ──► Ending ── body gone, nobody live ──► Closed
 //!    └──────────────── body gone, nobody live ────────────────────────────────►┘
 //! ```
 //!
 //! Invariants:
-//! - G1: `live` is the number of seats that exist. A seat exists from before its child is spawned until
-//!   after the child's future is dropped and its clean-ups are done.
-//! - G2: nobody is admitted unless the group is Open, and it is closed only with `live` at zero, in one step
+//! - G1: `seats.live()` is the number of seats that exist. A seat exists from before its child is polled
+//!   until after the child's future is dropped and its clean-ups are done, and so does the child's task.
+//! - G2: nobody is admitted unless the group is Open, and it is closed only with nobody live, in one step
 //!   under the lock. So a child that is alive can always admit a sibling, and the group waits for it.
 //! - G3: a failure is in `failures` before its child gives up its seat, and never after Closed. Whoever takes
 //!   it from there returns it or reports it.
-//! - G4: once the group is Ending, every member is cancelled: those that were there by who ended it, those
-//!   that are installed later by their spawner.
+//! - G4: once the group is Ending, every member is cancelled, by who ended it: none is admitted any more.
 //!
 //! No waker, no canceller and no failure is dropped or woken under the lock. A waker that panics harms
 //! nobody: its panic is reported.
 //!
 //! Tests: `tests/tests/groups`, `tests/tests/trees.rs`; `loom-tests/tests/group.rs`.
 
+use core::mem;
+use core::ptr::NonNull;
 use core::task::{Context, Poll, Waker};
-use std::collections::VecDeque;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, OnceLock};
 
 use tenter_sync::shim::Mutex;
 use tenter_sync::{Notify, Semaphore, planted};
 
+use super::ends::Ends;
 use super::error::Failure;
 use super::lost;
-use super::outcome::TaskOutcome;
+use super::outcome::{Ended, TaskOutcome};
+use super::seat::Seat;
+use super::seats::Seats;
 use crate::handle::Handle;
 use crate::scope::node::Node;
-use crate::task::{CancelKind, CancelReason, Canceller, UnobservedKind};
-
-/// How many ends are kept for a `join_next` that nobody has called yet.
-const OUTCOMES_MAX: usize = 1_024;
+use crate::task::cell::Header;
+use crate::task::{CancelKind, CancelReason, Canceller, TaskId};
 
 /// The shared part of a group.
 #[allow(missing_debug_implementations, reason = "the errors are the program's")]
@@ -62,15 +60,12 @@ struct State<E> {
     cut: Option<CancelReason>,
     /// Why the group as a whole was cancelled.
     cancelled: Option<CancelReason>,
-    live: usize,
-    seats: Vec<Place>,
-    free: Vec<usize>,
+    seats: Seats,
     /// With the tasks that failed, to be reported of if nobody gets to see it.
     failures: Vec<(Failure<E>, Canceller)>,
-    outcomes: VecDeque<TaskOutcome>,
-    asked: bool,
+    ends: Ends,
     limit: Option<Arc<Semaphore>>,
-    /// The owner's, while it waits for `live` to become zero.
+    /// The owner's, while it waits for the last child.
     waker: Option<Waker>,
 }
 
@@ -81,23 +76,8 @@ enum Phase {
     Closed,
 }
 
-enum Place {
-    Free,
-    Reserved,
-    Early,
-    Member(Canceller),
-}
-
 /// A child's seat, and what it has to wait for before it runs.
 pub type Admitted<E> = (Seat<E>, Option<Arc<Semaphore>>);
-
-/// A child's place in its group. Dropping it gives it up.
-#[allow(missing_debug_implementations, reason = "the errors are the program's")]
-pub struct Seat<E> {
-    core: Arc<Core<E>>,
-    place: usize,
-    vacated: bool,
-}
 
 impl<E> Core<E> {
     /// An open group with nobody in it.
@@ -111,12 +91,9 @@ impl<E> Core<E> {
                 reason: None,
                 cut: None,
                 cancelled: None,
-                live: 0,
-                seats: Vec::new(),
-                free: Vec::new(),
+                seats: Seats::new(),
                 failures: Vec::new(),
-                outcomes: VecDeque::new(),
-                asked: false,
+                ends: Ends::new(),
                 limit: None,
                 waker: None,
             }),
@@ -135,7 +112,7 @@ impl<E> Core<E> {
 
     /// How many children have not ended.
     pub fn live(&self) -> usize {
-        self.state.lock().live
+        self.state.lock().seats.live()
     }
 
     /// How many children may run at a time, from the next one on.
@@ -144,55 +121,37 @@ impl<E> Core<E> {
         drop(old);
     }
 
-    /// A place for one more child, and what it has to wait for first. `Err`: nobody is admitted any more, for
-    /// that reason, or because the group has returned.
-    pub fn admit(self: &Arc<Self>) -> Result<Admitted<E>, Option<CancelReason>> {
+    /// A place for one more child, and what it has to wait for first. The child's task is not polled before
+    /// it has the seat, and lives as long as that. `None`: nobody is admitted any more.
+    #[inline]
+    pub fn admit(self: &Arc<Self>, task: NonNull<Header>) -> Option<Admitted<E>> {
         let mut state = self.state.lock();
         if state.phase != Phase::Open && !planted!("group.admit_when_ending") {
-            if state.cut.is_none() {
-                // What it would have done is not done.
-                let cancelled = state.cancelled.clone();
-                state.cut = cancelled;
-            }
-            return Err(state.reason.clone()); // G2
+            state.refuse();
+            return None; // G2
         }
-        state.live += 1;
-        let place = match state.free.pop() {
-            Some(place) => {
-                state.seats[place] = Place::Reserved;
-                place
-            }
-            None => {
-                state.seats.push(Place::Reserved);
-                state.seats.len() - 1
-            }
-        };
+        if planted!("group.admit_in_two_steps") {
+            drop(state);
+            state = self.state.lock();
+        }
+        let place = state.seats.take(task);
         let limit = state.limit.clone();
         drop(state);
         let seat = Seat {
-            core: Arc::clone(self),
+            core: Some(Arc::clone(self)),
             place,
-            vacated: false,
         };
-        Ok((seat, limit))
+        Some((seat, limit))
     }
 
-    /// The child of `place` was spawned. It is to be cancelled at once if there is a reason.
-    pub fn install(&self, place: usize, canceller: Canceller) -> Option<CancelReason> {
-        let mut state = self.state.lock();
-        if let Place::Early = state.seats[place] {
-            state.seats[place] = Place::Free;
-            state.free.push(place);
-            drop(state);
-            drop(canceller);
-            return None;
-        }
-        state.seats[place] = Place::Member(canceller);
-        if planted!("group.install_without_look") {
-            return None;
-        }
-        // G4: a group is closed with a live child only if it was abandoned, for a reason.
-        state.reason.clone()
+    /// A reference to the task of a child.
+    pub(super) fn member(&self, place: usize) -> Option<Canceller> {
+        self.state.lock().seats.member(place)
+    }
+
+    /// Why nobody is admitted any more. `None`: the group has returned.
+    pub fn refusal(&self) -> Option<CancelReason> {
+        self.state.lock().reason.clone()
     }
 
     /// A child has failed: it is kept, and the group ends. Given back if nobody would see it.
@@ -228,7 +187,7 @@ impl<E> Core<E> {
         if state.cancelled.is_none() {
             state.cancelled = Some(reason.clone());
         }
-        if state.live > 0 && state.cut.is_none() {
+        if state.seats.live() > 0 && state.cut.is_none() {
             state.cut = Some(reason.clone());
         }
         let members = state.end(&told);
@@ -236,8 +195,8 @@ impl<E> Core<E> {
         cancel_all(members, &told);
     }
 
-    /// Why it was cancelled while children lived, or were yet to be spawned. What the body made then would say that they had done
-    /// their work.
+    /// Why it was cancelled while children lived, or were yet to be spawned. What the body made then would
+    /// say that they had done their work.
     pub fn cut(&self) -> Option<CancelReason> {
         self.state.lock().cut.clone()
     }
@@ -258,7 +217,7 @@ impl<E> Core<E> {
     /// Closes the group as soon as nobody is live (G2).
     pub fn poll_closed(&self, cx: &mut Context<'_>) -> Poll<()> {
         let wants = |state: &mut State<E>| {
-            if state.live == 0 {
+            if state.seats.live() == 0 {
                 state.phase = Phase::Closed;
                 return Some(false);
             }
@@ -274,7 +233,7 @@ impl<E> Core<E> {
             None => return Poll::Pending,
         };
         let mut state = self.state.lock();
-        if state.live == 0 && !planted!("group.wait_without_look") {
+        if state.seats.live() == 0 && !planted!("group.wait_without_look") {
             state.phase = Phase::Closed;
             drop(state);
             drop(clone);
@@ -293,7 +252,7 @@ impl<E> Core<E> {
 
     /// Nobody will ask what has failed.
     pub fn report_failures(&self) {
-        let failures = core::mem::take(&mut self.state.lock().failures);
+        let failures = mem::take(&mut self.state.lock().failures);
         for (failure, task) in failures {
             lost::report(failure, task.task());
         }
@@ -301,36 +260,37 @@ impl<E> Core<E> {
 
     /// What has failed, once the group is closed.
     pub fn take_failures(&self) -> Vec<Failure<E>> {
-        let failures = core::mem::take(&mut self.state.lock().failures);
+        let failures = mem::take(&mut self.state.lock().failures);
         failures.into_iter().map(|(failure, _)| failure).collect()
     }
 
-    /// A seat is given up.
-    fn vacate(&self, place: usize, outcome: Option<TaskOutcome>) {
+    /// A seat is given up by a child without a name.
+    pub(super) fn vacate_unnamed(&self, place: usize, id: TaskId, ended: Ended) {
         let mut state = self.state.lock();
-        let left = core::mem::replace(&mut state.seats[place], Place::Free);
-        match &left {
-            Place::Reserved => state.seats[place] = Place::Early,
-            _ => state.free.push(place),
+        if state.ends.is_asked() || state.ends.is_full() || state.seats.live() == 1 {
+            drop(state);
+            return self.vacate(place, Some(TaskOutcome::new(id, None, ended)));
         }
-        let mut forgotten = None;
-        if let Some(outcome) = outcome {
-            if !state.asked && state.outcomes.len() == OUTCOMES_MAX {
-                forgotten = state.outcomes.pop_front();
-            }
-            state.outcomes.push_back(outcome);
-        }
-        state.live -= 1; // G1
-        let last = state.live == 0;
+        state.seats.free(place); // G1
+        state.ends.push(id, ended);
+    }
+
+    /// A seat is given up. `outcome` is for `join_next`.
+    #[cold]
+    pub(super) fn vacate(&self, place: usize, outcome: Option<TaskOutcome>) {
+        let mut state = self.state.lock();
+        state.seats.free(place); // G1
+        let forgotten = outcome.and_then(|it| state.ends.push_outcome(it));
+        let last = state.seats.live() == 0;
         let waker = if last { state.waker.take() } else { None };
-        let told = state.asked || last;
+        let told = state.ends.is_asked() || last;
         drop(state);
-        drop((left, forgotten));
+        drop(forgotten);
         if told {
-            guarded(|| self.ended.notify_waiters());
+            lost::guarded(|| self.ended.notify_waiters());
         }
         if let Some(waker) = waker {
-            guarded(|| waker.wake());
+            lost::guarded(|| waker.wake());
         }
     }
 
@@ -350,9 +310,8 @@ impl<E> Core<E> {
     /// The next end of a child. `Err`: none yet, or none to come (false).
     fn next_outcome(&self) -> Result<TaskOutcome, bool> {
         let mut state = self.state.lock();
-        state.asked = true;
-        let live = state.live > 0;
-        state.outcomes.pop_front().ok_or(live)
+        let live = state.seats.live() > 0;
+        state.ends.ask().ok_or(live)
     }
 }
 
@@ -363,6 +322,14 @@ fn cancel_all(members: Vec<Canceller>, reason: &CancelReason) {
 }
 
 impl<E> State<E> {
+    /// Nobody is admitted: what a child would have done is not done.
+    #[cold]
+    fn refuse(&mut self) {
+        if self.cut.is_none() {
+            self.cut.clone_from(&self.cancelled);
+        }
+    }
+
     /// G4: the members, the first time.
     fn end(&mut self, reason: &CancelReason) -> Vec<Canceller> {
         if self.phase != Phase::Open {
@@ -370,43 +337,6 @@ impl<E> State<E> {
         }
         self.phase = Phase::Ending;
         self.reason = Some(reason.clone());
-        let members = self.seats.iter().filter_map(|place| match place {
-            Place::Member(canceller) => Some(canceller.clone()),
-            Place::Free | Place::Reserved | Place::Early => None,
-        });
-        members.collect()
-    }
-}
-
-impl<E> Seat<E> {
-    /// The group.
-    pub fn core(&self) -> &Arc<Core<E>> {
-        &self.core
-    }
-
-    /// Its number.
-    pub fn place(&self) -> usize {
-        self.place
-    }
-
-    /// Gives it up, and has `join_next` tell how the child ended.
-    pub fn give_up(mut self, outcome: TaskOutcome) {
-        self.vacated = true;
-        self.core.vacate(self.place, Some(outcome));
-    }
-}
-
-impl<E> Drop for Seat<E> {
-    fn drop(&mut self) {
-        if !self.vacated {
-            self.core.vacate(self.place, None);
-        }
-    }
-}
-
-/// Wakes somebody, whose panic is not that of the child that ends.
-fn guarded(wake: impl FnOnce()) {
-    if let Err(payload) = catch_unwind(AssertUnwindSafe(wake)) {
-        lost::report_here(UnobservedKind::JoinerWake, payload);
+        self.seats.members()
     }
 }

@@ -3,6 +3,7 @@
 use core::any::type_name;
 use core::ptr::NonNull;
 use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::error::Failure;
 use crate::scope::frame;
@@ -35,5 +36,12 @@ pub fn report_here(kind: UnobservedKind, payload: Box<dyn Any + Send>) {
             eprintln!("tenter: in a task group: {}", payload_message(&*payload));
             drop_payload(payload);
         }
+    }
+}
+
+/// Wakes somebody, whose panic is not that of the child that ends.
+pub fn guarded(wake: impl FnOnce()) {
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(wake)) {
+        report_here(UnobservedKind::JoinerWake, payload);
     }
 }

@@ -354,6 +354,7 @@ impl<E: Send + 'static> GroupHandle<E> {
         }
     }
 
+    #[inline]
     fn spawn_child<T, F>(
         &self,
         future: F,
@@ -371,29 +372,35 @@ impl<E: Send + 'static> GroupHandle<E> {
                 ..Extras::default()
             })
         });
-        let home = self.core.handle.as_ref();
-        let (seat, limit) = match self.core.admit() {
-            Ok(admitted) => admitted,
-            Err(reason) => {
-                // The group will not wait for it, so it ends here.
-                drop(future);
-                let refused = core::future::pending::<T>();
-                let child = Handle::spawn_work(home, refused, extras, at);
-                child.cancel_with(reason.unwrap_or_else(|| CancelReason::group_had_ended(at)));
-                if let Some(starter) = starter {
-                    starter.close();
-                }
-                return child;
+        let mut future = Some(future);
+        let mut starter = starter;
+        let make = |task| match self.core.admit(task) {
+            Some((seat, limit)) => {
+                let future = future.take().expect("made once");
+                Child::new(future, seat, limit, starter.take())
             }
+            None => Child::refused(),
         };
-        let place = seat.place();
-        let turn = limit.map(Semaphore::acquire_owned);
-        let work = Child::new(future, seat, turn, starter);
-        let child = Handle::spawn_work(home, work, extras, at);
-        if let Some(reason) = self.core.install(place, child.canceller()) {
-            child.cancel_with(reason);
+        let child = Handle::spawn_work(self.core.handle.as_ref(), make, extras, at);
+        if future.is_some() {
+            // It was not admitted. The group will not wait for it, so its future ends here.
+            self.refuse(&child, starter, at);
         }
         child
+    }
+
+    #[cold]
+    fn refuse<T>(
+        &self,
+        child: &JoinHandle<T>,
+        starter: Option<Arc<dyn Starter<E>>>,
+        at: &'static Location<'static>,
+    ) {
+        let reason = self.core.refusal();
+        child.cancel_with(reason.unwrap_or_else(|| CancelReason::group_had_ended(at)));
+        if let Some(starter) = starter {
+            starter.close();
+        }
     }
 
     /// [`TaskGroup::join_next`].

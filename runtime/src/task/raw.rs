@@ -50,8 +50,23 @@ use super::waker;
 ///
 /// The caller answers for what the ownership promises: with [`super::cell::Shared`] the future may be
 /// polled and dropped on any thread; with [`super::cell::Local`] only on the owner.
+#[inline]
 pub fn allocate<F: Work, S: Schedule, O: Ownership>(
     future: F,
+    scheduler: S,
+    ownership: O,
+    extras: Option<Box<Extras>>,
+    spawned_at: &'static Location<'static>,
+    source: &Source<'_>,
+) -> (Runnable, NonNull<Header>) {
+    allocate_with(|_| future, scheduler, ownership, extras, spawned_at, source)
+}
+
+/// [`allocate`] of work that knows its task: `make` gets it before anybody can poll it, and may count
+/// references to it. If `make` panics, the memory is kept for ever.
+#[inline(always)]
+pub fn allocate_with<F: Work, S: Schedule, O: Ownership>(
+    make: impl FnOnce(NonNull<Header>) -> F,
     scheduler: S,
     ownership: O,
     extras: Option<Box<Extras>>,
@@ -66,18 +81,20 @@ pub fn allocate<F: Work, S: Schedule, O: Ownership>(
     let Some(cell) = NonNull::new(memory) else {
         handle_alloc_error(layout)
     };
-    // SAFETY: freshly allocated with the layout of the cell, and nobody else knows the address.
-    unsafe {
-        cell.write(Cell {
-            header: Header::new(id::next(), vtable, extras, spawned_at),
-            scheduler,
-            ownership,
-            stage: tenter_sync::shim::UnsafeCell::new(Stage {
-                future: ManuallyDrop::new(future),
-            }),
-        });
-    }
     let header = cell.cast::<Header>();
+    let cell = cell.as_ptr();
+    // SAFETY: freshly allocated with the layout of the cell, and nobody else knows the address. Whoever
+    // learns it from `make` has no right but to the header, which is complete by then: the stage belongs
+    // to whoever polls, and the place in a queue is returned at the end.
+    unsafe {
+        (&raw mut (*cell).header).write(Header::new(id::next(), vtable, extras, spawned_at));
+        (&raw mut (*cell).scheduler).write(scheduler);
+        (&raw mut (*cell).ownership).write(ownership);
+        let stage = Stage {
+            future: ManuallyDrop::new(make(header)),
+        };
+        (&raw mut (*cell).stage).write(tenter_sync::shim::UnsafeCell::new(stage));
+    }
     (Runnable(header), header)
 }
 
