@@ -12,7 +12,24 @@ use tenter::signal::{SignalKind, ctrl_c, signals};
 use tenter::sync::oneshot;
 use tenter::task::yield_now;
 use tenter::{Builder, CancelKind, CtrlC, Interrupted, Runner, defer_async, shield, spawn};
-use tenter_tests::support::{Count, OnDrop, alone, alone_with, ends, thread};
+use tenter_tests::support::{self, Count, OnDrop, ends, thread};
+
+/// [`support::alone`], with the system's own action for ctrl-c: whoever runs the tests in the background
+/// may have had it ignored, and that is inherited.
+fn alone(name: &str) -> bool {
+    support::alone(name) && not_ignored()
+}
+
+/// [`support::alone_with`], as above.
+fn alone_with(name: &str, arrange: impl FnOnce(&mut Command), judge: impl FnOnce(Child)) -> bool {
+    support::alone_with(name, arrange, judge) && not_ignored()
+}
+
+fn not_ignored() -> bool {
+    // SAFETY: nothing but the number of a signal goes in, and no handler.
+    unsafe { libc::signal(libc::SIGINT, libc::SIG_DFL) };
+    true
+}
 
 /// Raises the signal at this very thread: the handler has run when it returns, the watcher may not.
 fn interrupt() {

@@ -307,6 +307,9 @@ fn file_copy_leaves_nothing_after_ctrl_c() {
         .args([&from, &to])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
+    // Whoever runs the tests in the background may have had ctrl-c ignored, which is inherited.
+    // SAFETY: nothing but the number of a signal goes in, and no handler.
+    unsafe { libc::signal(libc::SIGINT, libc::SIG_DFL) };
     let mut child = command.spawn().unwrap();
     // Waits until the copy has opened it.
     let mut source = std::fs::File::create(&from).unwrap();
