@@ -73,7 +73,7 @@ use crate::timers::Timers;
 #[doc(alias = "delay_for")]
 #[doc(alias = "call_later")]
 #[track_caller]
-#[inline]
+#[inline(always)]
 pub fn sleep(duration: Duration) -> Sleep {
     let timers = ambient::timers();
     let deadline = timers.clock().now() + duration;
@@ -120,7 +120,7 @@ pub struct Sleep {
 
 impl Sleep {
     #[track_caller]
-    #[inline]
+    #[inline(always)]
     pub(crate) fn new(timers: Timers, deadline: Instant, state: State) -> Sleep {
         Sleep {
             timers,

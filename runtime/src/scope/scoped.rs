@@ -68,8 +68,8 @@ enum Phase {
 }
 
 impl<F: Future> Scoped<F> {
-    /// A scope with nobody to cancel it.
-    #[inline]
+    /// A scope with nobody to cancel it. Always inline, lest the timer and the body be moved once more.
+    #[inline(always)]
     pub fn new(body: F, timer: Option<Sleep>) -> Self {
         Self {
             node: OnceLock::new(),
@@ -107,15 +107,14 @@ impl<F: Future> Future for Scoped<F> {
             // SAFETY: pinned along with the whole.
             let timer = unsafe { Pin::new_unchecked(&mut this.timer) };
             let end = ready!(poll_body(&this.node, &mut this.phase, body, timer, cx));
+            let alone = this.node.get().is_none();
+            if alone && !(matches!(end, End::TimedOut) && frame::around_ends(now())) {
+                // Nothing inside can have left anything to do.
+                this.phase = Phase::Done;
+                return Poll::Ready(end);
+            }
             this.ended = Some(end);
-            this.phase = Phase::Ended;
-        }
-        if this.node.get().is_none() {
-            // Nothing inside can have left anything to do.
-            this.phase = match &this.ended {
-                Some(End::TimedOut) if frame::around_ends(now()) => Phase::Silent,
-                _ => Phase::Done,
-            };
+            this.phase = if alone { Phase::Silent } else { Phase::Ended };
         }
         if this.phase == Phase::Ended {
             this.phase = ready!(poll_left(&this.node, &this.ended, first, cx));

@@ -44,7 +44,7 @@ use super::scoped::{End, Scoped};
 /// ```
 #[doc(alias = "wait_for")]
 #[track_caller]
-#[inline]
+#[inline(always)]
 pub fn timeout<F: IntoFuture>(duration: Duration, future: F) -> Timeout<F::IntoFuture> {
     Timeout {
         limit: duration,
