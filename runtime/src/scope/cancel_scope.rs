@@ -209,11 +209,11 @@ impl fmt::Debug for CancelHandle {
 ///
 /// ```
 /// # tenter::run(async {
-/// let task = tenter::spawn(async {
+/// // Polled once before this returns: a task that has not begun would be dropped.
+/// let task = tenter::spawn_eager(async {
 ///     let reason = tenter::task::cancelled().await;
 ///     println!("told to stop: {reason}");
 /// });
-/// tenter::task::yield_now().await;
 /// assert!(task.cancel_and_wait().await.is_ok(), "it was ready, and that counts");
 /// # });
 /// ```

@@ -252,14 +252,13 @@ fn say(line: String) {
 /// use tenter::time::{Duration, sleep};
 ///
 /// tenter::run(async {
-///     let session = tenter::spawn(async {
+///     let session = tenter::spawn_eager(async {
 ///         let _goodbye = tenter::defer_async(async {
 ///             sleep(Duration::from_millis(1)).await; // say goodbye to the peer
 ///             println!("closed");
 ///         });
 ///         std::future::pending::<()>().await;
 ///     });
-///     tenter::task::yield_now().await;
 ///     // Prints "closed" before it returns.
 ///     assert!(session.cancel_and_wait().await.is_err());
 /// });
