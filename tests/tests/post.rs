@@ -42,24 +42,29 @@ fn a85_a_function_may_post_and_spawn() {
             let log = Log::new();
             let (sender, receiver) = oneshot();
             let (end, ended) = oneshot();
-            let handle = Handle::current();
-            for name in ["a", "b"] {
-                let log = log.clone();
+            let posts = log.clone();
+            // From a function in line, so that none of these is called before all are in line.
+            let all = move || {
+                let handle = Handle::current();
+                for name in ["a", "b"] {
+                    let log = posts.clone();
+                    handle
+                        .post(move || {
+                            log.add(name);
+                            let again = log.clone();
+                            Handle::current().post(move || again.add("again")).unwrap();
+                        })
+                        .unwrap();
+                }
                 handle
-                    .post(move || {
-                        log.add(name);
-                        let again = log.clone();
-                        Handle::current().post(move || again.add("again")).unwrap();
+                    .post(|| {
+                        drop(spawn(async move { sender.send(7).unwrap() }));
+                        // Behind the two that were posted meanwhile.
+                        Handle::current().post(|| end.send(()).unwrap()).unwrap();
                     })
                     .unwrap();
-            }
-            handle
-                .post(|| {
-                    drop(spawn(async move { sender.send(7).unwrap() }));
-                    // Behind the two that were posted meanwhile.
-                    Handle::current().post(|| end.send(()).unwrap()).unwrap();
-                })
-                .unwrap();
+            };
+            Handle::current().post(all).unwrap();
             assert_eq!(receiver.await.unwrap(), 7);
             ended.await.unwrap();
             assert_eq!(log.take(), ["a", "b", "again", "again"]);
