@@ -159,10 +159,12 @@ fn poll_body<F: Future>(
             .as_mut()
             .as_pin_mut()
             .expect("the body is there until it ended");
-        running.poll(cx)
+        let output = ready!(running.poll(cx));
+        // What it drops may defer.
+        body.set(None);
+        Poll::Ready(output)
     });
     if let Poll::Ready(output) = polled {
-        frame::enter(&frame, || body.set(None));
         return Poll::Ready(End::Ready(output));
     }
     // Perhaps it was made just now.
