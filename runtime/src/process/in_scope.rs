@@ -77,7 +77,11 @@ async fn end(mut child: Child, asked_until: Option<Instant>) {
     }
     // A virtual clock would not wait for the system.
     let is_virtual = context::current_handle().is_some_and(|handle| handle.is_virtual());
-    let limit = if is_virtual { Duration::MAX } else { KILL_LIMIT };
+    let limit = if is_virtual {
+        Duration::MAX
+    } else {
+        KILL_LIMIT
+    };
     if ends_by(now() + limit, &mut child).await {
         return;
     }

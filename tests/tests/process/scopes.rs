@@ -47,7 +47,10 @@ async fn cut_off<T>(work: impl Future<Output = T>, mut when: impl FnMut() -> boo
 #[test]
 fn x24_a_cancelled_scope_is_over_when_its_process_is() {
     in_runtimes(|how| async move {
-        for (index, on_drop) in [OnDrop::kill(), OnDrop::terminate()].into_iter().enumerate() {
+        for (index, on_drop) in [OnDrop::kill(), OnDrop::terminate()]
+            .into_iter()
+            .enumerate()
+        {
             let marker = |way: usize| format!("1{way}00.{index}1");
             let mut first = how.command("sleep");
             let mut second = how.command("sleep");
