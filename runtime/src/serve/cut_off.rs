@@ -29,10 +29,10 @@ use crate::scope::frame;
 
 /// Leaves a server that is dropped to the scope around the caller.
 pub fn leave(serving: Serving) {
-    let server = Arc::clone(&serving.end.0);
-    if !serving.has_begun || server.has_ended() || frame::ending().is_none() {
+    if !serving.is_running || frame::ending().is_none() {
         return;
     }
+    let server = Arc::clone(&serving.end.0);
     let handle = context::current_handle();
     if frame::around_ends(now()) {
         server.closing.open();

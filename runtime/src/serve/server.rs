@@ -219,7 +219,8 @@ impl fmt::Debug for Server {
 pub struct Serving {
     future: Pin<Box<dyn Future<Output = Outcome> + Send>>,
     pub(super) end: EndOnDrop,
-    pub(super) has_begun: bool,
+    /// It has begun, and has not ended.
+    pub(super) is_running: bool,
     pub(super) cancel_grace: Duration,
     runtime: Handle,
     served_at: &'static Location<'static>,
@@ -238,8 +239,9 @@ impl Future for Serving {
     type Output = Outcome;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Outcome> {
-        self.has_begun = true;
+        self.is_running = true;
         let outcome = core::task::ready!(self.future.as_mut().poll(cx));
+        self.is_running = false;
         self.end.0.end(outcome.clone());
         Poll::Ready(outcome)
     }
@@ -274,7 +276,7 @@ where
     Serving {
         future: Box::pin(run(Arc::clone(&server), acceptors, limits)),
         end: EndOnDrop(server),
-        has_begun: false,
+        is_running: false,
         cancel_grace: options.cancel_grace,
         runtime,
         served_at,

@@ -308,11 +308,10 @@ fn a70_a_grace_in_a_scope_ends_with_the_runtime() {
             id
         });
         drop(runtime.shutdown_timeout(Duration::ZERO));
-        while !is_dead(id) {
-            std::thread::yield_now();
+        // The worker may still be about to leave it to the next who looks.
+        while state(id).is_some() {
+            crate::support::sweep();
         }
-        crate::support::sweep();
-        assert_eq!(state(id), None);
         assert!(!told.is_full());
     });
 }
