@@ -101,10 +101,14 @@ async fn x23_attempts_know_the_nearest_deadline() {
     let until = now() + 40 * MILLISECOND;
     let scope = CancelScope::new().deadline(until);
     let inside = tenter::task_group(async |group| {
-        let all = all;
+        let addresses = all;
         let child = group.spawn(async move {
             let begin = now();
-            drop(TcpStream::connect(&all[..]).await.expect("it answers"));
+            drop(
+                TcpStream::connect(&addresses[..])
+                    .await
+                    .expect("it answers"),
+            );
             Ok::<_, ()>(now() - begin)
         });
         Ok(child.await.expect("no panic"))
