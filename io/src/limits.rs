@@ -53,6 +53,9 @@ pub const ACCEPT_PAUSE_MAX: Duration = Duration::from_millis(500);
 /// RFC 8305 recommends.
 pub const CONNECT_ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 
+/// The least that it is, where the time for all of them is short.
+pub const CONNECT_ATTEMPT_DELAY_MIN: Duration = Duration::from_millis(10);
+
 /// First and longest pause before a Unix socket whose queue is full is tried again, where the system
 /// does not say when there is room.
 pub const UNIX_PAUSE_MIN: Duration = Duration::from_millis(1);

@@ -318,6 +318,15 @@ impl Handle {
         Ok(block_on::wait(at, future))
     }
 
+    /// Whether time only passes where nothing else is to be done.
+    #[cfg(feature = "process")]
+    pub(crate) fn is_virtual(&self) -> bool {
+        match &self.scheduler.kind {
+            Kind::MultiThread(_) => false,
+            Kind::CurrentThread(scheduler) => scheduler.config.is_virtual(),
+        }
+    }
+
     /// Makes this the runtime that `tenter::spawn` uses on this thread, until the guard is dropped.
     ///
     /// Timers and sockets made in the meantime are driven by the workers of a multi-threaded runtime.

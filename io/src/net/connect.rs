@@ -18,6 +18,10 @@
 //! - I2: the winner is taken out and all others are closed in the same poll.
 //! - I3: the budget is spent before an attempt begins: nothing is lost when it is used up.
 //!
+//! Where the time is limited, by [`ConnectTimeout`] or by the scopes around, the delay is an equal share
+//! of it for each address that is left, if that is shorter: no address that is silent takes the time of
+//! those after it.
+//!
 //! RFC 8305 also begins to connect to one family while the lookup of the other goes on. The system's
 //! lookup answers both at once, so there is nothing to begin with.
 //!
@@ -36,13 +40,14 @@ use std::time::Duration;
 use rustix::net::SocketType;
 use tenter_sync::budget;
 use tenter_sync::current::{self, WaitKind};
-use tenter_timer::{Sleep, Timeout, sleep, timeout};
+use tenter_timer::{Elapsed, Instant, Sleep, Timeout, now, sleep, timeout};
 
 use crate::async_fd::Async;
 use crate::error;
 use crate::interest::{Direction, Directions};
-use crate::limits::CONNECT_ATTEMPT_DELAY;
+use crate::limits::{CONNECT_ATTEMPT_DELAY, CONNECT_ATTEMPT_DELAY_MIN};
 use crate::net::address::{Addresses, Target, ToSocketAddrs};
+use crate::net::around;
 use crate::net::stream::StreamSocket;
 use crate::net::sys;
 use crate::net::tcp::TcpStream;
@@ -51,7 +56,11 @@ use crate::slot::Place;
 /// The future of [`TcpStream::connect`] and [`TcpSocket::connect`](crate::net::TcpSocket::connect).
 #[derive(Debug)]
 #[must_use = "futures do nothing unless awaited"]
-pub struct Connect(State);
+pub struct Connect {
+    state: State,
+    /// When its time is over, unless the scopes around end before.
+    by: Option<Instant>,
+}
 
 #[derive(Debug)]
 enum State {
@@ -61,19 +70,25 @@ enum State {
 
 impl Connect {
     pub(crate) fn new(address: impl ToSocketAddrs) -> Self {
-        Connect(State::Resolving(address.target()))
+        Connect {
+            state: State::Resolving(address.target()),
+            by: None,
+        }
     }
 
     /// With a socket of the caller's own.
     pub(crate) fn with_socket(socket: OwnedFd, address: SocketAddr) -> Self {
         let mut race = Race::new(address.into());
         race.socket = Some(socket);
-        Connect(State::Racing(race))
+        Connect {
+            state: State::Racing(race),
+            by: None,
+        }
     }
 
     /// What is still in progress, for the error of a timeout.
     fn progress(&self) -> String {
-        match &self.0 {
+        match &self.state {
             State::Resolving(Target::Host(lookup)) => {
                 format!("the lookup of host `{}` is not answered", lookup.host())
             }
@@ -88,15 +103,16 @@ impl Future for Connect {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         loop {
-            match &mut self.0 {
-                State::Racing(race) => return race.poll(cx),
+            let by = self.by;
+            match &mut self.state {
+                State::Racing(race) => return race.poll(by, cx),
                 State::Resolving(target) => {
                     let is_host = matches!(target, Target::Host(_));
                     let mut addresses = ready!(target.poll_addresses(cx))?;
                     if is_host {
                         addresses = addresses.interleaved();
                     }
-                    self.0 = State::Racing(Race::new(addresses));
+                    self.state = State::Racing(Race::new(addresses));
                 }
             }
         }
@@ -147,7 +163,7 @@ impl Race {
         }
     }
 
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<TcpStream>> {
+    fn poll(&mut self, by: Option<Instant>, cx: &mut Context<'_>) -> Poll<io::Result<TcpStream>> {
         loop {
             if let Some(source) = self.poll_attempts(cx) {
                 return Poll::Ready(Ok(self.won(StreamSocket::from_source(source))));
@@ -164,7 +180,7 @@ impl Race {
                 return Poll::Ready(Err(error::all_failed("connect to", failures)));
             }
             ready!(budget::poll_spend(cx)); // I3
-            if let Some(stream) = self.begin_next() {
+            if let Some(stream) = self.begin_next(by) {
                 return Poll::Ready(Ok(self.won(stream)));
             }
         }
@@ -201,15 +217,15 @@ impl Race {
     }
 
     /// Tries the next address. The answer is there if it is connected already.
-    fn begin_next(&mut self) -> Option<TcpStream> {
+    fn begin_next(&mut self, by: Option<Instant>) -> Option<TcpStream> {
         let address = self.left.next()?;
         match begin(self.socket.take(), address) {
             Ok(Begun::Connected(stream)) => return Some(stream),
             Ok(Begun::InProgress(source)) => {
                 self.attempts.push(Attempt { address, source });
                 self.is_due = false;
-                let is_last = self.left.len() == 0;
-                self.delay = (!is_last).then(|| Box::pin(sleep(CONNECT_ATTEMPT_DELAY)));
+                let left = self.left.len();
+                self.delay = (left > 0).then(|| Box::pin(sleep(delay(by, left))));
             }
             Err(error) => self.failures.push((address, error)),
         }
@@ -240,6 +256,16 @@ impl Race {
     }
 }
 
+/// How long an attempt goes on alone, with so many addresses left.
+fn delay(by: Option<Instant>, left: usize) -> Duration {
+    let Some(by) = by.into_iter().chain(around::deadline()).min() else {
+        return CONNECT_ATTEMPT_DELAY;
+    };
+    let attempts = u32::try_from(left + 1).unwrap_or(u32::MAX);
+    let share = by.duration_since(now()) / attempts;
+    share.clamp(CONNECT_ATTEMPT_DELAY_MIN, CONNECT_ATTEMPT_DELAY)
+}
+
 enum Begun {
     Connected(TcpStream),
     InProgress(Async<net::TcpStream>),
@@ -264,12 +290,20 @@ fn begin(socket: Option<OwnedFd>, address: SocketAddr) -> io::Result<Begun> {
 
 /// The future of [`TcpStream::connect_timeout`].
 #[must_use = "futures do nothing unless awaited"]
-pub struct ConnectTimeout(Pin<Box<Timeout<Connect>>>);
+pub struct ConnectTimeout {
+    connecting: Pin<Box<Timeout<Connect>>>,
+    elapsed: Option<Elapsed>,
+}
 
 impl ConnectTimeout {
     #[track_caller]
     pub(crate) fn new(address: impl ToSocketAddrs, limit: Duration) -> Self {
-        ConnectTimeout(Box::pin(timeout(limit, Connect::new(address))))
+        let mut connect = Connect::new(address);
+        connect.by = Some(now() + limit);
+        ConnectTimeout {
+            connecting: Box::pin(timeout(limit, connect)),
+            elapsed: None,
+        }
     }
 }
 
@@ -277,21 +311,28 @@ impl Future for ConnectTimeout {
     type Output = io::Result<TcpStream>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        match ready!(self.0.as_mut().poll(cx)) {
-            Ok(outcome) => Poll::Ready(outcome),
-            Err(elapsed) => {
-                let progress = self.0.get_ref().progress();
-                let sentence = format!("cannot connect: {progress}");
-                Poll::Ready(Err(error::explain(sentence, elapsed.into())))
-            }
+        let elapsed = match self.elapsed {
+            Some(elapsed) => elapsed,
+            None => match ready!(self.connecting.as_mut().poll(cx)) {
+                Ok(outcome) => return Poll::Ready(outcome),
+                Err(elapsed) => elapsed,
+            },
+        };
+        self.elapsed = Some(elapsed);
+        if around::ends(now()) {
+            // The scope says that its time is over.
+            return Poll::Pending;
         }
+        let progress = self.connecting.get_ref().progress();
+        let sentence = format!("cannot connect: {progress}");
+        Poll::Ready(Err(error::explain(sentence, elapsed.into())))
     }
 }
 
 impl fmt::Debug for ConnectTimeout {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("ConnectTimeout")
-            .field(self.0.get_ref())
+            .field(self.connecting.get_ref())
             .finish()
     }
 }

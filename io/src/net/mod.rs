@@ -17,6 +17,8 @@
 
 pub use crate::error::AttemptErrors;
 pub use crate::net::address::ToSocketAddrs;
+#[doc(hidden)]
+pub use crate::net::around::{Around, set_around};
 pub use crate::net::connect::{Connect, ConnectTimeout};
 pub use crate::net::credentials::Credentials;
 pub use crate::net::datagram::{DatagramSocket, Recv, RecvFrom, SendOne};
@@ -37,6 +39,7 @@ pub use crate::net::unix_address::ToUnixAddr;
 pub use crate::net::unix_datagram::{UnixDatagram, UnixSendTo};
 
 mod address;
+mod around;
 mod connect;
 mod credentials;
 mod datagram;

@@ -69,7 +69,9 @@ impl StreamSocket<net::TcpStream> {
     /// Several addresses are raced, as RFC 8305 ("Happy Eyeballs") says: the next one is tried as
     /// soon as one has failed, or has not answered for 250 ms, while those before it go on. The
     /// first that succeeds wins, the others are closed. The addresses of a host name are tried with
-    /// IPv6 and IPv4 in turns, those of a slice in its order.
+    /// IPv6 and IPv4 in turns, those of a slice in its order. Where a timeout or another scope of
+    /// `tenter` around it, or [`connect_timeout`](Self::connect_timeout), leaves less than 250 ms for
+    /// each address that is left, each has an equal share of it, and at least 10 ms.
     ///
     /// # Errors
     ///
@@ -93,7 +95,7 @@ impl StreamSocket<net::TcpStream> {
     ///
     /// As [`connect`](Self::connect); [`TimedOut`](io::ErrorKind::TimedOut) when the time is up,
     /// which names the attempts that had not been answered, those that had failed, and how many
-    /// addresses were not tried.
+    /// addresses were not tried. A scope whose time is up at the same moment says so itself.
     ///
     /// # Cancel safety
     ///

@@ -1,7 +1,10 @@
 //! [`Child`]: a process that was started.
 //!
-//! Invariant: what was read for [`Child::communicate`] lives in the child, not in the future, so a
-//! future that is dropped loses nothing.
+//! Invariants:
+//! 1. What was read for [`Child::communicate`] lives in the child, not in the future, so a future that
+//!    is dropped loses nothing.
+//! 2. A child that is dropped in a scope is ended by that scope (`in_scope.rs`), and elsewhere by
+//!    itself (`orphan.rs`); one that a scope has given up is not given to another.
 //!
 //! Tests: `tests/tests/process/`.
 
@@ -17,6 +20,7 @@ use tenter_timer::timeout;
 
 use super::communicate::{Communicate, Talk};
 use super::error;
+use super::in_scope;
 use super::on_drop::{OnDrop, What};
 use super::orphan;
 use super::pipe::{ChildStderr, ChildStdin, ChildStdout};
@@ -28,7 +32,7 @@ use crate::signal::SignalKind;
 /// # Dropping
 ///
 /// A child that has not ended goes on, or is ended, as [`Command`](super::Command) was told
-/// ([`OnDrop`]). Either way it is reaped in the background. Its pipes are closed.
+/// ([`OnDrop`], which also says who waits for that). Either way it is reaped.
 ///
 /// # Examples
 ///
@@ -56,6 +60,8 @@ pub struct Child {
     pub(super) talk: Talk,
     pub(super) watch: Watch,
     pub(super) on_drop: OnDrop,
+    /// 2
+    pub(super) given_up: bool,
 }
 
 impl Child {
@@ -67,6 +73,7 @@ impl Child {
             talk: Talk::default(),
             watch,
             on_drop,
+            given_up: false,
         }
     }
 
@@ -178,7 +185,7 @@ impl Child {
     /// Dropping the future leaves the child as it is then. Ending it again asks it again.
     pub async fn end(&mut self) -> io::Result<ExitStatus> {
         let on_drop = self.on_drop;
-        if on_drop.group && on_drop.what != What::Detach {
+        if on_drop.is_group() {
             self.watch.end_group();
         }
         let grace = orphan::begin_end(&mut self.watch, on_drop);
@@ -233,8 +240,12 @@ impl Child {
 
 impl Drop for Child {
     fn drop(&mut self) {
-        // Before it is asked to end, it sees that nobody reads and writes any more.
-        (self.stdin, self.stdout, self.stderr) = (None, None, None);
+        // Before it is asked to end, it sees that nobody writes any more.
+        self.stdin = None;
+        if self.on_drop.what != What::Detach && !self.given_up && in_scope::leave(self) {
+            return;
+        }
+        (self.stdout, self.stderr) = (None, None);
         orphan::adopt(self.watch.take(), self.on_drop);
     }
 }

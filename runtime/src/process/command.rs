@@ -43,7 +43,8 @@ use super::watch::{Left, Watch};
 #[doc(alias = "create_subprocess_exec")]
 pub struct Command {
     inner: process::Command,
-    on_drop: OnDrop,
+    /// Until it is set, what each way of starting has for it.
+    on_drop: Option<OnDrop>,
     /// Which of the standard input, output and error the caller has set.
     set: [bool; 3],
     /// Without a pidfd, though there be one.
@@ -171,9 +172,11 @@ impl Command {
         })
     }
 
-    /// What becomes of the child when it is dropped before it has ended.
+    /// What becomes of the child when it is dropped before it has ended. Unless it is set, a child of
+    /// [`spawn`](Command::spawn) goes on, and one of [`status`](Command::status) or
+    /// [`output`](Command::output), which nobody else has, is asked to end ([`OnDrop::terminate`]).
     pub fn on_drop(&mut self, on_drop: OnDrop) -> &mut Command {
-        self.on_drop = on_drop;
+        self.on_drop = Some(on_drop);
         self
     }
 
@@ -223,7 +226,7 @@ impl Command {
     /// # }
     /// ```
     pub fn spawn(&mut self) -> io::Result<Child> {
-        self.spawn_with(self.on_drop)
+        self.spawn_with(self.on_drop.unwrap_or(OnDrop::detach()))
     }
 
     /// Starts the child, and waits until it has ended.
@@ -236,9 +239,10 @@ impl Command {
     ///
     /// # Cancel safety
     ///
-    /// The child is dropped with the future; see [`on_drop`](Command::on_drop).
+    /// The child is dropped with the future, and asked to end unless [`on_drop`](Command::on_drop) says
+    /// otherwise. A scope that ends waits for it.
     pub fn status(&mut self) -> impl Future<Output = io::Result<ExitStatus>> + Send + Sync + use<> {
-        let child = self.spawn();
+        let child = self.spawn_with(self.on_drop.unwrap_or(OnDrop::terminate()));
         async move {
             let mut child = child?;
             (child.stdin, child.stdout, child.stderr) = (None, None, None);
@@ -257,16 +261,31 @@ impl Command {
     ///
     /// # Cancel safety
     ///
-    /// The child is dropped with the future, see [`on_drop`](Command::on_drop), and what was read is
-    /// lost. With [`Child::communicate`] it is not.
+    /// The child is dropped with the future, and asked to end unless [`on_drop`](Command::on_drop) says
+    /// otherwise. A scope that ends waits for it. What was read is lost; to keep it, keep the child:
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use tenter::process::{Command, OnDrop, Stdio};
+    /// # async fn example() -> std::io::Result<()> {
+    /// let mut command = Command::shell("echo so far; exec sleep 60");
+    /// let mut child = command.stdout(Stdio::piped()).on_drop(OnDrop::terminate()).spawn()?;
+    /// let limit = Duration::from_secs(1);
+    /// if tenter::time::timeout(limit, child.communicate([])).await.is_err() {
+    ///     child.end().await?;
+    ///     assert_eq!(child.communicate([]).await?.stdout, b"so far\n");
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     #[doc(alias = "check_output")]
     pub fn output(&mut self) -> impl Future<Output = io::Result<Output>> + Send + Sync + use<> {
-        self.run(self.on_drop)
+        self.run(self.on_drop.unwrap_or(OnDrop::terminate()))
     }
 
     /// [`output`](Command::output) for a child that lives no longer than the future that waits for
-    /// it: when that is dropped, as by a timeout or a cancelled task, the child is ended as `on_drop`
-    /// says, in the background.
+    /// it: when that is dropped, the child is ended as `on_drop` says. A timeout, a task or another scope
+    /// that ends so returns when the child has ended.
     ///
     /// With a shell, which starts processes of its own, combine it with
     /// [`process_group(0)`](Command::process_group) and [`OnDrop::whole_group`].
@@ -277,8 +296,8 @@ impl Command {
     ///
     /// # Cancel safety
     ///
-    /// The child is ended, and what was read is lost. When the runtime ends before the grace of the
-    /// child is over, the child is killed at once.
+    /// The child is ended, and what was read is lost. When the runtime is dropped before the grace of
+    /// the child is over, the child is killed at once.
     #[doc(alias = "run_process")]
     pub fn run(
         &mut self,
@@ -354,7 +373,7 @@ impl From<process::Command> for Command {
     fn from(inner: process::Command) -> Command {
         Command {
             inner,
-            on_drop: OnDrop::detach(),
+            on_drop: None,
             set: [false; 3],
             by_sigchld: false,
         }

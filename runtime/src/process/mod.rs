@@ -23,10 +23,12 @@
 //!
 //! # Ending
 //!
-//! A [`Child`] that is dropped goes on by default, and is reaped in the background, so no zombie
-//! stays. [`Command::kill_on_drop`] kills it instead; [`Command::on_drop`] asks it to end first and
-//! gives it time. [`Command::run`] is for the usual case: a process that lives no longer than the
-//! future that waits for it.
+//! A [`Child`] of [`Command::spawn`] that is dropped goes on by default, and is reaped in the
+//! background, so no zombie stays. [`Command::kill_on_drop`] kills it instead; [`Command::on_drop`]
+//! asks it to end first and gives it time. [`Command::output`], [`Command::status`] and
+//! [`Command::run`] are for the usual case: a process that lives no longer than the future that waits
+//! for it. When that is cut off, by a timeout or a cancelled task say, the child gets SIGTERM, 5 s
+//! later SIGKILL, and the scope is not over before it is reaped; [`OnDrop`] says more.
 //!
 //! When the runtime of a dropped child ends before the child does, the child goes on (by default) or
 //! is killed at once (otherwise). It is reaped when the next child is started or dropped by any
@@ -62,6 +64,7 @@ mod communicate;
     expect(dead_code, reason = "the children of the model are numbers")
 )]
 mod error;
+mod in_scope;
 mod on_drop;
 pub(crate) mod orphan;
 mod pipe;

@@ -8,8 +8,16 @@ use crate::signal::SignalKind;
 
 /// What becomes of a child when its [`Child`](super::Child) is dropped before it has ended.
 ///
-/// In every case it is reaped in the background. Its pipes are closed first, so a child that still
-/// writes to one on its way out finds nobody there ([`Child::end`](super::Child::end) keeps them open).
+/// Its standard input is closed first. Then:
+///
+/// - Dropped in a scope (a task, a timeout, a [`CancelScope`](crate::CancelScope), a group), a child that
+///   is to end is a [clean-up](crate::defer_async) of it: a scope that is cancelled, or whose time is over,
+///   returns when the child has ended and was reaped. That takes at most the grace, and 5 s more if the
+///   system keeps a process that was killed, which is then told of. Where the scope goes on, the runtime
+///   waits instead. What the child writes on its way out is read and thrown away;
+///   [`Child::end`](super::Child::end) is for who wants it.
+/// - Dropped elsewhere, in a thread or by another executor, it is reaped in the background, and so is
+///   one that is detached. Its pipes are closed.
 ///
 /// A grace is time of the runtime's clock. A virtual clock does not wait for a real process: there the
 /// grace is over as soon as nothing else is to be done.
@@ -89,6 +97,17 @@ impl OnDrop {
     pub const fn whole_group(mut self) -> OnDrop {
         self.group = true;
         self
+    }
+
+    /// Whether everything in the group of the child is to end.
+    pub(super) fn is_group(self) -> bool {
+        self.group && self.what != What::Detach
+    }
+
+    /// The same without any time.
+    pub(super) fn killing(self) -> OnDrop {
+        let what = What::Kill;
+        OnDrop { what, ..self }
     }
 
     const fn of(what: What) -> OnDrop {

@@ -72,7 +72,7 @@ pub fn leave(mut left: Left) {
 /// Takes over a child whose handle was dropped.
 pub fn adopt(mut watch: Watch, on_drop: OnDrop) {
     sweep();
-    if on_drop.group && on_drop.what != What::Detach {
+    if on_drop.is_group() {
         watch.end_group();
     }
     if !matches!(watch.try_ended(), Ok(None)) {

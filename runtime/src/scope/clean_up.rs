@@ -55,6 +55,8 @@ struct Deferred {
     timer: Option<Pin<Box<Sleep>>>,
     node: OnceLock<Arc<Node>>,
     at: &'static Location<'static>,
+    /// What it holds sees to itself where it is dropped undone.
+    quiet: bool,
 }
 
 impl Deferred {
@@ -68,6 +70,7 @@ impl Deferred {
             timer: None,
             node: OnceLock::new(),
             at,
+            quiet: false,
         })
     }
 }
@@ -79,6 +82,15 @@ impl CleanUp {
     pub fn unbounded(future: impl Future<Output = ()> + Send + 'static) -> Self {
         let mut deferred = Deferred::new(future, Location::caller());
         deferred.grace = Duration::MAX;
+        Self(Kept::Future(deferred))
+    }
+
+    /// A future of the runtime's own, which bounds itself and minds its being dropped.
+    #[track_caller]
+    pub fn own(future: impl Future<Output = ()> + Send + 'static) -> Self {
+        let mut deferred = Deferred::new(future, Location::caller());
+        deferred.grace = Duration::MAX;
+        deferred.quiet = true;
         Self(Kept::Future(deferred))
     }
 
@@ -103,6 +115,7 @@ impl CleanUp {
             timer,
             node,
             at,
+            ..
         } = &mut **deferred;
         if let Some(node) = node.get() {
             // It may be another scope's by now.
@@ -150,6 +163,7 @@ impl CleanUp {
     pub fn undone(&self) -> Option<String> {
         match &self.0 {
             Kept::Value(_) => None,
+            Kept::Future(deferred) if deferred.quiet => None,
             Kept::Future(deferred) => {
                 let what = "was dropped undone, because its runtime had ended";
                 Some(line(deferred.at, what))
@@ -222,7 +236,8 @@ fn report(at: &Location<'_>, what: &str) {
     say(line(at, what));
 }
 
-fn say(line: String) {
+/// Tells of what went wrong in a clean-up.
+pub fn say(line: String) {
     context::with_current_task(|task| match task {
         Some(task) => raw::report(task.pointer(), UnobservedKind::CleanUp, Box::new(line)),
         None => eprintln!("tenter: {line}"),

@@ -28,6 +28,15 @@ mod shield;
 #[expect(unsafe_code, reason = "pins the scope inside its future")]
 mod timeout;
 
+/// Lets what waits for the system know of the scopes around it.
+#[cfg(not(tenter_loom))]
+pub(crate) fn show_to_io() {
+    tenter_io::net::set_around(tenter_io::net::Around {
+        deadline: scope_deadline,
+        ends: frame::around_ends,
+    });
+}
+
 pub use cancel_scope::{CancelHandle, CancelScope, InScope, Outcome, cancelled, scope_deadline};
 pub use clean_up::{DeferGuard, defer_async};
 pub use deadline::{Deadline, RescheduleError, fail_after, move_on_after};

@@ -6,7 +6,8 @@
 //!      │                                         │ abort(), or the drain timeout    ▲  ▲
 //!      └──────────────── abort() ────────────────┴─► cancelling ── nobody left, ────┘  │
 //!                                                       or the grace is over: stuck    │
-//!  any of them ──the future of the server is dropped: cancel all, wait for nobody──────┘
+//!  any of them ──the future of the server is dropped, and no scope ends with it: cancel all──┘
+//!  any of them ──its scope ends: close(), and the scope is over when the server is closed
 //!
 //!  connection:  entered ──► running ──► left: completed | panicked | cancelled
 //! ```
@@ -35,8 +36,8 @@
 //! A server that was started by [`serve()`] is a task of the runtime: its [`ServerHandle`] is, like
 //! every handle of a task, only a right to it, and dropping it detaches. That is also how
 //! `asyncio.start_server` behaves, and a program may start a server and forget about it. A
-//! [`Server`] is a future: it serves in the task that awaits it, and like every future it is
-//! cancelled by being dropped, with its connections. That is the structured form.
+//! [`Server`] is a future: it serves in the task that awaits it, and the scope that it is cancelled
+//! with waits for its connections (`cut_off.rs`). That is the structured form.
 //!
 //! # What a connection costs
 //!
@@ -64,6 +65,7 @@ pub use self::shards::serve_shards;
 
 mod accept;
 mod connection;
+mod cut_off;
 mod handle;
 #[expect(unsafe_code, reason = "projects the pin to the handler's future")]
 pub(crate) mod handling;

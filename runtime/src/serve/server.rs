@@ -14,6 +14,7 @@ use tenter_timer::timeout;
 
 use super::accept::Acceptor;
 use super::connection::Connection;
+use super::cut_off;
 use super::handle::ServerHandle;
 use super::listener::Listener;
 use super::options::ServeOptions;
@@ -121,7 +122,16 @@ pub fn detach(serving: Serving) -> ServerHandle {
 ///
 /// # Cancel safety
 ///
-/// Dropping the future closes the listener at once and cancels every connection.
+/// A scope that is cancelled while it serves, or whose time is over, closes the server and waits for its
+/// end, as for every [clean-up](crate::defer_async): it accepts nobody any more, asks its connections to
+/// finish, gives them the [drain timeout](ServeOptions::drain_timeout), and cancels those that are left. So
+/// the scope returns when all of them have ended, after the drain timeout and the
+/// [grace](ServeOptions::cancel_grace) at the latest; a deadline further out does not shorten that, but
+/// [`abort`](ServerHandle::abort) does. Connections that are stuck then are told of.
+///
+/// A future that is dropped otherwise, as by a `select!` that has another winner, closes the listener at once
+/// and cancels every connection without a drain. The scope around, if it ends, waits until they are gone, for
+/// the grace at the longest.
 ///
 /// # Examples
 ///
@@ -147,7 +157,9 @@ pub fn detach(serving: Serving) -> ServerHandle {
 #[must_use = "a Server does nothing unless you `.await` it; `serve` starts one as a task"]
 #[doc(alias = "serve_forever")]
 pub struct Server {
-    serving: Serving,
+    /// Until it is dropped.
+    serving: Option<Serving>,
+    handle: Arc<Shared>,
 }
 
 impl Server {
@@ -168,12 +180,15 @@ impl Server {
         let handlers = vec![(listener, handler)];
         let serving = start(handlers, &options, runtime, Location::caller());
         serving.end.0.observe();
-        Server { serving }
+        Server {
+            handle: Arc::clone(&serving.end.0),
+            serving: Some(serving),
+        }
     }
 
     /// What closes the server, and waits for its end, from elsewhere.
     pub fn handle(&self) -> ServerHandle {
-        ServerHandle::new(Arc::clone(&self.serving.end.0))
+        ServerHandle::new(Arc::clone(&self.handle))
     }
 }
 
@@ -181,26 +196,38 @@ impl Future for Server {
     type Output = Outcome;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Outcome> {
-        Pin::new(&mut self.serving).poll(cx)
+        let serving = self.serving.as_mut().expect("it is there until the drop");
+        Pin::new(serving).poll(cx)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Some(serving) = self.serving.take() {
+            cut_off::leave(serving);
+        }
     }
 }
 
 impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.serving.end.0.fmt(f)
+        self.handle.fmt(f)
     }
 }
 
 /// A server that runs. The listener, in the future, is closed before the end is told.
 pub struct Serving {
     future: Pin<Box<dyn Future<Output = Outcome> + Send>>,
-    end: EndOnDrop,
+    pub(super) end: EndOnDrop,
+    /// It has begun, and has not ended.
+    pub(super) is_running: bool,
+    pub(super) cancel_grace: Duration,
     runtime: Handle,
     served_at: &'static Location<'static>,
 }
 
 /// Tells those who wait that a server was dropped before it had ended.
-struct EndOnDrop(Arc<Shared>);
+pub struct EndOnDrop(pub(super) Arc<Shared>);
 
 impl Drop for EndOnDrop {
     fn drop(&mut self) {
@@ -212,7 +239,9 @@ impl Future for Serving {
     type Output = Outcome;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Outcome> {
+        self.is_running = true;
         let outcome = core::task::ready!(self.future.as_mut().poll(cx));
+        self.is_running = false;
         self.end.0.end(outcome.clone());
         Poll::Ready(outcome)
     }
@@ -247,6 +276,8 @@ where
     Serving {
         future: Box::pin(run(Arc::clone(&server), acceptors, limits)),
         end: EndOnDrop(server),
+        is_running: false,
+        cancel_grace: options.cancel_grace,
         runtime,
         served_at,
     }

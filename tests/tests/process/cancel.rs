@@ -119,7 +119,7 @@ fn runs() {
 }
 
 /// The child of this process that was started with `argument`.
-fn child_with(argument: &str) -> u32 {
+pub fn child_with(argument: &str) -> u32 {
     loop {
         // A child is started a moment before the system knows its arguments.
         let all = std::fs::read_dir("/proc").unwrap();

@@ -10,4 +10,5 @@ mod drops;
 mod errors;
 mod host;
 mod pipes;
+mod scopes;
 mod waits;

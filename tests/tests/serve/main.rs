@@ -7,4 +7,5 @@ mod handlers;
 mod kinds;
 mod limit;
 mod many;
+mod scopes;
 mod support;
