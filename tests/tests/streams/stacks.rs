@@ -17,8 +17,10 @@ fn stack_of(count: usize, log: &Log<usize>) -> AsyncStack {
     for number in 0..count {
         let log = log.clone();
         stack.push(async move {
-            yield_now().await;
-            yield_now().await;
+            // Were they done side by side, the last one would not be the first.
+            for _ in 0..2 * number + 1 {
+                yield_now().await;
+            }
             log.add(number);
         });
     }
