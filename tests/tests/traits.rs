@@ -17,16 +17,17 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use tenter::io::ext;
-use tenter::stream::Ticks;
 use tenter::task::{self, Shield, TaskId, Unconstrained, YieldNow};
 use tenter::{
     CancelKind, CancelOnDrop, CancelReason, Canceller, JoinError, JoinHandle, Unobserved,
-    UnobservedKind, fs, io, net, process, signal, stream, sync, testing, time,
+    UnobservedKind, fs, io, net, process, signal, sync, testing, time,
 };
 
 #[macro_use]
 #[path = "traits_table/macros.rs"]
 mod macros;
+#[path = "traits_table/streams.rs"]
+mod streams;
 
 type Source = std_net::TcpStream;
 type Op = fn(&Source) -> std::io::Result<usize>;
@@ -51,35 +52,6 @@ const _: () = {
     expect!(PhantomPinned, Unpin, -);
     expect!(&mut u8, std::panic::UnwindSafe, -);
 };
-
-// Streams, and what stands for `async with`.
-type Body = Ready<()>;
-type TryBody = Ready<Result<(), u8>>;
-table! {
-    stream::StreamFn<u8, Body> => + + +;
-    stream::StreamFn<Cell<u8>, Body> => + + +;
-    stream::StreamFn<Rc<u8>, Body> => - - +;
-    stream::StreamFn<u8, NotUnpin> => + + -;
-    stream::TryStreamFn<u8, TryBody> => + + +;
-    stream::Yielder<u8> => + + +;
-    stream::Yielder<Rc<u8>> => - - +;
-    stream::Sending<'static, u8> => + + +;
-    stream::Sending<'static, Rc<u8>> => - - +;
-    stream::Close<'static, u8, Body> => + + +;
-    stream::TryClose<'static, u8, TryBody> => + + +;
-    stream::Next<'static, Ticks> => + + +;
-    stream::Ticks => + + +;
-    stream::Merge<Ticks> => + + +;
-    stream::Merge<Rc<u8>> => - - +;
-    stream::Timeout<Ticks> => + + -;
-    stream::TimeoutRepeating<Ticks> => + + -;
-    stream::Throttle<Ticks> => + + -;
-    stream::ChunksTimeout<Ticks> => + + -;
-    stream::Debounce<Ticks> => + + -;
-    tenter::AsyncStack => + - +;
-    tenter::Closing => + - +;
-    tenter::CleanUpErrors => + + +;
-}
 
 // The runtime and what a thread knows of it.
 table! {

@@ -75,7 +75,7 @@ async fn one(seed: u64) {
     for (number, step) in steps.iter().enumerate() {
         match step {
             Step::Send => expected.push((clock, Ok(number))),
-            Step::Sleep(for_ms) => clock = clock + ms(*for_ms),
+            Step::Sleep(for_ms) => clock += ms(*for_ms),
             Step::Yield | Step::Lose => {}
             Step::Fail => {
                 expected.push((clock, Err(number)));
