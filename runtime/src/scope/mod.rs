@@ -29,7 +29,8 @@ mod shield;
 mod timeout;
 
 pub use cancel_scope::{CancelHandle, CancelScope, InScope, Outcome, cancelled, scope_deadline};
-pub use clean_up::stack::{AsyncStack, CleanUpErrors, Closing};
+pub use clean_up::errors::CleanUpErrors;
+pub use clean_up::stack::{AsyncStack, Closing};
 pub use clean_up::{DeferGuard, defer_async};
 pub use deadline::{Deadline, RescheduleError, fail_after, move_on_after};
 pub use shield::{Shield, shield};

@@ -22,7 +22,7 @@
 //! code. Wakers of the sends are kept because a combinator in the body polls only what was woken; one that
 //! is the reader's own needs no wake, for the body is about to be polled with it.
 //!
-//! Tests: `tests/tests/streams/generators.rs`.
+//! Tests: `tests/tests/streams/sends.rs`.
 
 use core::fmt;
 use core::future::Future;

@@ -7,6 +7,7 @@ mod generators;
 mod merged;
 mod model;
 mod scopes;
+mod sends;
 mod stacks;
 mod support;
 mod timed;

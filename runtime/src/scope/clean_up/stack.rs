@@ -15,7 +15,6 @@
 //!
 //! Tests: `tests/tests/streams/stacks.rs`.
 
-use core::error::Error;
 use core::fmt;
 use core::future::{Future, poll_fn};
 use core::panic::Location;
@@ -26,11 +25,10 @@ use std::sync::Arc;
 
 use tenter_sync::shim::Mutex;
 
+use super::errors::{BoxError, CleanUpErrors, Failed};
 use super::{CleanUp, Deferred, GRACE, Kept, report};
 use crate::context;
 use crate::handle::Handle;
-
-type BoxError = Box<dyn Error + Send + Sync>;
 
 /// Clean-ups that are awaited in the end, the last one first: what asyncio calls an `AsyncExitStack`.
 ///
@@ -83,8 +81,6 @@ pub struct AsyncStack {
 /// Where failures go: to who closes the stack, or to the report.
 #[derive(Default)]
 struct Errors(Mutex<Option<Vec<Failed>>>);
-
-type Failed = (&'static Location<'static>, BoxError);
 
 impl Errors {
     fn put(&self, at: &'static Location<'static>, error: BoxError) {
@@ -366,49 +362,5 @@ impl fmt::Debug for Closing {
         f.debug_struct("Closing")
             .field("left", &self.stack.len())
             .finish_non_exhaustive()
-    }
-}
-
-/// What failed in the clean-ups of an [`AsyncStack`]. Never empty.
-pub struct CleanUpErrors {
-    errors: Vec<Failed>,
-}
-
-impl CleanUpErrors {
-    /// The errors, in the order in which they came.
-    pub fn iter(&self) -> impl Iterator<Item = &(dyn Error + Send + Sync + 'static)> {
-        self.errors.iter().map(|(_, error)| &**error)
-    }
-}
-
-impl fmt::Display for CleanUpErrors {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.errors[..] {
-            [(_, only)] => write!(f, "a clean-up failed: {only}"),
-            all => {
-                write!(f, "{} clean-ups failed: ", all.len())?;
-                for (number, (_, error)) in all.iter().enumerate() {
-                    let comma = if number == 0 { "" } else { "; " };
-                    write!(f, "{comma}{error}")?;
-                }
-                Ok(())
-            }
-        }
-    }
-}
-
-impl fmt::Debug for CleanUpErrors {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut list = f.debug_list();
-        for (at, error) in &self.errors {
-            list.entry(&format_args!("{error:?} (deferred at {at})"));
-        }
-        list.finish()
-    }
-}
-
-impl Error for CleanUpErrors {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.errors.first().map(|(_, error)| &**error as _)
     }
 }
