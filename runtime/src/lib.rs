@@ -22,6 +22,7 @@
 //!   copies, pipes in memory, standard input and output.
 //! - [`fs`], [`process`], [`signal`]: files, child processes and signals, each a feature of its name
 //!   that is on by default. The feature `tokio-io` gives streams the traits of tokio.
+//! - [`stream`]: asynchronous iterators, written as a function, merged, and with the clock.
 //! - [`task`], [`time`], [`sync`]: tasks, clocks and timers, and what tasks wait for each other with.
 //! - [`testing`]: what a test of all that needs, besides `#[tenter::test]`.
 //!
@@ -94,6 +95,7 @@ pub mod fs;
 pub mod process;
 #[cfg(feature = "signal")]
 pub mod signal;
+pub mod stream;
 pub mod testing;
 
 pub use crate::builder::{Builder, Flavor};
@@ -117,8 +119,8 @@ pub use crate::runner::{Interrupted, Runner, run};
 pub use crate::runtime::{NestedRuntime, Runtime};
 pub use crate::scheduler::shutdown::{LeftTask, ShutdownReport};
 pub use crate::scope::{
-    CancelHandle, CancelScope, Deadline, DeferGuard, InScope, Outcome, RescheduleError,
-    defer_async, fail_after, move_on_after, scope_deadline, shield,
+    AsyncStack, CancelHandle, CancelScope, CleanUpErrors, Closing, Deadline, DeferGuard, InScope,
+    Outcome, RescheduleError, defer_async, fail_after, move_on_after, scope_deadline, shield,
 };
 pub use crate::task::{
     CancelKind, CancelOnDrop, CancelReason, Canceller, JoinError, JoinHandle, Unobserved,

@@ -198,3 +198,4 @@ pub mod waker_cell;
 ///
 /// The rest of this page is for those who change it.
 pub mod watch;
+mod with;

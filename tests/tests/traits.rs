@@ -26,6 +26,8 @@ use tenter::{
 #[macro_use]
 #[path = "traits_table/macros.rs"]
 mod macros;
+#[path = "traits_table/streams.rs"]
+mod streams;
 
 type Source = std_net::TcpStream;
 type Op = fn(&Source) -> std::io::Result<usize>;

@@ -23,7 +23,7 @@ mod list;
 pub(crate) mod map;
 pub(crate) mod race;
 mod random;
-mod ready;
+pub(crate) mod ready;
 pub(crate) mod select;
 mod select_macro;
 #[expect(unsafe_code, reason = "projects the pin to members of a row")]

@@ -144,6 +144,36 @@ impl Ready {
         self.end(cx);
     }
 
+    /// Polls what is to be polled, with its own waker, until one says that it is enough. What was left of
+    /// the last poll comes first, and then, once, what has been woken.
+    pub fn serve(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut poll: impl FnMut(u32, &mut Context<'_>) -> Served,
+    ) {
+        let mut again = self.has_batch();
+        self.begin();
+        loop {
+            let index = match self.next() {
+                Ok(Some(index)) => index,
+                Ok(None) if again => {
+                    again = false;
+                    self.begin();
+                    continue;
+                }
+                Ok(None) => break,
+                // The rest comes with the next budget.
+                Err(Spent) => return cx.waker().wake_by_ref(),
+            };
+            match self.poll(index, |cx| poll(index, cx)) {
+                Served::Waits => {}
+                Served::Over => self.retire(index),
+                Served::Enough => return,
+            }
+        }
+        self.end(cx);
+    }
+
     /// A round begins: with what has been woken, unless something is left of the last one.
     pub fn begin(&mut self) {
         if self.batch == NONE {
@@ -217,6 +247,17 @@ impl Ready {
         }
         budget::poll_spend(cx)
     }
+}
+
+/// What became of a member that was polled by [`Ready::serve`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Served {
+    /// It waits.
+    Waits,
+    /// It is over.
+    Over,
+    /// It gave something, and wants to be polled again: that is enough for this poll.
+    Enough,
 }
 
 /// The budget is spent.

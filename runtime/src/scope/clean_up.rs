@@ -34,6 +34,9 @@ use crate::task::error::payload_message;
 use crate::task::payload::drop_payload;
 use crate::task::raw;
 
+pub mod errors;
+pub mod stack;
+
 /// How long a clean-up may take, unless it says otherwise.
 const GRACE: Duration = Duration::from_secs(5);
 

@@ -38,6 +38,8 @@ pub(crate) fn show_to_io() {
 }
 
 pub use cancel_scope::{CancelHandle, CancelScope, InScope, Outcome, cancelled, scope_deadline};
+pub use clean_up::errors::CleanUpErrors;
+pub use clean_up::stack::{AsyncStack, Closing};
 pub use clean_up::{DeferGuard, defer_async};
 pub use deadline::{Deadline, RescheduleError, fail_after, move_on_after};
 pub use shield::{Shield, shield};
