@@ -267,7 +267,6 @@ impl Builder {
             shutdown_timeout: self.shutdown_timeout,
             ctrl_c: self.ctrl_c,
         };
-        #[cfg(not(tenter_loom))]
         crate::scope::show_to_io();
         Runtime::with_config(config, workers)
     }

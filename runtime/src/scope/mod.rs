@@ -29,7 +29,6 @@ mod shield;
 mod timeout;
 
 /// Lets what waits for the system know of the scopes around it.
-#[cfg(not(tenter_loom))]
 pub(crate) fn show_to_io() {
     tenter_io::net::set_around(tenter_io::net::Around {
         deadline: scope_deadline,
