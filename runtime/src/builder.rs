@@ -56,6 +56,7 @@ pub struct Builder {
     workers: Option<usize>,
     name: Option<Arc<str>>,
     virtual_clock: bool,
+    grace: Duration,
     hooks: Hooks,
     on_unobserved: Option<OnUnobserved>,
     max_blocking_threads: usize,
@@ -75,6 +76,10 @@ const THREAD_KEEP_ALIVE: Duration = Duration::from_secs(10);
 /// How long a runtime that is dropped waits for what is still running.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How much real time a virtual clock gives to what the runtime does not see: to threads that are not its
+/// own, and to jobs that wait for something that is not the runtime's.
+const FOREIGN_GRACE: Duration = Duration::from_secs(1);
+
 impl Builder {
     fn new(flavor: Flavor, seed: u64) -> Self {
         Self {
@@ -84,6 +89,7 @@ impl Builder {
             workers: None,
             name: None,
             virtual_clock: flavor == Flavor::Deterministic,
+            grace: FOREIGN_GRACE,
             hooks: Hooks::default(),
             on_unobserved: None,
             max_blocking_threads: MAX_BLOCKING_THREADS,
@@ -200,6 +206,12 @@ impl Builder {
         self
     }
 
+    /// Tests find out with a very long one whether it is ever waited for.
+    pub(crate) fn grace(mut self, grace: Duration) -> Self {
+        self.grace = grace;
+        self
+    }
+
     /// Called when a thread begins to run tasks. A panic in it ends the `block_on`.
     pub fn on_thread_start(mut self, hook: impl Fn() + Send + Sync + 'static) -> Self {
         self.hooks.on_thread_start = Some(Arc::new(hook));
@@ -255,6 +267,7 @@ impl Builder {
             flavor: self.flavor,
             name: self.name,
             virtual_clock: self.virtual_clock,
+            grace: self.grace,
             hooks: self.hooks,
             on_unobserved: self.on_unobserved,
             max_blocking_threads: self.max_blocking_threads,
@@ -337,6 +350,8 @@ pub struct Config {
     pub flavor: Flavor,
     pub name: Option<Arc<str>>,
     virtual_clock: bool,
+    /// How much real time a virtual clock gives to what the runtime does not see.
+    pub grace: Duration,
     pub hooks: Hooks,
     /// What decides in a deterministic run.
     pub choices: Option<Choices>,
