@@ -201,6 +201,12 @@ impl Builder {
 
     /// Runs on a virtual clock, which starts at zero and jumps to the next deadline when everything is
     /// blocked. The deterministic flavour always does; the multi-threaded one cannot.
+    ///
+    /// A job of [`spawn_blocking`](crate::spawn_blocking) holds the clock back while it is queued, runs or has
+    /// been woken. One that waits in a `block_on`, in [`from_thread`](crate::from_thread) or in a blocking method
+    /// of a primitive does not: the clock goes on at once. A job that waits in anything else, such as a channel
+    /// of the standard library, looks as if it ran, so after one second of real time the clock goes on without it.
+    /// Threads that the program has started itself are not counted.
     pub fn virtual_clock(mut self) -> Self {
         self.virtual_clock = true;
         self
