@@ -44,9 +44,9 @@ impl World {
     }
 
     /// Starts a job, as the run loop does: with a hold.
-    fn job(self: &Arc<Self>, body: impl FnOnce(&Self) + Send + 'static) -> Job {
-        self.brake.hold();
-        let world = Arc::clone(self);
+    fn job(world: &Arc<Self>, body: impl FnOnce(&Self) + Send + 'static) -> Job {
+        world.brake.hold();
+        let world = Arc::clone(world);
         thread::spawn(move || {
             let _at_work = AtWork::begin(&world.brake);
             body(&world);
@@ -109,7 +109,7 @@ fn woken_by_the_run_loop() {
         let signal = Signal::new(&world);
         let job = {
             let signal = Arc::clone(&signal);
-            world.job(move |world| {
+            World::job(&world, move |world| {
                 signal.wait();
                 world.assert_no_jump();
             })
@@ -129,12 +129,12 @@ fn woken_by_another_job() {
         let signal = Signal::new(&world);
         let woken = {
             let signal = Arc::clone(&signal);
-            world.job(move |world| {
+            World::job(&world, move |world| {
                 signal.wait();
                 world.assert_no_jump();
             })
         };
-        let wakes = world.job(move |_| signal.tell());
+        let wakes = World::job(&world, move |_| signal.tell());
         world.run(|| false);
         woken.join().unwrap();
         wakes.join().unwrap();
@@ -150,14 +150,14 @@ fn woken_twice() {
         let signal = Signal::new(&world);
         let woken = {
             let signal = Arc::clone(&signal);
-            world.job(move |world| {
+            World::job(&world, move |world| {
                 signal.wait();
                 world.assert_no_jump();
             })
         };
         let wakes = {
             let signal = Arc::clone(&signal);
-            world.job(move |_| signal.tell())
+            World::job(&world, move |_| signal.tell())
         };
         signal.tell();
         world.run(|| false);
@@ -175,7 +175,7 @@ fn a_job_that_waits_for_the_clock() {
         let due = Signal::new(&world);
         let job = {
             let due = Arc::clone(&due);
-            world.job(move |world| {
+            World::job(&world, move |world| {
                 due.wait();
                 // ORDERING: Relaxed. The token brings it.
                 assert!(world.jumped.load(Ordering::Relaxed));
@@ -197,7 +197,7 @@ fn what_a_job_left() {
         let job = {
             let left = Arc::clone(&left);
             // ORDERING: Relaxed. The release of the hold publishes it.
-            world.job(move |_| left.store(true, Ordering::Relaxed))
+            World::job(&world, move |_| left.store(true, Ordering::Relaxed))
         };
         // ORDERING: Relaxed. The count brings it.
         world.run(|| left.load(Ordering::Relaxed));
@@ -214,12 +214,12 @@ fn a_job_that_is_the_run_loop() {
         let signal = Signal::new(&world);
         let other = {
             let signal = Arc::clone(&signal);
-            world.job(move |world| {
+            World::job(&world, move |world| {
                 signal.wait();
                 world.assert_no_jump();
             })
         };
-        let driver = world.job(move |world| {
+        let driver = World::job(&world, move |world| {
             let aside = Aside::begin(&world.brake);
             signal.tell();
             world.run(|| false);

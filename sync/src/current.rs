@@ -281,7 +281,8 @@ pub fn blocking<R>(body: impl FnOnce() -> R) -> R {
         }
     }
     let _restore = Restore(MAY_BLOCK.with(|may| may.replace(slot_address())));
-    body()
+    // Nobody would give it a new budget: it is in one poll until its end.
+    without_budget(body)
 }
 
 /// The number of the task that would hold others up if it blocked this thread.
