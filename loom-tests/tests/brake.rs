@@ -121,7 +121,7 @@ fn woken_by_the_run_loop() {
     });
 }
 
-/// Goal: nor over one that another job wakes, however soon that one ends.
+/// Goal: nor over one that another job wakes, nor over that one, whoever of them ends first.
 #[test]
 fn woken_by_another_job() {
     check("brake::woken_by_another_job", || {
@@ -134,7 +134,10 @@ fn woken_by_another_job() {
                 world.assert_no_jump();
             })
         };
-        let wakes = World::job(&world, move |_| signal.tell());
+        let wakes = World::job(&world, move |world| {
+            signal.tell();
+            world.assert_no_jump();
+        });
         world.run(|| false);
         woken.join().unwrap();
         wakes.join().unwrap();
