@@ -22,6 +22,7 @@ use std::panic::resume_unwind;
 use std::rc::Rc;
 use std::sync::Arc as StdArc;
 
+use tenter_sync::brake;
 use tenter_sync::current::without_task;
 use tenter_sync::planted;
 use tenter_sync::shim::local;
@@ -45,10 +46,15 @@ local! {
 }
 
 fn thread_parker() -> (StdArc<ThreadParker>, Waker) {
-    // A thread that is ending has no thread-locals any more; it gets a parker of its own.
-    let parker = PARKER
-        .try_with(StdArc::clone)
-        .unwrap_or_else(|_| ThreadParker::new());
+    let parker = if brake::is_held() {
+        // The thread may run many jobs, and what a waker does for one that it wakes ends with that one.
+        ThreadParker::here()
+    } else {
+        // A thread that is ending has no thread-locals any more; it gets a parker of its own.
+        PARKER
+            .try_with(StdArc::clone)
+            .unwrap_or_else(|_| ThreadParker::new())
+    };
     let waker = Waker::from(StdArc::clone(&parker));
     (parker, waker)
 }
@@ -65,7 +71,7 @@ pub fn wait<F: Future>(at: &'static Location<'static>, future: F) -> F::Output {
 
 /// [`wait`] with a parker of its own, so that it may be inside another one.
 pub fn wait_apart<F: Future>(at: &'static Location<'static>, future: F) -> F::Output {
-    let parker = ThreadParker::new();
+    let parker = ThreadParker::here();
     let waker = Waker::from(StdArc::clone(&parker));
     wait_with((parker, waker), at, future)
 }

@@ -56,6 +56,7 @@ pub struct Builder {
     workers: Option<usize>,
     name: Option<Arc<str>>,
     virtual_clock: bool,
+    grace: Duration,
     hooks: Hooks,
     on_unobserved: Option<OnUnobserved>,
     max_blocking_threads: usize,
@@ -75,6 +76,10 @@ const THREAD_KEEP_ALIVE: Duration = Duration::from_secs(10);
 /// How long a runtime that is dropped waits for what is still running.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How much real time a virtual clock gives to what the runtime does not see: to threads that are not its
+/// own, and to jobs that wait for something that is not the runtime's.
+const FOREIGN_GRACE: Duration = Duration::from_secs(1);
+
 impl Builder {
     fn new(flavor: Flavor, seed: u64) -> Self {
         Self {
@@ -84,6 +89,7 @@ impl Builder {
             workers: None,
             name: None,
             virtual_clock: flavor == Flavor::Deterministic,
+            grace: FOREIGN_GRACE,
             hooks: Hooks::default(),
             on_unobserved: None,
             max_blocking_threads: MAX_BLOCKING_THREADS,
@@ -195,8 +201,20 @@ impl Builder {
 
     /// Runs on a virtual clock, which starts at zero and jumps to the next deadline when everything is
     /// blocked. The deterministic flavour always does; the multi-threaded one cannot.
+    ///
+    /// A job of [`spawn_blocking`](crate::spawn_blocking) holds the clock back while it is queued, runs or has
+    /// been woken. One that waits in a `block_on`, in [`from_thread`](crate::from_thread) or in a blocking method
+    /// of a primitive does not: the clock goes on at once. A job that waits in anything else, such as a channel
+    /// of the standard library, looks as if it ran, so after one second of real time the clock goes on without it.
+    /// Threads that the program has started itself are not counted.
     pub fn virtual_clock(mut self) -> Self {
         self.virtual_clock = true;
+        self
+    }
+
+    /// Tests find out with a very long one whether it is ever waited for.
+    pub(crate) fn grace(mut self, grace: Duration) -> Self {
+        self.grace = grace;
         self
     }
 
@@ -255,6 +273,7 @@ impl Builder {
             flavor: self.flavor,
             name: self.name,
             virtual_clock: self.virtual_clock,
+            grace: self.grace,
             hooks: self.hooks,
             on_unobserved: self.on_unobserved,
             max_blocking_threads: self.max_blocking_threads,
@@ -338,6 +357,8 @@ pub struct Config {
     pub flavor: Flavor,
     pub name: Option<Arc<str>>,
     virtual_clock: bool,
+    /// How much real time a virtual clock gives to what the runtime does not see.
+    pub grace: Duration,
     pub hooks: Hooks,
     /// What decides in a deterministic run.
     pub choices: Option<Choices>,

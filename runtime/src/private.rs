@@ -8,6 +8,11 @@ pub mod blocking {
     pub use crate::blocking::{Home, Metrics, Pool, Refuse, Settings, StuckJob};
 }
 
+/// Sets how much real time a virtual clock gives to what the runtime does not see.
+pub fn with_grace(builder: Builder, grace: Duration) -> Builder {
+    builder.grace(grace)
+}
+
 pub mod combine {
     //! What the macros of the combinators call.
     pub use core::future::IntoFuture;

@@ -267,6 +267,31 @@ fn with_poll<R>(task: *const TaskSlot, budget: Option<u8>, body: impl FnOnce() -
     body()
 }
 
+local! {
+    /// The task that may block its thread, as long as it is the one that the thread polls.
+    static MAY_BLOCK: Cell<*const TaskSlot> = const { Cell::new(ptr::null()) };
+}
+
+/// Runs `body` in the current task, which may block the thread meanwhile: it holds up nobody but itself.
+pub fn blocking<R>(body: impl FnOnce() -> R) -> R {
+    struct Restore(*const TaskSlot);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            MAY_BLOCK.with(|may| may.set(self.0));
+        }
+    }
+    let _restore = Restore(MAY_BLOCK.with(|may| may.replace(slot_address())));
+    // Nobody would give it a new budget: it is in one poll until its end.
+    without_budget(body)
+}
+
+/// The number of the task that would hold others up if it blocked this thread.
+pub(crate) fn must_not_block() -> Option<NonZeroU64> {
+    let may_block = MAY_BLOCK.with(Cell::get);
+    // One that is polled inside another, such as that of a run loop in a job, may not.
+    (slot_address() != may_block).then(task_id)?
+}
+
 /// The number of the task that this thread polls, if tenter polls it.
 pub fn task_id() -> Option<NonZeroU64> {
     with_slot(TaskSlot::id)

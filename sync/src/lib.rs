@@ -145,6 +145,8 @@ pub use crate::watch::watch;
 
 mod barrier;
 mod block_on;
+#[doc(hidden)]
+pub mod brake;
 /// What [`broadcast()`] is made of: its two ends, their futures and errors.
 ///
 /// The rest of this page is for those who change it.

@@ -7,12 +7,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tenter::from_thread::{self, FromThreadError};
-use tenter::sync::{Event, oneshot};
+use tenter::sync::{Event, Queue, oneshot};
 use tenter::task::yield_now;
 use tenter::time::sleep;
 use tenter::{CancelKind, Handle, Runner, spawn, spawn_blocking};
 use tenter_tests::support::{
-    Count, Slot, assert_says, build, every, foreign_block_on, panic_of, text_of, thread,
+    Count, Slot, assert_says, build, every, foreign_block_on, one_thread, panic_of, text_of, thread,
 };
 
 /// Goal: a job's value, its panic and its error come back; it is in the runtime, and is a task.
@@ -37,6 +37,35 @@ fn h01_a_job_comes_back_with_what_it_made() {
                 Handle::current().spawn(async { 7 })
             });
             assert_eq!(inside.await.unwrap().await.unwrap(), 7);
+        });
+    });
+}
+
+/// Goal: a job, and a task that blocks in place, may wait with the blocking methods of the primitives.
+/// Method: a loop of more waits than a poll may do operations.
+#[test]
+fn a_job_may_wait_with_blocking_methods() {
+    every(|builder| {
+        build(builder).block_on(async {
+            let queue = Arc::new(Queue::bounded(1));
+            let takes = {
+                let queue = Arc::clone(&queue);
+                move || (0..1_000).map(|_| queue.blocking_get().unwrap()).sum()
+            };
+            let job = spawn_blocking(takes.clone());
+            for number in 0..1_000 {
+                queue.put(number).await.unwrap();
+            }
+            let sum: u32 = job.await.unwrap();
+            assert_eq!(sum, 499_500);
+            if one_thread() {
+                return;
+            }
+            let in_place = spawn(async move { tenter::block_in_place(takes) });
+            for number in 0..1_000 {
+                queue.put(number).await.unwrap();
+            }
+            assert_eq!(in_place.await.unwrap(), 499_500);
         });
     });
 }

@@ -10,6 +10,7 @@ use core::ptr::NonNull;
 use core::task::{Context, Poll};
 use std::io;
 
+use tenter_sync::current;
 use tenter_sync::shim::local;
 
 use crate::context;
@@ -63,7 +64,7 @@ impl<F: FnOnce() -> R, R, H: Home> Future for Job<F, H> {
     fn poll(mut self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<R> {
         let function = self.function.take();
         let function = function.expect("a job is ready after its only poll");
-        Poll::Ready(self.home.run(function))
+        Poll::Ready(current::blocking(|| self.home.run(function)))
     }
 }
 

@@ -34,6 +34,7 @@ use core::time::Duration;
 use std::io;
 use std::sync::Arc as StdArc;
 
+use tenter_sync::brake::Brake;
 use tenter_sync::parker::Parker;
 use tenter_sync::shim::Mutex;
 use tenter_timer::Clock;
@@ -81,6 +82,8 @@ pub struct Settings {
     pub hooks: Hooks,
     /// The error that the system would give, for tests of a system without threads to spare.
     pub refuse: Option<Refuse>,
+    /// What each job holds until it has ended, if the runtime has a virtual clock.
+    pub brake: Option<StdArc<Brake>>,
 }
 
 impl Default for Settings {
@@ -94,6 +97,7 @@ impl Default for Settings {
             stack_size: None,
             hooks: Hooks::default(),
             refuse: None,
+            brake: None,
         }
     }
 }
@@ -186,10 +190,13 @@ impl Pool {
 
     /// Queues a job.
     pub(crate) fn submit(&self, task: Runnable) {
+        if let Some(brake) = self.brake() {
+            brake.hold();
+        }
         let submitted = self.0.state.lock().submit(task);
         match submitted {
             Submitted::Queued(help) => self.0.carry_out(help),
-            Submitted::Closed(task) => job::end(task),
+            Submitted::Closed(task) => self.0.end(task),
         }
     }
 
@@ -200,7 +207,7 @@ impl Pool {
             let _ = sleeper.unpark();
         }
         while let Some(task) = closed.jobs.pop() {
-            job::end(task);
+            self.0.end(task);
         }
     }
 
@@ -230,6 +237,11 @@ impl Pool {
         let mut state = self.0.state.lock();
         state.end_wait_for_end(own, &parker);
         state.running_jobs(own, &self.0.settings.thread_name)
+    }
+
+    /// What its jobs hold.
+    pub fn brake(&self) -> Option<&StdArc<Brake>> {
+        self.0.settings.brake.as_ref()
     }
 
     /// What the pool does now, and has done so far.

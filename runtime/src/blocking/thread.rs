@@ -5,6 +5,7 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc as StdArc;
 
+use tenter_sync::brake::AtWork;
 use tenter_sync::parker::Unparked;
 use tenter_sync::planted;
 use tenter_sync::shim::{local, thread};
@@ -14,6 +15,7 @@ use super::patience::Patience;
 use super::report::{print, thread_name};
 use super::state::NAP;
 use super::{Shared, job};
+use crate::task::Runnable;
 use crate::task::error::payload_message;
 use crate::task::payload::drop_payload;
 
@@ -120,11 +122,27 @@ impl Shared {
         }
         while let Some(task) = refused.jobs.pop() {
             job::end_refused(task, error);
+            self.let_go();
         }
         for waiter in refused.waiters {
             let _ = waiter.unpark();
         }
         refused.help
+    }
+}
+
+impl Shared {
+    /// Ends a job unrun.
+    pub fn end(&self, task: Runnable) {
+        job::end(task);
+        self.let_go();
+    }
+
+    /// A job has ended unrun, and holds nothing any more.
+    fn let_go(&self) {
+        if let Some(brake) = &self.settings.brake {
+            brake.release();
+        }
     }
 }
 
@@ -155,7 +173,10 @@ impl Shared {
                 Next::Run(task, help) => {
                     // First, for the job may take long, or wait for those behind it.
                     self.carry_out(help);
+                    let at_work = self.settings.brake.as_ref().map(AtWork::begin);
                     job::run(task);
+                    // Before it looks for another, which has a hold of its own.
+                    drop(at_work);
                     next = self.seek(number);
                     continue;
                 }

@@ -35,6 +35,7 @@ use core::time::Duration;
 use std::sync::Arc as StdArc;
 
 use tenter_io as io;
+use tenter_sync::brake::Aside;
 use tenter_sync::holders::{self, Holders};
 use tenter_sync::notes::{self, Notes};
 use tenter_sync::planted;
@@ -190,6 +191,7 @@ impl Scheduler {
         done: impl Fn() -> bool,
     ) -> RunEnded {
         if self.config.is_virtual() {
+            let _aside = driving.scheduler.blocking.brake().map(Aside::begin);
             let run = || self.run_loop(driving, core, done);
             return notes::keeping(&core.notes, || holders::keeping(&core.holders, run));
         }

@@ -1,17 +1,24 @@
 //! The run loop on a virtual clock: what happens when nothing is ready.
 //!
 //! ```text
-//!  nothing ready ──► blocking jobs run? ──► give them FOREIGN_GRACE of real time ──► one has ended: go on
+//!  nothing ready ──► jobs at work? ──yes──► give them the grace of real time ──► the last waits, or ends: go on
 //!        │ no                                                     │ nothing
 //!        ▼                                                        ▼
+//!  has one left something? ──yes──► go on              (it may wait for the clock where nobody sees it)
+//!        │ no                                                     │
+//!        ▼ ◄──────────────────────────────────────────────────────┘
 //!  sockets awaited? ──yes──► give them IO_GRACE of real time ──► something came: go on
 //!        │ no                                                     │ nothing
 //!        ▼                                                        ▼
 //!  a timer is armed? ──yes──► the clock jumps to its deadline ◄── yes
 //!        │ no                                                     │ no: wait for socket or job without end
 //!        ▼
-//!  wait FOREIGN_GRACE of real time for another thread ──► nothing: report the deadlock
+//!  wait the grace of real time for another thread ──► nothing: report the deadlock
 //! ```
+//!
+//! Which jobs are at work is counted in [`brake`](tenter_sync::brake): those that run, that are queued, and that
+//! were woken, but not those that wait. Other threads of the program are not counted: the clock does not wait
+//! for them while a timer is armed.
 //!
 //! Whoever waits for everything to be blocked ([`quiet`](super::quiet)) comes before all of this. What a
 //! deterministic run leaves open is decided in [`choices`](super::choices).
@@ -28,10 +35,6 @@ use crate::blocking::Pool;
 /// otherwise run out every timeout while a packet is on its way through the loopback interface.
 const IO_GRACE: Duration = Duration::from_millis(10);
 
-/// Real time that other threads get to wake a task before a program in which nothing else can happen
-/// is called a deadlock.
-const FOREIGN_GRACE: Duration = Duration::from_secs(1);
-
 impl Scheduler {
     /// Everything is blocked: moves the clock, or finds that nothing can ever run again.
     ///
@@ -39,15 +42,15 @@ impl Scheduler {
     ///
     /// With a report on every task, in the latter case.
     pub fn idle_virtual(&self, core: &Core, blocking: &Pool) {
-        // A job that itself waits for the runtime is none of these.
-        let jobs = || blocking.metrics().running + blocking.metrics().queued;
-        let before = jobs();
-        if before > 0 && self.comes_within(core, FOREIGN_GRACE, || jobs() < before) {
+        let brake = blocking.brake().expect("made with the virtual clock");
+        let left = || self.is_something_ready(core) || self.quiet.is_awaited();
+        let still = brake.is_still(left);
+        if !still && (left() || self.comes_within(core, self.config.grace, || brake.is_free())) {
             return;
         }
         let sockets = self.io.waiting() > 0;
         // An event that wakes nobody does not end it.
-        if sockets && self.comes_within(core, IO_GRACE, || false) {
+        if sockets && self.comes_within(core, IO_GRACE, || still && !brake.is_free()) {
             return;
         }
         if let Some(deadline) = self.timers.next_deadline() {
@@ -55,16 +58,20 @@ impl Scheduler {
             self.fire_timers(deadline);
             return;
         }
-        if sockets || before > 0 {
-            // Another thread may arm a timer meanwhile, which ends the wait.
+        if sockets || !still {
+            // Another thread may arm a timer meanwhile, which ends the wait, and so does the last job.
             if self.timers.begin_park().is_none() {
                 self.sleep(core, None);
             }
             self.timers.end_park();
             return;
         }
-        if !self.comes_within(core, FOREIGN_GRACE, || self.is_something_awaited()) {
-            panic!("{}", deadlock::report(&self.config, core, FOREIGN_GRACE));
+        let other = || self.is_something_awaited() || !brake.is_free();
+        if !self.comes_within(core, self.config.grace, other) {
+            panic!(
+                "{}",
+                deadlock::report(&self.config, core, self.config.grace)
+            );
         }
     }
 

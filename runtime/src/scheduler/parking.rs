@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::task::Wake;
 
 use tenter_io as io;
+use tenter_sync::brake::Sleeper;
 use tenter_sync::parker::{Kick, Parker};
 use tenter_sync::planted;
 use tenter_sync::shim::Mutex;
@@ -112,27 +113,32 @@ impl Wake for Parking {
 
 /// The parker of a thread that waits in `block_on` without driving a scheduler.
 #[derive(Debug)]
-pub struct ThreadParker(Parker);
+pub struct ThreadParker(Sleeper);
 
 impl ThreadParker {
-    /// For the calling thread.
+    /// For a thread that is no job.
     pub fn new() -> Arc<Self> {
-        Arc::new(Self(Parker::new()))
+        Arc::new(Self(Sleeper::new()))
+    }
+
+    /// For one wait of the calling thread, which lets a virtual clock go if it is one of its jobs.
+    pub fn here() -> Arc<Self> {
+        Arc::new(Self(Sleeper::here()))
     }
 
     /// Sleeps until woken. On a thread of the blocking pool, another one may stand in meanwhile.
     pub fn park(&self) {
-        let _ = while_waiting(|| self.0.park(None));
+        while_waiting(|| self.0.park());
     }
 
     /// Sleeps until woken, but not longer than `timeout`.
     pub fn park_timeout(&self, timeout: Option<Duration>) {
-        let _ = self.0.park(timeout);
+        let _ = self.0.park_timeout(timeout);
     }
 
     /// Wakes the thread.
     pub fn unpark(&self) {
-        let _ = self.0.unpark();
+        self.0.unpark();
     }
 }
 

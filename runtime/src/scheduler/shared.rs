@@ -23,7 +23,9 @@
 use core::cell::Cell;
 use core::ops::Deref;
 use core::ptr::NonNull;
+use std::sync::Arc as StdArc;
 
+use tenter_sync::brake::Brake;
 use tenter_sync::planted;
 use tenter_sync::shim::atomic::{AtomicUsize, Ordering};
 use tenter_sync::shim::diagnostic::AtomicBool;
@@ -31,7 +33,7 @@ use tenter_sync::shim::{Live, size};
 use tenter_timer::Instant;
 
 use super::{current_thread, multi_thread};
-use crate::blocking::Pool;
+use crate::blocking::{Pool, Settings};
 use crate::builder::Config;
 use crate::context;
 use crate::metrics::Counters;
@@ -69,6 +71,16 @@ impl Kind {
         match self {
             Kind::CurrentThread(scheduler) => &scheduler.config,
             Kind::MultiThread(scheduler) => &scheduler.config,
+        }
+    }
+
+    /// What the blocking jobs of a virtual clock hold.
+    fn brake(&self) -> Option<StdArc<Brake>> {
+        match self {
+            Kind::CurrentThread(scheduler) if scheduler.config.is_virtual() => {
+                Some(Brake::new(scheduler.parking.waker()))
+            }
+            _ => None,
         }
     }
 }
@@ -132,7 +144,10 @@ const _: () = {
 impl SchedulerRef {
     /// The first reference to a new scheduler.
     pub fn new(kind: Kind) -> Self {
-        let blocking = Pool::new(kind.config().pool_settings());
+        let blocking = Pool::new(Settings {
+            brake: kind.brake(),
+            ..kind.config().pool_settings()
+        });
         let scheduler = Box::new(Scheduler {
             refs: AtomicUsize::new(1),
             kind,

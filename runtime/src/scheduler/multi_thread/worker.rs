@@ -29,6 +29,7 @@
 use core::cell::{Cell, RefCell};
 use core::time::Duration;
 
+use tenter_sync::current;
 use tenter_sync::shim::size;
 use tenter_timer::{Instant, Timers};
 
@@ -566,6 +567,6 @@ impl Worker<'_> {
         self.remote.counters.blocks.add(1);
         // Whether there is work now or not: what comes later may be a timer, or a socket.
         self.work_is_there();
-        context::undriven(body)
+        current::blocking(|| context::undriven(body))
     }
 }
