@@ -108,6 +108,8 @@ pub use crate::group::{
     Ended, Failure, GroupError, GroupHandle, NamedChild, Panic, StartError, Started, TaskGroup,
     TaskOutcome, task_group, task_group_with,
 };
+pub use crate::guest::turn::Turn;
+pub use crate::guest::{Guest, GuestBuilder};
 pub use crate::handle::{EnterGuard, Handle, NotInRuntime};
 pub use crate::histogram::Histogram;
 pub use crate::metrics::{RuntimeMetrics, WorkerMetrics};
@@ -146,6 +148,7 @@ mod combine;
 mod context;
 mod ctrl_c;
 mod group;
+mod guest;
 mod handle;
 mod histogram;
 mod hooks;

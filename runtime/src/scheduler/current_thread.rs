@@ -115,6 +115,8 @@ pub enum RunEnded {
     Done,
     /// This thread waits for the core, and a task that only it may run is ready.
     Wanted(ThreadId),
+    /// Nothing is ready, and it was not to wait.
+    Idle,
 }
 
 impl Scheduler {
@@ -188,14 +190,39 @@ impl Scheduler {
         core: &Core,
         done: impl Fn() -> bool,
     ) -> RunEnded {
+        let wait = || {
+            self.idle(driving, core);
+            true
+        };
         if self.config.is_virtual() {
-            let run = || self.run_loop(driving, core, done);
+            let run = || self.run_loop(driving, core, done, wait);
             return notes::keeping(&core.notes, || holders::keeping(&core.holders, run));
         }
-        self.run_loop(driving, core, done)
+        self.run_loop(driving, core, done, wait)
     }
 
-    fn run_loop(&self, driving: &Driving<'_>, core: &Core, done: impl Fn() -> bool) -> RunEnded {
+    /// Runs tasks until `done`, or until nothing is ready. Before the next turn comes
+    /// [`wait_for_news`](Self::wait_for_news), on whatever thread. Not on a virtual clock.
+    pub fn run_turn(
+        &self,
+        driving: &Driving<'_>,
+        core: &Core,
+        done: impl Fn() -> bool,
+    ) -> RunEnded {
+        self.take_news(core);
+        self.run_loop(driving, core, done, || {
+            self.is_something_ready(core) || self.tell_quiet(core)
+        })
+    }
+
+    /// `idle`: nothing is ready. False: the loop is to end.
+    fn run_loop(
+        &self,
+        driving: &Driving<'_>,
+        core: &Core,
+        done: impl Fn() -> bool,
+        idle: impl Fn() -> bool,
+    ) -> RunEnded {
         let mut rounds = 0;
         loop {
             let full = self.run_burst(driving, core, &done);
@@ -207,7 +234,9 @@ impl Scheduler {
                 return RunEnded::Wanted(owner);
             }
             if !full && core.queue.is_empty() {
-                self.idle(driving, core);
+                if !idle() {
+                    return RunEnded::Idle;
+                }
                 rounds = 0;
                 continue;
             }
@@ -325,13 +354,23 @@ impl Scheduler {
 
     /// Looks at, or waits in, the poller if there is one.
     pub fn poll_io(&self, core: &Core, timeout: Option<Duration>) {
-        if !self.io.is_started() {
-            return;
+        if self.io.is_started() {
+            self.wait_io(core, timeout);
+            self.dispatch_io(core);
         }
-        let turn = self
+    }
+
+    /// Wakes whoever waits for what the poller has found.
+    fn dispatch_io(&self, core: &Core) {
+        self.config
+            .guarded(&self.counters, || core.poller.borrow_mut().dispatch());
+    }
+
+    fn wait_io(&self, core: &Core, timeout: Option<Duration>) {
+        let waited = self
             .config
-            .guarded(&self.counters, || core.poller.borrow_mut().turn(timeout));
-        if let Some(Err(_)) = turn {
+            .guarded(&self.counters, || core.poller.borrow_mut().wait(timeout));
+        if let Some(Err(_)) = waited {
             // Every operation on a socket has been given the error; there is nothing to wait for.
             self.counters.poller_failures.add(1);
         }
@@ -373,21 +412,59 @@ impl Scheduler {
         }
     }
 
-    /// Sleeps, unless another thread has left work.
+    /// The idle part of a turn, on a thread that runs no tasks: returns when the one that does has something
+    /// to do, or when `recalled`, which is asked again after each wake-up. Wakes nobody.
+    pub fn wait_for_news(&self, core: &Core, recalled: impl Fn() -> bool) {
+        loop {
+            let deadline = self.timers.begin_park();
+            let left = |until: Instant| until.duration_since(self.timers.clock().now());
+            let timeout = deadline.map(left);
+            if timeout != Some(Duration::ZERO) && !recalled() {
+                self.sleep_only(core, timeout);
+            }
+            self.timers.end_park();
+            let is_due = deadline.is_some_and(|deadline| left(deadline).is_zero());
+            let came = is_due || !self.inbox.is_empty() || core.poller.borrow().has_events();
+            if came || self.quiet.is_awaited() || recalled() {
+                return;
+            }
+        }
+    }
+
+    /// What came while this thread was elsewhere is ready.
+    fn take_news(&self, core: &Core) {
+        // If the poller was waited in, this dispatches what it has found.
+        self.poll_io(core, Some(Duration::ZERO));
+        let now = self.timers.clock().now();
+        core.last_check.set(now);
+        self.fire_timers(now);
+        self.take_inbox(core);
+    }
+
+    /// Sleeps, unless another thread has left work, and wakes whoever waits for what came.
     pub fn sleep(&self, core: &Core, timeout: Option<Duration>) {
+        if self.sleep_only(core, timeout) {
+            self.dispatch_io(core);
+        }
+    }
+
+    /// Sleeps, unless another thread has left work. True: in the poller.
+    fn sleep_only(&self, core: &Core, timeout: Option<Duration>) -> bool {
         let in_poller = self.io.is_started();
         if !self.parking.announce(in_poller) {
-            return;
+            return false;
         }
         // S3: whatever was published before the announcement could be seen is seen now.
         if !self.inbox.is_empty() && !planted!("inbox.no_recheck") {
             self.parking.awake(in_poller);
         } else if in_poller {
-            self.poll_io(core, timeout);
+            self.wait_io(core, timeout);
             self.parking.awake(true);
+            return true;
         } else {
             self.parking.sleep(timeout);
         }
+        false
     }
 
     /// What it has done so far.
