@@ -314,6 +314,7 @@ pub mod model {
     pub use crate::group::core::Core as Group;
     pub use crate::group::seat::Seat as GroupSeat;
     use crate::group::{Ended, TaskOutcome};
+    pub use crate::guest::relay::{Arrived, Relay};
     pub use crate::offload::behind::{Behind, Failed, Shared as BehindShared, Sink};
     #[cfg(feature = "process")]
     pub use crate::process::{

@@ -55,6 +55,9 @@ const _: () = {
 table! {
     tenter::Runtime => + + +, +;
     tenter::Builder => + + +, -;
+    tenter::GuestBuilder => + + +, -;
+    tenter::Guest => - - +, -;
+    tenter::Turn => + + +, -;
     tenter::Flavor => + + +, +;
     tenter::Handle => + + +, +;
     tenter::EnterGuard<'static> => - - +, +;

@@ -14,6 +14,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc as StdArc;
 
+use tenter_sync::planted;
 use tenter_sync::shim::thread;
 
 use super::relay::Arrived;
@@ -36,7 +37,9 @@ pub fn run(shared: &StdArc<Shared>) {
 fn errand(shared: &Shared, baton: Baton) -> Baton {
     match (baton, &shared.scheduler.kind) {
         (Baton::Core(core), Kind::CurrentThread(scheduler)) => {
-            scheduler.wait_for_news(&core, || shared.relay.is_recalled());
+            let is_recalled =
+                || !planted!("guest.sleep_when_recalled") && shared.relay.is_recalled();
+            scheduler.wait_for_news(&core, is_recalled);
             Baton::Core(core)
         }
         (Baton::Jobs(left), _) => {

@@ -123,9 +123,17 @@ impl<T, D> Inner<T, D> {
         self.phase = Phase::Draining(Draining::begin(core, timeout), Clock::real().now());
     }
 
+    /// No turn follows: calls the hook, unless the tasks have ended and it was called before.
+    fn stop(&self) {
+        if !matches!(self.phase, Phase::Ending(_)) {
+            self.runtime.handle().scheduler().config().hooks.stop();
+        }
+    }
+
     /// Drops what has not stopped. Returns how much of the time is left for blocking jobs.
     fn end_tasks(&mut self, timeout: Duration) -> Duration {
         let mut report = apart(|| self.runtime.end_tasks(None));
+        self.stop();
         let mut left = timeout;
         if let Phase::Draining(draining, since) = &mut self.phase {
             report.merge(core::mem::take(&mut draining.report));
@@ -182,7 +190,6 @@ impl<T: 'static, D: FnOnce(Result<T, JoinError>) + 'static> Host<T, D> {
                 scheduler.seat.put_back(core);
                 let timeout = scheduler.config.shutdown_timeout;
                 let left = self.with_inner(|inner| inner.end_tasks(timeout));
-                scheduler.config.hooks.stop();
                 if self.ending.get() {
                     self.shared.relay.finish();
                     return self.leave();
@@ -218,6 +225,7 @@ impl<T: 'static, D: FnOnce(Result<T, JoinError>) + 'static> Host<T, D> {
         });
         if matches!(next, Next::Wait) {
             inner.parked = true;
+            scheduler.counters.parks.add(1);
             scheduler.config.hooks.park_quietly();
         }
         next
@@ -247,8 +255,10 @@ impl<T, D> Host<T, D> {
     fn leave(&self) {
         self.shared.forget_poster();
         let this = delist(&self.shared);
-        let inner = self.inner.take();
-        apart(|| drop(inner));
+        if let Some(inner) = self.inner.take() {
+            inner.stop();
+            apart(|| drop(inner));
+        }
         drop(this);
     }
 
@@ -363,6 +373,7 @@ impl<T: 'static, D: FnOnce(Result<T, JoinError>) + 'static> Visit for Host<T, D>
         let Some(mut inner) = self.inner.take() else {
             return report;
         };
+        inner.stop();
         report.merge(inner.runtime.drain_or_report());
         report.merge(jobs);
         let result = match inner.phase {

@@ -37,6 +37,8 @@
 //!
 //! Tests: below; `loom-tests/tests/guest.rs`.
 
+use core::fmt;
+
 use tenter_sync::parker::Parker;
 use tenter_sync::planted;
 use tenter_sync::shim::Mutex;
@@ -126,6 +128,13 @@ impl<B> State<B> {
             self.stage
         );
         self.baton = Some(baton);
+    }
+}
+
+impl<B> fmt::Debug for Relay<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let stage = self.state.try_lock().map(|state| state.stage);
+        f.debug_struct("Relay").field("stage", &stage).finish()
     }
 }
 
