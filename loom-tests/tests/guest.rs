@@ -147,6 +147,32 @@ fn a_wake_makes_a_turn() {
     });
 }
 
+/// Goal: a guest that is dropped while nothing else will ever happen to it is ended, wherever its helper is.
+#[test]
+fn drop_vs_sleep() {
+    check("guest::drop_vs_sleep", || {
+        let host = Arc::new(Host::default());
+        let census = Census::new();
+        let guard = census.track(());
+        let poster = {
+            let host = Arc::clone(&host);
+            move |turn| host.post(turn)
+        };
+        let runtime = Builder::current_thread()
+            .build()
+            .expect("no setting is wrong");
+        let main = async move {
+            let _guard = guard;
+            std::future::pending::<()>().await;
+        };
+        let guest = runtime.guest(poster).start(main, |_| ()).expect("a thread");
+        host.next().run();
+        drop(guest);
+        census.assert_all_dropped();
+        assert!(host.turns.lock().is_empty(), "nothing was ready");
+    });
+}
+
 /// Goal: a guest that is dropped while another thread wakes it is ended, its tasks are dropped, and the turn that
 /// may have been posted meanwhile does nothing.
 #[test]

@@ -2,6 +2,10 @@
 //!
 //! `docs/guide/prompt.md` shows the same in a real one.
 #![cfg(unix)]
+#![allow(
+    clippy::async_yields_async,
+    reason = "tasks are handed from one statement to the next"
+)]
 
 use std::future::pending;
 use std::time::Duration;
@@ -25,7 +29,10 @@ fn a97_statements_are_entered_one_by_one() {
         let one = prompt.run(async { 1 + async { 1 }.await });
         assert_eq!(one, Ok(2));
         // >>> listener = …
-        let listener = prompt.run(TcpListener::bind("127.0.0.1:0")).unwrap().unwrap();
+        let listener = prompt
+            .run(TcpListener::bind("127.0.0.1:0"))
+            .unwrap()
+            .unwrap();
         let address = listener.local_addr().unwrap();
         // >>> server = spawn(…): it goes on in later statements.
         let server = prompt.run(async {
@@ -47,7 +54,9 @@ fn a97_statements_are_entered_one_by_one() {
         prompt.run(stream.read_exact(&mut answer)).unwrap().unwrap();
         assert_eq!(answer, [42]);
         // >>> await server
-        prompt.run(async { server.unwrap().await.unwrap() }).unwrap();
+        prompt
+            .run(async { server.unwrap().await.unwrap() })
+            .unwrap();
         assert_eq!(prompt.run(async { USER.get() }), Ok(7));
         assert!(prompt.close().is_clean());
     });
@@ -62,7 +71,10 @@ fn a97_ctrl_c_ends_the_statement_and_nothing_else() {
     }
     // SAFETY: nothing but the number of a signal goes in, and no handler.
     unsafe { libc::signal(libc::SIGINT, libc::SIG_DFL) };
-    for builder in [Builder::current_thread(), Builder::multi_thread().workers(2)] {
+    for builder in [
+        Builder::current_thread(),
+        Builder::multi_thread().workers(2),
+    ] {
         ends("a flavour", || {
             let builder = builder.ctrl_c(CtrlC::CancelMain);
             let mut prompt = Runner::from(builder.build().unwrap());

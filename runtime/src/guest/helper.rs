@@ -19,7 +19,6 @@ use tenter_sync::shim::thread;
 
 use super::relay::Arrived;
 use super::turn::{Baton, Shared};
-use crate::scheduler::shared::Kind;
 use crate::task::error::payload_message;
 use crate::task::payload::drop_payload;
 
@@ -35,21 +34,21 @@ pub fn run(shared: &StdArc<Shared>) {
 }
 
 fn errand(shared: &Shared, baton: Baton) -> Baton {
-    match (baton, &shared.scheduler.kind) {
-        (Baton::Core(core), Kind::CurrentThread(scheduler)) => {
+    match baton {
+        Baton::Core(core) => {
             let is_recalled =
                 || !planted!("guest.sleep_when_recalled") && shared.relay.is_recalled();
-            scheduler.wait_for_news(&core, is_recalled);
+            shared.one_thread().wait_for_news(&core, is_recalled);
             Baton::Core(core)
         }
-        (Baton::Jobs(left), _) => {
+        Baton::Jobs(left) => {
             let mut report = crate::ShutdownReport::default();
             for job in shared.scheduler.blocking.shut_down(Some(left)) {
                 report.stuck_job(&job);
             }
             Baton::Ended(report)
         }
-        (baton, _) => baton,
+        Baton::Ended(report) => Baton::Ended(report),
     }
 }
 

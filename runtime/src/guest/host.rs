@@ -25,7 +25,6 @@ use crate::handle::Handle;
 use crate::runtime::Runtime;
 use crate::scheduler::current_thread::{Core, RunEnded, Scheduler};
 use crate::scheduler::drain::Draining;
-use crate::scheduler::shared::{Kind, SchedulerRef};
 use crate::scheduler::shutdown::ShutdownReport;
 use crate::scope::frame;
 use crate::scope::scoped::End;
@@ -94,13 +93,6 @@ fn apart<R>(body: impl FnOnce() -> R) -> R {
     without_task(|| frame::apart(body))
 }
 
-fn one_thread(shared: &SchedulerRef) -> &Scheduler {
-    match &shared.kind {
-        Kind::CurrentThread(scheduler) => scheduler,
-        Kind::MultiThread(_) => unreachable!("refused when the guest was started"),
-    }
-}
-
 impl<T, D> Inner<T, D> {
     /// For a guest whose main task is in the line.
     pub fn new(runtime: Runtime, main: JoinHandle<End<T>>, watched: Watched, done: D) -> Self {
@@ -159,10 +151,7 @@ impl<T: 'static, D: FnOnce(Result<T, JoinError>) + 'static> Host<T, D> {
     /// Posts the first turn.
     pub fn begin(&self, core: Box<Core>) {
         let _busy = Busy::set(&self.busy);
-        one_thread(&self.shared.scheduler)
-            .config
-            .hooks
-            .start_quietly();
+        self.shared.one_thread().config.hooks.start_quietly();
         self.shared.relay.post(Baton::Core(core));
         self.shared.post();
     }
@@ -176,7 +165,7 @@ impl<T: 'static, D: FnOnce(Result<T, JoinError>) + 'static> Host<T, D> {
         let next = self.with_inner(|inner| self.drive(inner, &core));
         if self.ending.get() {
             self.shared.relay.finish();
-            one_thread(&self.shared.scheduler).seat.put_back(core);
+            self.shared.one_thread().seat.put_back(core);
             return self.leave();
         }
         match next {
@@ -186,7 +175,7 @@ impl<T: 'static, D: FnOnce(Result<T, JoinError>) + 'static> Host<T, D> {
             }
             Next::Wait => self.shared.relay.wait(Baton::Core(core)),
             Next::Drain | Next::End => {
-                let scheduler = one_thread(&self.shared.scheduler);
+                let scheduler = self.shared.one_thread();
                 scheduler.seat.put_back(core);
                 let timeout = scheduler.config.shutdown_timeout;
                 let left = self.with_inner(|inner| inner.end_tasks(timeout));
@@ -202,7 +191,7 @@ impl<T: 'static, D: FnOnce(Result<T, JoinError>) + 'static> Host<T, D> {
     /// Runs what is ready, in the context of the runtime.
     fn drive(&self, inner: &mut Inner<T, D>, core: &Core) -> Next {
         let shared = &self.shared.scheduler;
-        let scheduler = one_thread(shared);
+        let scheduler = self.shared.one_thread();
         let handle = Handle::new(shared.clone());
         let _entered = handle.enter();
         let _timers = scheduler.timers.enter();
@@ -264,7 +253,7 @@ impl<T, D> Host<T, D> {
 
     /// Takes the baton away from whoever has it. Returns what the helper has found of blocking jobs.
     fn recall(&self) -> ShutdownReport {
-        let scheduler = one_thread(&self.shared.scheduler);
+        let scheduler = self.shared.one_thread();
         let baton = self.shared.relay.recall(|| scheduler.parking.interrupt());
         match baton {
             Some(Baton::Core(core)) => scheduler.seat.put_back(core),

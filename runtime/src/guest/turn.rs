@@ -21,8 +21,8 @@ use tenter_sync::shim::thread::{self, ThreadId};
 use tenter_sync::shim::{Mutex, local};
 
 use super::relay::Relay;
-use crate::scheduler::current_thread::Core;
-use crate::scheduler::shared::SchedulerRef;
+use crate::scheduler::current_thread::{Core, Scheduler};
+use crate::scheduler::shared::{Kind, SchedulerRef};
 use crate::scheduler::shutdown::ShutdownReport;
 
 /// What gives a turn to the host's loop.
@@ -59,6 +59,14 @@ impl Shared {
             home: thread::current_id(),
             at,
             poster: Mutex::new(Some(poster)),
+        }
+    }
+
+    /// The scheduler as that of one thread.
+    pub fn one_thread(&self) -> &Scheduler {
+        match &self.scheduler.kind {
+            Kind::CurrentThread(scheduler) => scheduler,
+            Kind::MultiThread(_) => unreachable!("refused when the guest was started"),
         }
     }
 

@@ -86,10 +86,10 @@ pub struct Core {
     pub aside: RefCell<Vec<Runnable>>,
     /// What is ready, for a random order to draw from.
     pub bag: RefCell<Vec<Runnable>>,
-    poller: RefCell<io::Driver>,
+    pub(super) poller: RefCell<io::Driver>,
     phase: Cell<Phase>,
     burst: Cell<u32>,
-    last_check: Cell<Instant>,
+    pub(super) last_check: Cell<Instant>,
     driven_at: Cell<&'static Location<'static>>,
     /// Who holds the locks that tasks here wait for, under a virtual clock: for the deadlock report.
     holders: Cell<Option<Holders>>,
@@ -201,22 +201,8 @@ impl Scheduler {
         self.run_loop(driving, core, done, wait)
     }
 
-    /// Runs tasks until `done`, or until nothing is ready. Before the next turn comes
-    /// [`wait_for_news`](Self::wait_for_news), on whatever thread. Not on a virtual clock.
-    pub fn run_turn(
-        &self,
-        driving: &Driving<'_>,
-        core: &Core,
-        done: impl Fn() -> bool,
-    ) -> RunEnded {
-        self.take_news(core);
-        self.run_loop(driving, core, done, || {
-            self.is_something_ready(core) || self.tell_quiet(core)
-        })
-    }
-
     /// `idle`: nothing is ready. False: the loop is to end.
-    fn run_loop(
+    pub(super) fn run_loop(
         &self,
         driving: &Driving<'_>,
         core: &Core,
@@ -412,35 +398,6 @@ impl Scheduler {
         }
     }
 
-    /// The idle part of a turn, on a thread that runs no tasks: returns when the one that does has something
-    /// to do, or when `recalled`, which is asked again after each wake-up. Wakes nobody.
-    pub fn wait_for_news(&self, core: &Core, recalled: impl Fn() -> bool) {
-        loop {
-            let deadline = self.timers.begin_park();
-            let left = |until: Instant| until.duration_since(self.timers.clock().now());
-            let timeout = deadline.map(left);
-            if timeout != Some(Duration::ZERO) && !recalled() {
-                self.sleep_only(core, timeout);
-            }
-            self.timers.end_park();
-            let is_due = deadline.is_some_and(|deadline| left(deadline).is_zero());
-            let came = is_due || !self.inbox.is_empty() || core.poller.borrow().has_events();
-            if came || self.quiet.is_awaited() || recalled() {
-                return;
-            }
-        }
-    }
-
-    /// What came while this thread was elsewhere is ready.
-    fn take_news(&self, core: &Core) {
-        // If the poller was waited in, this dispatches what it has found.
-        self.poll_io(core, Some(Duration::ZERO));
-        let now = self.timers.clock().now();
-        core.last_check.set(now);
-        self.fire_timers(now);
-        self.take_inbox(core);
-    }
-
     /// Sleeps, unless another thread has left work, and wakes whoever waits for what came.
     pub fn sleep(&self, core: &Core, timeout: Option<Duration>) {
         if self.sleep_only(core, timeout) {
@@ -449,7 +406,7 @@ impl Scheduler {
     }
 
     /// Sleeps, unless another thread has left work. True: in the poller.
-    fn sleep_only(&self, core: &Core, timeout: Option<Duration>) -> bool {
+    pub(super) fn sleep_only(&self, core: &Core, timeout: Option<Duration>) -> bool {
         let in_poller = self.io.is_started();
         if !self.parking.announce(in_poller) {
             return false;

@@ -93,7 +93,7 @@ impl Host {
 
     /// Runs until a guest has ended, and says how.
     pub fn run<T>(&self, ended: &Ended<T>) -> Result<T, JoinError> {
-        self.run_until(|| ended.0.0.borrow().is_some());
+        self.run_until(|| ended.0.result.borrow().is_some());
         ended.take().expect("just seen")
     }
 
@@ -104,11 +104,20 @@ impl Host {
 }
 
 /// What a guest's `done` was called with.
-pub struct Ended<T>(Rc<(RefCell<Option<Result<T, JoinError>>>, Cell<bool>)>);
+pub struct Ended<T>(Rc<State<T>>);
+
+struct State<T> {
+    result: RefCell<Option<Result<T, JoinError>>>,
+    /// The function was dropped, called or not.
+    gone: Cell<bool>,
+}
 
 impl<T> Default for Ended<T> {
     fn default() -> Self {
-        Self(Rc::default())
+        Self(Rc::new(State {
+            result: RefCell::new(None),
+            gone: Cell::new(false),
+        }))
     }
 }
 
@@ -118,24 +127,24 @@ impl<T> Ended<T> {
         struct Gone<T>(Ended<T>);
         impl<T> Drop for Gone<T> {
             fn drop(&mut self) {
-                self.0.0.1.set(true);
+                self.0.0.gone.set(true);
             }
         }
         let gone = Gone(Self(Rc::clone(&self.0)));
         move |result| {
-            let before = gone.0.0.0.replace(Some(result));
+            let before = gone.0.0.result.replace(Some(result));
             assert!(before.is_none(), "done was called twice");
         }
     }
 
     /// Whether `done` was called.
     pub fn take(&self) -> Option<Result<T, JoinError>> {
-        self.0.0.take()
+        self.0.result.take()
     }
 
     /// Whether `done` was dropped, called or not.
     pub fn is_gone(&self) -> bool {
-        self.0.1.get()
+        self.0.gone.get()
     }
 }
 
