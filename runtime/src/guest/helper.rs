@@ -9,7 +9,7 @@
 //! It runs no task and wakes none: what it has waited for it leaves to the next turn. It is not joined, for
 //! it may be inside the poster, which may wait for the very turn that ends the guest.
 //!
-//! Tests: `tests/tests/guest.rs`; `loom-tests/tests/guest.rs`.
+//! Tests: `tests/tests/guest/main.rs`; `loom-tests/tests/guest.rs`.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc as StdArc;

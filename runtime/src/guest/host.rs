@@ -7,7 +7,7 @@
 //!
 //! A turn is a stretch of the run loop of `scheduler/current_thread.rs`, in the same context as a `block_on`.
 //!
-//! Tests: `tests/tests/guest.rs`.
+//! Tests: `tests/tests/guest/main.rs`.
 
 use core::cell::{Cell, RefCell};
 use core::pin::Pin;

@@ -13,7 +13,7 @@
 //! | `host` | what the host's thread has: main, turns, the end |
 //! | `helper` | the thread that waits |
 //!
-//! Tests: `tests/tests/guest.rs`; `loom-tests/tests/guest.rs`.
+//! Tests: `tests/tests/guest/main.rs`; `loom-tests/tests/guest.rs`.
 
 mod helper;
 mod host;

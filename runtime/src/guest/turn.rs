@@ -8,7 +8,7 @@
 //! Everything of a guest that is not `Send` is in a list of the host's thread; a turn has only what is shared.
 //! So a turn that comes too late, or to another thread, finds nothing.
 //!
-//! Tests: `tests/tests/guest.rs`.
+//! Tests: `tests/tests/guest/main.rs`.
 
 use core::cell::RefCell;
 use core::fmt;

@@ -10,7 +10,7 @@
 //! The wait takes what the poller reports and wakes nobody: all wakes are those of the turn, on the thread that runs
 //! the tasks. The core goes from one to the other, so there is one of both at a time (C1).
 //!
-//! Tests: `tests/tests/guest`; `loom-tests/tests/guest.rs`.
+//! Tests: `tests/tests/guest/main.rs`; `loom-tests/tests/guest.rs`.
 
 use core::time::Duration;
 
