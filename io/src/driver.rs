@@ -58,6 +58,8 @@ pub struct Driver {
     handle: Handle,
     selector: Option<sync::Arc<Selector>>,
     harvest: Harvest,
+    /// The harvest is that of a wait, and nobody was told of it.
+    has_news: bool,
 }
 
 impl Driver {
@@ -76,6 +78,7 @@ impl Driver {
             handle: Handle(Arc::new(Shared::new(unpark, backend))),
             selector: None,
             harvest: Harvest::new(),
+            has_news: false,
         }
     }
 
@@ -102,11 +105,26 @@ impl Driver {
     ///
     /// If a waker panics, after all others have been woken.
     pub fn turn(&mut self, timeout: Option<Duration>) -> io::Result<usize> {
+        self.wait(timeout)?;
+        Ok(self.dispatch())
+    }
+
+    /// The first half of [`turn`](Self::turn): waits, and wakes nobody. What came is kept for
+    /// [`dispatch`](Self::dispatch), on whatever thread; until then this returns at once (I1).
+    ///
+    /// # Errors
+    ///
+    /// As `turn`.
+    #[doc(hidden)]
+    pub fn wait(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+        if self.has_news {
+            return Ok(());
+        }
         let shared = &*self.handle.0;
         if !shared.is_running() {
             self.selector = None;
             if timeout == Some(Duration::ZERO) && !shared.has_ended() {
-                return Ok(0);
+                return Ok(());
             }
             shared.start()?; // I2: an error when it has ended.
         }
@@ -128,7 +146,31 @@ impl Driver {
             }
         };
         waited.map_err(|error| shared.fail(error))?;
-        Ok(dispatch(shared, selector, &self.harvest))
+        self.has_news = true;
+        Ok(())
+    }
+
+    /// The second half of [`turn`](Self::turn): wakes the tasks whose sources have become ready. Returns how
+    /// many events there were.
+    ///
+    /// # Panics
+    ///
+    /// As `turn`.
+    #[doc(hidden)]
+    pub fn dispatch(&mut self) -> usize {
+        match &self.selector {
+            Some(selector) if core::mem::take(&mut self.has_news) => {
+                dispatch(&self.handle.0, selector, &self.harvest)
+            }
+            _ => 0,
+        }
+    }
+
+    /// Whether the last wait has found events that nobody was told of.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn has_events(&self) -> bool {
+        self.has_news && self.harvest.events().next().is_some()
     }
 }
 

@@ -272,6 +272,27 @@ impl Handle {
         })
     }
 
+    /// Spawns a `!Send` task of this thread, which is the only one to drive this single-threaded runtime, and
+    /// perhaps does not now.
+    pub(crate) fn spawn_local_here<F>(
+        &self,
+        future: F,
+        extras: Option<Box<Extras>>,
+        spawned_at: &'static Location<'static>,
+    ) -> JoinHandle<F::Output>
+    where
+        F: Future + 'static,
+        F::Output: 'static,
+    {
+        let owner = Local(thread::current_id());
+        let (scheduler, source) = self.afar();
+        let extras = inherit(extras);
+        let (task, header) = raw::allocate(future, scheduler, owner, extras, spawned_at, &source);
+        let handle = JoinHandle::new(header);
+        self.scheduler.spawn_remote(task);
+        handle
+    }
+
     /// Shows the single-threaded run loop that this thread is in.
     pub(crate) fn with_local_driving<R>(
         spawned_at: &'static Location<'static>,

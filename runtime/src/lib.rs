@@ -110,6 +110,8 @@ pub use crate::group::{
     Ended, Failure, GroupError, GroupHandle, NamedChild, Panic, StartError, Started, TaskGroup,
     TaskOutcome, task_group, task_group_with,
 };
+pub use crate::guest::turn::Turn;
+pub use crate::guest::{Guest, GuestBuilder};
 pub use crate::handle::{EnterGuard, Handle, NotInRuntime};
 pub use crate::histogram::Histogram;
 pub use crate::metrics::{RuntimeMetrics, WorkerMetrics};
@@ -148,6 +150,7 @@ mod combine;
 mod context;
 mod ctrl_c;
 mod group;
+mod guest;
 mod handle;
 mod histogram;
 mod hooks;
@@ -313,6 +316,7 @@ pub mod model {
     pub use crate::group::core::Core as Group;
     pub use crate::group::seat::Seat as GroupSeat;
     use crate::group::{Ended, TaskOutcome};
+    pub use crate::guest::relay::{Arrived, Relay};
     pub use crate::offload::behind::{Behind, Failed, Shared as BehindShared, Sink};
     #[cfg(feature = "process")]
     pub use crate::process::{

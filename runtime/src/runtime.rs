@@ -198,11 +198,16 @@ impl Runtime {
     pub(crate) fn drain_or_report(&mut self) -> ShutdownReport {
         let timeout = self.handle.scheduler().config().shutdown_timeout;
         let report = self.drain(timeout);
+        self.has_ended(&report);
+        report
+    }
+
+    /// Nothing is left for the drop to do. A line for the operator if not everything has stopped in time.
+    pub(crate) fn has_ended(&mut self, report: &ShutdownReport) {
         self.ended = true;
         if report.has_unstopped() {
-            self.report_unstopped("a runtime ended", &report);
+            self.report_unstopped("a runtime ended", report);
         }
-        report
     }
 
     fn report_unstopped(&self, what: &str, report: &ShutdownReport) {
@@ -214,17 +219,23 @@ impl Runtime {
         ));
     }
 
+    /// Ends all tasks, and lets no blocking job begin.
+    pub(crate) fn end_tasks(&self, timeout: Option<Duration>) -> ShutdownReport {
+        let scheduler = self.handle.scheduler();
+        scheduler.begin_end();
+        // First, so that no job begins that would have to be waited for.
+        scheduler.blocking.close();
+        match &scheduler.kind {
+            Kind::CurrentThread(one) => shutdown::shut_down(scheduler, one),
+            Kind::MultiThread(many) => many.shut_down(scheduler, timeout),
+        }
+    }
+
     fn end(&self, timeout: Option<Duration>) -> ShutdownReport {
         let scheduler = self.handle.scheduler();
         let clock = Clock::real();
         let deadline = timeout.map(|timeout| clock.now() + timeout);
-        scheduler.begin_end();
-        // First, so that no job begins that would have to be waited for.
-        scheduler.blocking.close();
-        let mut report = match &scheduler.kind {
-            Kind::CurrentThread(one) => shutdown::shut_down(scheduler, one),
-            Kind::MultiThread(many) => many.shut_down(scheduler, timeout),
-        };
+        let mut report = self.end_tasks(timeout);
         let left = if multi_thread::is_worker_of(scheduler) {
             // A job may wait for this very task.
             Some(Duration::ZERO)

@@ -480,6 +480,27 @@ fn pool_uses_again_only_what_is_whole() {
     assert_eq!(output("pool"), expected);
 }
 
+/// Goal: in `guest`, tasks and the handlers of a window's events take turns on one thread, and the window ends
+/// when the guest has.
+#[test]
+fn guest_shows_its_tasks_in_the_loop_of_a_window() {
+    let text = output("guest");
+    let lines: Vec<&str> = text.lines().collect();
+    let expected = [
+        "label: counting",
+        "label: the sum is 500000500000",
+        "pressed: greet",
+        "label: hello",
+        "pressed: close",
+    ];
+    assert_eq!(lines[..5], expected, "{text}");
+    assert!(
+        lines[5].starts_with("done: ") && lines[5].contains("the window was closed"),
+        "{text}"
+    );
+    assert_eq!(lines[6..], ["the label says: hello"], "{text}");
+}
+
 /// Goal: `cookbook` lists its programs, runs those that it is asked for, one after the other, and names
 /// what it does not have.
 #[test]

@@ -57,6 +57,9 @@ const _: () = {
 table! {
     tenter::Runtime => + + +, +;
     tenter::Builder => + + +, -;
+    tenter::GuestBuilder => + + +, -;
+    tenter::Guest => - - +, -;
+    tenter::Turn => + + +, -;
     tenter::Flavor => + + +, +;
     tenter::Handle => + + +, +;
     tenter::EnterGuard<'static> => - - +, +;

@@ -88,10 +88,10 @@ pub struct Core {
     pub aside: RefCell<Vec<Runnable>>,
     /// What is ready, for a random order to draw from.
     pub bag: RefCell<Vec<Runnable>>,
-    poller: RefCell<io::Driver>,
+    pub(super) poller: RefCell<io::Driver>,
     phase: Cell<Phase>,
     burst: Cell<u32>,
-    last_check: Cell<Instant>,
+    pub(super) last_check: Cell<Instant>,
     driven_at: Cell<&'static Location<'static>>,
     /// Who holds the locks that tasks here wait for, under a virtual clock: for the deadlock report.
     holders: Cell<Option<Holders>>,
@@ -117,6 +117,8 @@ pub enum RunEnded {
     Done,
     /// This thread waits for the core, and a task that only it may run is ready.
     Wanted(ThreadId),
+    /// Nothing is ready, and it was not to wait.
+    Idle,
 }
 
 impl Scheduler {
@@ -190,15 +192,26 @@ impl Scheduler {
         core: &Core,
         done: impl Fn() -> bool,
     ) -> RunEnded {
+        let wait = || {
+            self.idle(driving, core);
+            true
+        };
         if self.config.is_virtual() {
             let _aside = driving.scheduler.blocking.brake().map(Aside::begin);
-            let run = || self.run_loop(driving, core, done);
+            let run = || self.run_loop(driving, core, done, wait);
             return notes::keeping(&core.notes, || holders::keeping(&core.holders, run));
         }
-        self.run_loop(driving, core, done)
+        self.run_loop(driving, core, done, wait)
     }
 
-    fn run_loop(&self, driving: &Driving<'_>, core: &Core, done: impl Fn() -> bool) -> RunEnded {
+    /// `idle`: nothing is ready. False: the loop is to end.
+    pub(super) fn run_loop(
+        &self,
+        driving: &Driving<'_>,
+        core: &Core,
+        done: impl Fn() -> bool,
+        idle: impl Fn() -> bool,
+    ) -> RunEnded {
         let mut rounds = 0;
         loop {
             let full = self.run_burst(driving, core, &done);
@@ -210,7 +223,9 @@ impl Scheduler {
                 return RunEnded::Wanted(owner);
             }
             if !full && core.queue.is_empty() {
-                self.idle(driving, core);
+                if !idle() {
+                    return RunEnded::Idle;
+                }
                 rounds = 0;
                 continue;
             }
@@ -328,13 +343,23 @@ impl Scheduler {
 
     /// Looks at, or waits in, the poller if there is one.
     pub fn poll_io(&self, core: &Core, timeout: Option<Duration>) {
-        if !self.io.is_started() {
-            return;
+        if self.io.is_started() {
+            self.wait_io(core, timeout);
+            self.dispatch_io(core);
         }
-        let turn = self
+    }
+
+    /// Wakes whoever waits for what the poller has found.
+    fn dispatch_io(&self, core: &Core) {
+        self.config
+            .guarded(&self.counters, || core.poller.borrow_mut().dispatch());
+    }
+
+    fn wait_io(&self, core: &Core, timeout: Option<Duration>) {
+        let waited = self
             .config
-            .guarded(&self.counters, || core.poller.borrow_mut().turn(timeout));
-        if let Some(Err(_)) = turn {
+            .guarded(&self.counters, || core.poller.borrow_mut().wait(timeout));
+        if let Some(Err(_)) = waited {
             // Every operation on a socket has been given the error; there is nothing to wait for.
             self.counters.poller_failures.add(1);
         }
@@ -376,21 +401,30 @@ impl Scheduler {
         }
     }
 
-    /// Sleeps, unless another thread has left work.
+    /// Sleeps, unless another thread has left work, and wakes whoever waits for what came.
     pub fn sleep(&self, core: &Core, timeout: Option<Duration>) {
+        if self.sleep_only(core, timeout) {
+            self.dispatch_io(core);
+        }
+    }
+
+    /// Sleeps, unless another thread has left work. True: in the poller.
+    pub(super) fn sleep_only(&self, core: &Core, timeout: Option<Duration>) -> bool {
         let in_poller = self.io.is_started();
         if !self.parking.announce(in_poller) {
-            return;
+            return false;
         }
         // S3: whatever was published before the announcement could be seen is seen now.
         if !self.inbox.is_empty() && !planted!("inbox.no_recheck") {
             self.parking.awake(in_poller);
         } else if in_poller {
-            self.poll_io(core, timeout);
+            self.wait_io(core, timeout);
             self.parking.awake(true);
+            return true;
         } else {
             self.parking.sleep(timeout);
         }
+        false
     }
 
     /// What it has done so far.

@@ -9,7 +9,7 @@
 //! Tests: `tests/tests/runner.rs`, `tests/tests/shutdown.rs`.
 
 use core::future::Future;
-use core::pin::pin;
+use core::pin::Pin;
 use core::task::{Context, Waker};
 use core::time::Duration;
 use std::sync::Arc as StdArc;
@@ -17,6 +17,7 @@ use std::task::Wake;
 
 use tenter_sync::current::without_task;
 use tenter_sync::shim::atomic::{AtomicBool, Ordering};
+use tenter_timer::Sleep;
 
 use super::current_thread::{Core, RunEnded, Scheduler};
 use super::shared::SchedulerRef;
@@ -83,40 +84,54 @@ pub fn drain(shared: &SchedulerRef, scheduler: &Scheduler, timeout: Duration) ->
     let driving = Driving::new(shared, Place::Thread(core));
     context::drive(&driving, || {
         without_task(|| {
-            // They are as many at the end: this thread spawns none, and ends none.
-            let others = core.begin_drain(&mut report);
-            run_until_only(others, &driving, scheduler, core, timeout);
+            let draining = Draining::begin(core, timeout);
+            if !draining.is_over(scheduler) {
+                let over = || draining.is_over(scheduler);
+                // Nobody waits for the core: the runtime is the caller's alone.
+                let _: RunEnded = scheduler.run_until(&driving, core, over);
+            }
+            report = draining.report;
         });
     });
     report
 }
 
-/// Runs until no more than `left` tasks are alive.
-fn run_until_only(
-    left: u64,
-    driving: &Driving<'_>,
-    scheduler: &Scheduler,
-    core: &Core,
-    timeout: Duration,
-) {
-    let alarm = StdArc::new(Alarm::default());
-    let waker = Waker::from(StdArc::clone(&alarm));
-    let mut timer = pin!(tenter_timer::sleep(timeout));
-    let polled = timer.as_mut().poll(&mut Context::from_waker(&waker));
-    if polled.is_ready() {
-        return;
+/// A graceful end in progress, on a thread that drives.
+pub struct Draining {
+    /// What was cancelled.
+    pub report: ShutdownReport,
+    /// Tasks of other threads. They are as many at the end: this thread spawns none, and ends none.
+    others: u64,
+    alarm: StdArc<Alarm>,
+    /// Rings it.
+    _timer: Pin<Box<Sleep>>,
+}
+
+impl Draining {
+    /// Cancels every task. They have so much time on the clock of the runtime.
+    pub fn begin(core: &Core, timeout: Duration) -> Self {
+        let mut report = ShutdownReport::default();
+        let others = core.begin_drain(&mut report);
+        let alarm = StdArc::new(Alarm::default());
+        let waker = Waker::from(StdArc::clone(&alarm));
+        let mut timer = Box::pin(tenter_timer::sleep(timeout));
+        let polled = timer.as_mut().poll(&mut Context::from_waker(&waker));
+        if polled.is_ready() {
+            waker.wake();
+        }
+        Self {
+            report,
+            others,
+            alarm,
+            _timer: timer,
+        }
     }
-    let counters = &scheduler.counters;
-    let alive = || {
-        counters
-            .spawned
-            .get()
-            .saturating_sub(counters.completed.get())
-    };
-    let done = || alarm.is_due() || (alive() <= left && scheduler.inbox.is_empty());
-    if done() {
-        return;
+
+    /// Whether all tasks that this thread may run have stopped, or the time is up.
+    pub fn is_over(&self, scheduler: &Scheduler) -> bool {
+        let counters = &scheduler.counters;
+        let (spawned, completed) = (counters.spawned.get(), counters.completed.get());
+        let alive = spawned.saturating_sub(completed);
+        self.alarm.is_due() || (alive <= self.others && scheduler.inbox.is_empty())
     }
-    // Nobody waits for the core: the runtime is the caller's alone.
-    let _: RunEnded = scheduler.run_until(driving, core, done);
 }

@@ -3,6 +3,7 @@
 //! | file | what |
 //! |---|---|
 //! | [`current_thread`] | one thread: the run loop, and the right to it |
+//! | [`turn`] | the same loop a stretch at a time, in a loop of another kind |
 //! | [`deterministic`] | the same loop on a virtual clock: the jump |
 //! | [`choices`] | the decisions of a deterministic run |
 //! | [`deadlock`] | what it says when nothing can ever run again |
@@ -37,3 +38,4 @@ pub mod seat;
 #[expect(unsafe_code, reason = "a counted pointer")]
 pub mod shared;
 pub mod shutdown;
+pub mod turn;

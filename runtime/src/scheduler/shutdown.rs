@@ -122,6 +122,7 @@ impl ShutdownReport {
         append(&mut self.cancelled_tasks, part.cancelled_tasks);
         append(&mut self.overdue_tasks, part.overdue_tasks);
         append(&mut self.leaked_tasks, part.leaked_tasks);
+        self.stuck_tasks.extend(part.stuck_tasks);
     }
 
     /// Whether something has not stopped by itself, though it was given the time.

@@ -54,6 +54,11 @@ impl JoinError {
         Self::new(header, End::Cancelled(reason))
     }
 
+    /// The main future was cancelled, and its task was not.
+    pub(crate) fn cancelled_main(header: &Header, reason: CancelReason) -> Self {
+        Self::new(header, End::Cancelled(reason))
+    }
+
     pub(crate) fn panicked(header: &Header, payload: Box<dyn Any + Send>) -> Self {
         let message = payload_message(&*payload).to_owned();
         Self::new(
