@@ -308,11 +308,11 @@ fn output_of<T>(main: &mut JoinHandle<End<T>>) -> Result<T, JoinError> {
     let reason = match joined {
         Poll::Ready(Ok(End::Ready(output))) => return Ok(output),
         Poll::Ready(Err(error)) => return Err(error),
-        Poll::Ready(Ok(End::Cancelled(reason))) => reason,
+        Poll::Ready(Ok(End::Cancelled(reason))) => *reason,
         Poll::Ready(Ok(End::TimedOut)) => CancelReason::of(CancelKind::Deadline),
         Poll::Pending => unreachable!("it has ended"),
     };
-    Err(JoinError::cancelled_main(main.header(), reason))
+    Err(JoinError::cancelled_main(&main.header(), reason))
 }
 
 impl<T: 'static, D: FnOnce(Result<T, JoinError>) + 'static> Visit for Host<T, D> {
