@@ -17,7 +17,7 @@
 //! - T4: the word of a task is read once.
 
 use core::mem;
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Weak};
 
 use tenter_sync::book::Book;
@@ -191,10 +191,7 @@ impl<'a> Draft<'a> {
         let joins = self.joins();
         self.add_waits(&joins);
         for (awaiter, awaited) in joins {
-            let joined_by = &mut self.tasks[awaited].joined_by;
-            if !joined_by.contains(&awaiter) {
-                joined_by.push(awaiter);
-            }
+            self.tasks[awaited].joined_by.push(awaiter);
         }
         let cycles = cycles(&self.edges);
         let id = |place: usize| self.tasks[place].id;
@@ -214,13 +211,13 @@ impl<'a> Draft<'a> {
 
     /// Who awaits whose handle: as far as slots tell, which know the last wait of a task, and as far as the
     /// book does.
-    fn joins(&self) -> Vec<(usize, usize)> {
+    fn joins(&self) -> BTreeSet<(usize, usize)> {
         let address = |header: &Header| core::ptr::from_ref(header).addr();
         let tasks = self.seen.iter().enumerate();
         let by_address: HashMap<usize, usize> = tasks
             .map(|(place, it)| (address(it.task.header()), place))
             .collect();
-        let mut joins = Vec::new();
+        let mut joins = BTreeSet::new();
         for (place, it) in self.seen.iter().enumerate() {
             let wait = it.wait.filter(|wait| wait.kind == WaitKind::Task);
             let awaited = wait.and_then(|wait| by_address.get(&wait.address)); // T2
@@ -235,7 +232,7 @@ impl<'a> Draft<'a> {
                 // are not awaited any more.
                 let waits = self.seen[*awaiter].wait;
                 if waits.is_some() {
-                    joins.push((*awaiter, awaited));
+                    joins.insert((*awaiter, awaited));
                 }
             }
         }
@@ -243,7 +240,7 @@ impl<'a> Draft<'a> {
     }
 
     /// What each waits for, in words, and whom that makes it wait for.
-    fn add_waits(&mut self, joins: &[(usize, usize)]) {
+    fn add_waits(&mut self, joins: &BTreeSet<(usize, usize)>) {
         let mut together: HashMap<WaitingOn, usize> = HashMap::new();
         for wait in self.seen.iter().filter_map(|it| it.wait) {
             *together.entry(wait).or_default() += 1;
@@ -252,14 +249,14 @@ impl<'a> Draft<'a> {
         for (awaiter, task) in joins {
             awaited[*awaiter].push(*task);
         }
-        for place in 0..self.seen.len() {
+        for (place, awaited) in awaited.iter().enumerate() {
             let Some(on) = self.seen[place].wait else {
                 continue;
             };
             let id = self.tasks[place].id.get();
             let group = self.group_at(on);
             let whom: Vec<TaskId> = match on.kind {
-                WaitKind::Task => awaited[place].iter().map(|it| self.tasks[*it].id).collect(),
+                WaitKind::Task => awaited.iter().map(|it| self.tasks[*it].id).collect(),
                 WaitKind::Lock | WaitKind::RwLock => {
                     let holder = self.book.and_then(|book| book.holder_of(on.address));
                     holder.map(TaskId).into_iter().collect()
