@@ -9,7 +9,7 @@
 //! |---|---|---|---|
 //! | waits | a task | what it waits for, in words, and since when | a wait that is pending: [`notes`](crate::notes) |
 //! | holders | the address of a lock | the task that holds it | the slow paths of locks: [`holders`](crate::holders) |
-//! | joins | a task | the task that awaits its handle | the handle, when it is pending |
+//! | joins | a task | the task that awaits its handle | the handle: when it is pending, and when it is dropped |
 //!
 //! ```text
 //!  the runtime ──► lend(book) ──► a thread: LENT, BOOK ──► pending wait, lock with a line ──► tables (a lock)
@@ -204,6 +204,12 @@ pub(crate) fn write_join(awaited: NonZeroU64) {
     }
 }
 
+/// Nobody awaits the handle of that task any more.
+#[cold]
+pub(crate) fn strike_join(awaited: NonZeroU64) {
+    with(|book| book.tables.lock().joins.remove(&awaited));
+}
+
 /// The task has ended.
 #[inline]
 pub fn forget(task: NonZeroU64) {
@@ -231,10 +237,10 @@ impl Book {
 
     #[cold]
     fn strike_out(&self, task: NonZeroU64) {
-        let (entry, _) = {
-            let mut tables = self.tables.lock();
-            (tables.waits.remove(&task), tables.joins.remove(&task))
-        };
+        let mut tables = self.tables.lock();
+        let entry = tables.waits.remove(&task);
+        tables.joins.remove(&task);
+        drop(tables);
         drop(entry);
     }
 
@@ -339,11 +345,13 @@ mod tests {
                         let other = WaitingOn { address: 1, ..wait };
                         assert_eq!(book.lasted(slot.id(), other), None, "another wait");
                         forget(slot.id());
+                        strike_join(next);
                         assert_eq!(book.lasted(slot.id(), wait), None);
                     });
                 });
             }
         });
-        assert!(book.tables.lock().waits.is_empty());
+        let tables = book.tables.lock();
+        assert!(tables.waits.is_empty() && tables.joins.is_empty());
     }
 }

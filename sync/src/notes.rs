@@ -123,6 +123,14 @@ pub fn also_joining(awaited: NonZeroU64) {
     }
 }
 
+/// Nobody awaits this handle any more.
+#[inline]
+pub fn no_longer_joining(awaited: NonZeroU64) {
+    if book::is_lent() {
+        book::strike_join(awaited);
+    }
+}
+
 /// Notes what the current task waits for, and what it wants of that.
 #[inline]
 pub(crate) fn waiting_on<T: ?Sized>(kind: WaitKind, address: *const T, name: &Name, wants: Wants) {

@@ -424,6 +424,73 @@ fn a95_the_tree_of_a_commotion_has_nobody_twice() {
     }
 }
 
+/// Goal: what the guide shows (`docs/guide/hangs.md`), but for numbers, places and times.
+#[test]
+fn a95_the_tree_that_the_guide_shows() {
+    ends("inspected", || {
+        let runtime = inspected();
+        let both = Arc::new(Barrier::new(2));
+        let locks = ["index", "pages"].map(|name| Arc::new(Lock::new(()).named(name)));
+        let import = spawn_on(&runtime, "import", async move {
+            task_group(async |group| {
+                let [index, pages] = &locks;
+                for (name, first, second) in [("reader", pages, index), ("writer", index, pages)] {
+                    let (first, second) = (Arc::clone(first), Arc::clone(second));
+                    let both = Arc::clone(&both);
+                    group.named(name).spawn(async move {
+                        let _first = first.lock().await;
+                        let _ = both.wait().await;
+                        let _second = second.lock().await;
+                        Ok::<_, ()>(())
+                    });
+                }
+                group.named("progress").spawn(async {
+                    tenter::time::sleep(std::time::Duration::from_secs(1_000)).await;
+                    Ok(())
+                });
+                Ok(())
+            })
+            .await
+        });
+        let stuck = |tree: &TaskTree| {
+            let sleeps = waits(tree, "progress").starts_with("a point in time");
+            sleeps && !tree.cycles().is_empty() && waits(tree, "import").contains("children")
+        };
+        let text = tree_when(runtime.handle(), stuck).to_string();
+        let shape: Vec<String> = text.lines().map(shape).collect();
+        let expected = [
+            "└── (T) Task \"import\"",
+            "    ├──  waits for the N children of the task_group at PLACE, for TIME",
+            "    └──  task_group at PLACE",
+            "        ├── (T) Task \"reader\"",
+            "        │   └──  waits for Lock \"index\", held by task N \"writer\", for TIME",
+            "        ├── (T) Task \"writer\"",
+            "        │   └──  waits for Lock \"pages\", held by task N \"reader\", for TIME",
+            "        └── (T) Task \"progress\"",
+            "            └──  waits for a point in time, for TIME",
+            "deadlock: task N \"reader\" waits for Lock \"index\", held by task N \"writer\", which waits for \
+             Lock \"pages\", held by task N \"reader\"",
+        ];
+        assert_eq!(shape, expected, "{text}");
+        import.cancel();
+    });
+}
+
+/// A line without what differs from run to run.
+fn shape(line: &str) -> String {
+    let (line, time) = match line.split_once(", for ") {
+        Some((line, _)) => (line, ", for TIME"),
+        None => (line, ""),
+    };
+    let words = line.split(' ').map(|word| match word {
+        _ if word.starts_with("Task-") => "Task",
+        _ if word.starts_with("tests/tests/tree.rs") => "PLACE",
+        _ if word.parse::<u64>().is_ok() => "N",
+        _ => word,
+    });
+    words.collect::<Vec<_>>().join(" ") + time
+}
+
 /// Goal: what a task waits for is validated: a sleeping task is not said to wait for its lock of before.
 #[test]
 fn x16_what_is_said_is_of_now() {

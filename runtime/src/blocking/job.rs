@@ -33,7 +33,7 @@ impl Home for Handle {
         let _entered = self.enter();
         book::lend(self.scheduler().book(), || {
             let done = body();
-            // A job that panics leaves its entry behind, if it has one.
+            // A job that panics leaves behind what it has noted of its last wait, if anything.
             if let Some(job) = current::task_id() {
                 book::forget(job);
             }

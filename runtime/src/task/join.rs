@@ -265,6 +265,9 @@ impl<T> Drop for JoinHandle<T> {
 
 impl<T> JoinHandle<T> {
     fn detach_slow(&mut self) {
+        if self.registered {
+            notes::no_longer_joining(self.header().slot.id());
+        }
         match self.header().state.detach() {
             Detach::Detached => {
                 // SAFETY: JOIN_WAKER is clear for good, and the task was not complete: the finisher

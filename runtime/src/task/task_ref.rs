@@ -69,6 +69,12 @@ impl TaskRef {
         Self(NonNull::from(header))
     }
 
+    /// The task that this can cancel.
+    pub(crate) fn of(task: &Canceller) -> Self {
+        task.header().state.retain();
+        Self(task.task())
+    }
+
     pub(crate) fn header(&self) -> &Header {
         // SAFETY: we have a reference.
         unsafe { self.0.as_ref() }

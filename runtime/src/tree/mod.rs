@@ -56,9 +56,8 @@ use crate::task::task_ref;
 /// # Not one moment
 ///
 /// One task is looked at after the other, while others run on. A task may be shown to wait for one that has
-/// gone on meanwhile, or miss its group because that was opened just then. What is stuck does not change, so
-/// two trees in a row that say the same are to be believed; a circle through tasks that run may be gone in
-/// the second.
+/// gone on meanwhile, or miss its group because that was opened just then. A circle is looked at twice before
+/// it is told. What is stuck does not change: what two trees in a row say is to be believed.
 #[derive(Clone, Debug)]
 pub struct TaskTree {
     /// In the order of their numbers.
@@ -151,10 +150,17 @@ impl TaskTree {
     /// The tasks that are shown under this one: the children of its groups, and tasks in no group whose
     /// handle it awaits.
     pub fn children(&self, id: TaskId) -> impl Iterator<Item = &TaskNode> {
-        let own = self.place(id);
-        let below = move |place: &usize| own.is_some() && self.parent_place(*place) == own;
-        let places = (0..self.tasks.len()).filter(below);
-        places.map(|place| &self.tasks[place])
+        let mut places: Vec<usize> = Vec::new();
+        if let Some(own) = self.place(id) {
+            places.extend(&self.forest.joined[own]);
+            let mut groups = self.forest.groups_in[own].clone();
+            while let Some(group) = groups.pop() {
+                places.extend(&self.forest.members[group]);
+                groups.extend(&self.forest.inner[group]);
+            }
+        }
+        places.sort_unstable();
+        places.into_iter().map(|place| &self.tasks[place])
     }
 
     /// The task that this one is shown under.

@@ -15,6 +15,8 @@
 //! - T3: a task is in the tree once, by its number. The groups of a child that is on no list are not looked
 //!   for: it has not run. So the walk ends, however fast tasks are spawned.
 //! - T4: the word of a task is read once.
+//! - T5: each wait of a circle is looked at again when all have been looked at. If none has changed, there was
+//!   a moment at which all were so at once, unless a task has waited for the same thing a second time.
 
 use core::mem;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
@@ -121,8 +123,7 @@ impl Groups {
                 Some(group) => {
                     let members = group.members();
                     let ids = members.iter().map(|member| member.id()).collect();
-                    let tasks = members.iter().map(|member| TaskRef::new(member.header()));
-                    self.children.extend(tasks);
+                    self.children.extend(members.iter().map(TaskRef::of));
                     self.openers.push(opener);
                     self.nodes.push(GroupNode {
                         opened_at: group.opened_at(),
@@ -193,7 +194,8 @@ impl<'a> Draft<'a> {
         for (awaiter, awaited) in joins {
             self.tasks[awaited].joined_by.push(awaiter);
         }
-        let cycles = cycles(&self.edges);
+        let mut cycles = cycles(&self.edges);
+        cycles.retain(|cycle| cycle.iter().all(|place| self.is_still_so(*place))); // T5
         let id = |place: usize| self.tasks[place].id;
         let ids = |cycle: Vec<usize>| cycle.into_iter().map(id).collect();
         let cycles = cycles.into_iter().map(ids).collect();
@@ -207,6 +209,26 @@ impl<'a> Draft<'a> {
             forest,
             complete,
         }
+    }
+
+    /// Whether the task waits as it did.
+    fn is_still_so(&self, place: usize) -> bool {
+        let (it, node) = (&self.seen[place], &self.tasks[place]);
+        let now = Seen::new(it.task.clone());
+        let same = now.is_some_and(|now| now.wait == it.wait);
+        let whom = node.wait.as_ref().map_or(&[][..], TaskWait::whom);
+        same && match it.wait {
+            Some(on) if matches!(on.kind, WaitKind::Lock | WaitKind::RwLock) => {
+                self.holder_of(on).as_slice() == whom
+            }
+            _ => true,
+        }
+    }
+
+    /// The task that holds what is waited for.
+    fn holder_of(&self, on: WaitingOn) -> Option<TaskId> {
+        let holder = self.book.and_then(|book| book.holder_of(on.address));
+        holder.map(TaskId)
     }
 
     /// Who awaits whose handle: as far as slots tell, which know the last wait of a task, and as far as the
@@ -249,49 +271,32 @@ impl<'a> Draft<'a> {
         for (awaiter, task) in joins {
             awaited[*awaiter].push(*task);
         }
+        // T2: two that are open at a time have different addresses.
+        let groups = self.groups.iter();
+        let groups: HashMap<usize, &GroupNode> = groups.map(|it| (it.address, it)).collect();
         for (place, awaited) in awaited.iter().enumerate() {
             let Some(on) = self.seen[place].wait else {
                 continue;
             };
             let id = self.tasks[place].id.get();
-            let group = self.group_at(on);
+            let group = groups.get(&on.address).copied();
+            let group = group.filter(|_| on.kind == WaitKind::Group);
             let whom: Vec<TaskId> = match on.kind {
                 WaitKind::Task => awaited.iter().map(|it| self.tasks[*it].id).collect(),
-                WaitKind::Lock | WaitKind::RwLock => {
-                    let holder = self.book.and_then(|book| book.holder_of(on.address));
-                    holder.map(TaskId).into_iter().collect()
-                }
+                WaitKind::Lock | WaitKind::RwLock => self.holder_of(on).into_iter().collect(),
                 _ => group.map_or_else(Vec::new, |group| group.members.clone()),
             };
-            let note = self.book.and_then(|book| book.note_of(id, on));
-            let lasted = self.book.and_then(|book| book.lasted(id, on));
-            let wait = TaskWait {
-                words: words::of_wait(
-                    &self.tasks,
-                    place,
-                    on,
-                    note.as_ref(),
-                    &whom,
-                    group,
-                    together[&on],
-                ),
-                on,
-                note,
-                whom,
-                lasted,
-            };
-            let places = wait.whom.iter().filter_map(|id| self.places.get(id));
+            let places = whom.iter().filter_map(|id| self.places.get(id));
             self.edges[place].extend(places);
+            let mut wait = TaskWait {
+                on,
+                note: self.book.and_then(|book| book.note_of(id, on)),
+                words: String::new(),
+                whom,
+                lasted: self.book.and_then(|book| book.lasted(id, on)),
+            };
+            wait.words = words::of_wait(&self.tasks, place, &wait, group, together[&on]);
             self.tasks[place].wait = Some(wait);
         }
-    }
-
-    /// The group whose children are waited for.
-    fn group_at(&self, on: WaitingOn) -> Option<&GroupNode> {
-        let group = |group: &&GroupNode| group.address == on.address; // T2
-        self.groups
-            .iter()
-            .find(group)
-            .filter(|_| on.kind == WaitKind::Group)
     }
 }

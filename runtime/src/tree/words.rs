@@ -2,10 +2,10 @@
 
 use core::fmt::Write as _;
 
-use tenter_sync::current::{WaitKind, WaitingOn};
+use tenter_sync::current::WaitKind;
 use tenter_sync::notes::{Note, Wants};
 
-use super::node::{GroupNode, TaskNode};
+use super::node::{GroupNode, TaskNode, TaskWait};
 use crate::task::TaskId;
 
 /// `task 7 "name"`, or `task 7`.
@@ -27,13 +27,12 @@ fn name_of(tasks: &[TaskNode], id: TaskId) -> String {
 pub fn of_wait(
     tasks: &[TaskNode],
     place: usize,
-    on: WaitingOn,
-    note: Option<&Note>,
-    whom: &[TaskId],
+    wait: &TaskWait,
     group: Option<&GroupNode>,
     together: usize,
 ) -> String {
-    let own = &tasks[place];
+    let (own, on, whom) = (&tasks[place], wait.on, &wait.whom);
+    let note = wait.note.as_ref();
     if let (WaitKind::Group, Some(group)) = (on.kind, group) {
         let children = match whom.len() {
             1 => "the child".to_owned(),
