@@ -173,7 +173,8 @@ fn spawn_on<F>(runtime: &Runtime, name: &str, future: F) -> JoinHandle<F::Output
 where
     F: Future<Output: Send> + Send + 'static,
 {
-    runtime.block_on(async { spawn(name, future) })
+    let _entered = runtime.handle().enter();
+    spawn(name, future)
 }
 
 /// Goal: tasks that await each other, and one that awaits itself, are drawn once and told as deadlocks.
@@ -342,7 +343,10 @@ async fn commotion(stop: Arc<AtomicBool>, lock: Arc<Lock<u64>>) {
                     });
                     if number % 2 == 0 {
                         let _ = task_group(async |deeper| {
-                            deeper.spawn(async { Ok::<_, ()>(yield_now().await) });
+                            deeper.spawn(async {
+                                yield_now().await;
+                                Ok::<_, ()>(())
+                            });
                             yield_now().await;
                             Ok(())
                         })
@@ -355,7 +359,7 @@ async fn commotion(stop: Arc<AtomicBool>, lock: Arc<Lock<u64>>) {
                 }
             }
             yield_now().await;
-            if lock.lock().await.is_multiple_of(3) {
+            if *lock.lock().await % 3 == 0 {
                 group.cancel("enough");
             }
             Ok::<_, ()>(())
