@@ -428,6 +428,37 @@ fn a95_the_tree_of_a_commotion_has_nobody_twice() {
     }
 }
 
+/// Goal: a program that says nothing of it is inspected if the environment asks, and only then.
+#[test]
+fn x16_the_environment_asks_for_inspection() {
+    const NAME: &str = "x16_the_environment_asks_for_inspection";
+    let child = |value: &str| {
+        let own = std::env::current_exe().expect("the test has a file");
+        let mut child = std::process::Command::new(own);
+        child.args(["--exact", NAME, "--nocapture"]);
+        child
+            .env("TENTER_INSPECT", value)
+            .env("TENTER_TREE_CHILD", "1");
+        let output = child.output().expect("it starts");
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    if std::env::var_os("TENTER_TREE_CHILD").is_none() {
+        assert_says(&child("1"), &["waits for Event \"never\" to be set, for "]);
+        assert_says(&child("0"), &["waits for an Event at 0x"]);
+        return;
+    }
+    let runtime = build(Builder::multi_thread().workers(1));
+    let task = spawn_on(&runtime, "task", async {
+        Event::new().named("never").wait().await;
+    });
+    println!(
+        "{}",
+        tree_when(runtime.handle(), |tree| !waits(tree, "task").is_empty())
+    );
+    task.cancel();
+}
+
 /// Goal: what the guide shows (`docs/guide/hangs.md`), but for numbers, places and times.
 #[test]
 fn a95_the_tree_that_the_guide_shows() {
