@@ -30,7 +30,7 @@
 //! Rejected: the number of the holder in the task that waits. A word more in each task, and it goes stale
 //! when the lock changes hands, since those further back in line do not look then.
 //!
-//! Tests: below; `sync/tests/lock_owner.rs`, `tests/tests/hangs.rs`, `tests/tests/tree.rs`.
+//! Tests: below; `sync/tests/lock_owner.rs`, `tests/tests/hangs.rs`, `tests/tests/tree`.
 
 use core::cell::{Cell, RefCell};
 use core::fmt;

@@ -15,7 +15,7 @@
 //! | `print.rs` | lines, and a table |
 //! | `outside.rs` | groups that no task is in |
 //!
-//! Tests: `tests/tests/tree.rs`, `tests/tests/rows/tree.rs`, `tests/tests/hangs.rs`.
+//! Tests: `tests/tests/tree`, `tests/tests/rows/tree.rs`, `tests/tests/hangs.rs`.
 
 mod cycles;
 mod forest;

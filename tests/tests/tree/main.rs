@@ -1,14 +1,15 @@
 //! The tree of a runtime's tasks, from other threads and while they run: nothing twice, nothing stuck, no
 //! code of the program under a lock.
 
+mod commotion;
+
 use std::collections::HashSet;
 use std::future::{Future, pending};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use tenter::sync::{Barrier, Event, Lock, RwLock};
-use tenter::task::{self, TaskState, TaskTree, WaitKind, yield_now};
+use tenter::task::{self, TaskState, TaskTree, WaitKind};
 use tenter::{Builder, Handle, JoinHandle, Runtime, task_group};
 use tenter_tests::support::{assert_says, build, ends};
 
@@ -158,7 +159,7 @@ fn a95_a_child_that_wants_its_parents_lock_is_a_deadlock() {
         assert_says(
             &tree.to_string(),
             &[
-                "waits for the 2 children of the task_group at tests/tests/tree.rs:",
+                "waits for the 2 children of the task_group at tests/tests/tree/main.rs:",
                 "deadlock: task",
                 "\"child\", which waits for Lock \"db\", held by task",
                 ", among them task",
@@ -246,7 +247,10 @@ fn k05_a_group_in_main_beside_many_workers() {
                 let tree = tree_when(&handle, |tree| named(tree, "child").is_some());
                 let child = named(&tree, "child").expect("it was looked for").id();
                 let around = tree.group_of(child).expect("it is in a group");
-                assert_says(&around.to_string(), &["task_group at tests/tests/tree.rs:"]);
+                assert_says(
+                    &around.to_string(),
+                    &["task_group at tests/tests/tree/main.rs:"],
+                );
                 assert!(tree.opener_of(around).is_none() && tree.parent(child).is_none());
                 assert_says(
                     &tree.to_string(),
@@ -328,104 +332,6 @@ async fn a95_a_deep_chain_is_drawn_down_to_a_depth() {
     assert_says(&lines, &["more lines, deeper"]);
     assert!(lines.lines().count() < 300, "{}", lines.lines().count());
     assert_eq!(tree.table().to_string().lines().count(), 10_004);
-}
-
-/// Tasks that spawn, nest, await, lock, end and are cancelled, until they are told to stop.
-async fn commotion(stop: Arc<AtomicBool>, lock: Arc<Lock<u64>>) {
-    while !stop.load(Ordering::Relaxed) {
-        let result = task_group(async |group| {
-            for number in 0..4_u64 {
-                let lock = Arc::clone(&lock);
-                let child = group.spawn(async move {
-                    let inner = spawn("inner", async move {
-                        *lock.lock().await += number;
-                        yield_now().await;
-                    });
-                    if number % 2 == 0 {
-                        let _ = task_group(async |deeper| {
-                            deeper.spawn(async {
-                                yield_now().await;
-                                Ok::<_, ()>(())
-                            });
-                            yield_now().await;
-                            Ok(())
-                        })
-                        .await;
-                    }
-                    inner.await.map_err(drop)
-                });
-                if number == 3 {
-                    child.cancel();
-                }
-            }
-            yield_now().await;
-            if *lock.lock().await % 3 == 0 {
-                group.cancel("enough");
-            }
-            Ok::<_, ()>(())
-        });
-        let _ = result.await;
-    }
-}
-
-/// Whether each task is there once, and each way up ends.
-fn check(tree: &TaskTree) {
-    let ids: HashSet<_> = tree.tasks().iter().map(|task| task.id()).collect();
-    assert_eq!(ids.len(), tree.tasks().len());
-    let mut drawn = 0;
-    for line in tree.to_string().lines() {
-        drawn += usize::from(line.contains("(T) Task-"));
-    }
-    assert_eq!(drawn, tree.tasks().len(), "{tree}");
-    for task in tree.tasks() {
-        let mut up = Some(task.id());
-        for steps in 0.. {
-            let Some(id) = up else { break };
-            assert!(steps <= ids.len());
-            up = tree.parent(id).map(|it| it.id());
-        }
-        assert!(tree.awaited_by(task.id()).count() <= 1 + ids.len());
-    }
-    for cycle in tree.cycles() {
-        assert!(cycle.iter().all(|id| ids.contains(id)));
-    }
-    assert_eq!(
-        tree.table().to_string().lines().count(),
-        ids.len() + 2 + tree.cycles().len()
-    );
-}
-
-/// Goal: a tree that is asked for while tasks are spawned, end and are cancelled on all workers.
-#[test]
-fn a95_the_tree_of_a_commotion_has_nobody_twice() {
-    for inspect in [false, true] {
-        ends("commotion", move || {
-            let runtime = build(Builder::multi_thread().workers(4).inspect(inspect));
-            let stop = Arc::new(AtomicBool::new(false));
-            let lock = Arc::new(Lock::new(0));
-            let tasks: Vec<_> = (0..4)
-                .map(|_| {
-                    let commotion = commotion(Arc::clone(&stop), Arc::clone(&lock));
-                    runtime.spawn(commotion)
-                })
-                .collect();
-            let lookers: Vec<_> = (0..2)
-                .map(|_| {
-                    let handle = runtime.handle().clone();
-                    thread::spawn(move || (0..200).for_each(|_| check(&handle.tree())))
-                })
-                .collect();
-            for looker in lookers {
-                looker.join().expect("no panic");
-            }
-            stop.store(true, Ordering::Relaxed);
-            for task in tasks {
-                runtime.block_on(task).expect("no panic");
-            }
-            let left = tree_when(runtime.handle(), |tree| tree.tasks().is_empty());
-            assert!(left.groups().is_empty(), "{left}");
-        });
-    }
 }
 
 /// Goal: a program that says nothing of it is inspected if the environment asks, and only then.
@@ -519,7 +425,7 @@ fn shape(line: &str) -> String {
     };
     let words = line.split(' ').map(|word| match word {
         _ if word.starts_with("Task-") => "Task",
-        _ if word.starts_with("tests/tests/tree.rs") => "PLACE",
+        _ if word.starts_with("tests/tests/tree/main.rs") => "PLACE",
         _ if word.parse::<u64>().is_ok() => "N",
         _ => word,
     });
