@@ -54,6 +54,7 @@ use crate::builder::Config;
 use crate::context::{self, Driving, Place};
 use crate::metrics::{Counters, RuntimeMetrics};
 use crate::task::Runnable;
+use crate::task::alive::Alive;
 use crate::task::cell::Header;
 use crate::task::raw::Ran;
 
@@ -274,7 +275,7 @@ impl Scheduler {
             book::forget(header.slot.id());
         };
         // It is on the list since it was taken in.
-        let enlist = |_: &Header| None;
+        let enlist = |_: Alive<'_>| None;
         // SAFETY: (a) the owner, if any, is this thread.
         let ran = unsafe { task.run(&driving.yielded, enlist, unlist) };
         driving.task.set(outer);
@@ -469,7 +470,7 @@ impl Core {
     pub fn begin_drain(&self, report: &mut ShutdownReport) -> u64 {
         self.phase.set(Phase::Draining);
         let here = thread::current_id();
-        let cancel = |task: &Header| cancel_for_end(task, report);
+        let cancel = |task: Alive<'_>| cancel_for_end(task, report);
         self.owned.for_each_runnable(here, cancel)
     }
 

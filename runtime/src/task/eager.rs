@@ -22,6 +22,7 @@ use core::panic::Location;
 use core::ptr;
 
 use super::JoinHandle;
+use super::alive::Alive;
 use super::cell::{Extras, Header, Ownership, Shared};
 use super::context::inherit;
 use super::memory::Source;
@@ -134,7 +135,7 @@ where
     }
     scheduler.counters.spawned.add_shared(1);
     let queue_again = YieldFlag::new(false);
-    let enlist = |_: &Header| {
+    let enlist = |_: Alive<'_>| {
         // E1.
         queue_again.set(true);
         None

@@ -32,7 +32,6 @@ use super::node::{GroupNode, TaskNode, TaskState, TaskWait};
 use super::words;
 use crate::scope::node::Node;
 use crate::task::TaskId;
-use crate::task::cell::Header;
 use crate::task::state::Word;
 use crate::task::task_ref::TaskRef;
 
@@ -123,7 +122,8 @@ impl Groups {
                 Some(group) => {
                     let members = group.members();
                     let ids = members.iter().map(|member| member.id()).collect();
-                    self.children.extend(members.iter().map(TaskRef::of));
+                    let tasks = members.iter().map(|member| TaskRef::new(member.header()));
+                    self.children.extend(tasks);
                     self.openers.push(opener);
                     self.nodes.push(GroupNode {
                         opened_at: group.opened_at(),
@@ -234,10 +234,10 @@ impl<'a> Draft<'a> {
     /// Who awaits whose handle: as far as slots tell, which know the last wait of a task, and as far as the
     /// book does.
     fn joins(&self) -> BTreeSet<(usize, usize)> {
-        let address = |header: &Header| core::ptr::from_ref(header).addr();
+        let address = |task: &TaskRef| task.header().pointer().addr().get();
         let tasks = self.seen.iter().enumerate();
         let by_address: HashMap<usize, usize> = tasks
-            .map(|(place, it)| (address(it.task.header()), place))
+            .map(|(place, it)| (address(&it.task), place))
             .collect();
         let mut joins = BTreeSet::new();
         for (place, it) in self.seen.iter().enumerate() {
