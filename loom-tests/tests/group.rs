@@ -3,6 +3,7 @@
 #![cfg(tenter_loom)]
 
 use std::future::{pending, poll_fn};
+use std::panic::Location;
 use std::task::Poll;
 
 use tenter::model::{
@@ -17,7 +18,7 @@ use tenter_sync::shim::{Arc, thread};
 type Tasks = std::sync::Arc<Group<()>>;
 
 fn group() -> Tasks {
-    Group::new(Node::new(), None)
+    Group::new(Node::new(), None, Location::caller())
 }
 
 /// Until the group is closed.

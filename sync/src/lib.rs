@@ -146,6 +146,8 @@ pub use crate::watch::watch;
 mod barrier;
 mod block_on;
 #[doc(hidden)]
+pub mod book;
+#[doc(hidden)]
 pub mod brake;
 /// What [`broadcast()`] is made of: its two ends, their futures and errors.
 ///
@@ -163,8 +165,7 @@ pub mod current;
 mod error;
 mod event;
 mod foreign;
-#[doc(hidden)]
-pub mod holders;
+mod holders;
 mod limiter;
 mod lock;
 mod name;

@@ -102,6 +102,13 @@ table! {
 table! {
     task::TaskRef => + + +, +;
     task::TaskInfo => + + +, +;
+    task::TaskTree => + + +, +;
+    task::TaskNode => + + +, +;
+    task::TaskWait => + + +, +;
+    task::GroupNode => + + +, +;
+    task::TaskState => + + +, +;
+    task::TaskTable<'static> => + + +, +;
+    task::Awaiter<'static> => + + +, +;
     task::WaitingOn => + + +, +;
     task::WaitKind => + + +, +;
     task::CallbackId => + + +, +;

@@ -10,6 +10,7 @@ use core::ptr::NonNull;
 use core::task::{Context, Poll};
 use std::io;
 
+use tenter_sync::book;
 use tenter_sync::current;
 use tenter_sync::shim::local;
 
@@ -31,7 +32,14 @@ pub trait Home: Clone + Send + Sync + 'static {
 impl Home for Handle {
     fn run<R>(&self, body: impl FnOnce() -> R) -> R {
         let _entered = self.enter();
-        body()
+        book::lend(self.scheduler().book(), || {
+            let done = body();
+            // A job that panics leaves behind what it has noted of its last wait, if anything.
+            if let Some(job) = current::task_id() {
+                book::forget(job);
+            }
+            done
+        })
     }
 
     fn unobserved(&self, failure: &Unobserved<'_>) {

@@ -35,9 +35,8 @@ use core::time::Duration;
 use std::sync::Arc as StdArc;
 
 use tenter_io as io;
+use tenter_sync::book::{self, Book};
 use tenter_sync::brake::Aside;
-use tenter_sync::holders::{self, Holders};
-use tenter_sync::notes::{self, Notes};
 use tenter_sync::planted;
 use tenter_sync::shim::size;
 use tenter_sync::shim::thread::{self, ThreadId};
@@ -76,6 +75,8 @@ pub struct Scheduler {
     pub config: Config,
     pub counters: Counters,
     pub seat: Seat,
+    /// What tasks here wait for: under a virtual clock for the report of a deadlock, else if it was asked for.
+    pub book: Option<StdArc<Book>>,
     /// Who waits for all tasks to be blocked.
     pub quiet: Quiet,
 }
@@ -93,10 +94,6 @@ pub struct Core {
     burst: Cell<u32>,
     pub(super) last_check: Cell<Instant>,
     driven_at: Cell<&'static Location<'static>>,
-    /// Who holds the locks that tasks here wait for, under a virtual clock: for the deadlock report.
-    holders: Cell<Option<Holders>>,
-    /// What tasks here wait for, in words, under a virtual clock: for the deadlock report.
-    notes: Cell<Option<Notes>>,
 }
 
 /// How far the runtime is on its way to the end. It only goes forward.
@@ -127,6 +124,7 @@ impl Scheduler {
     pub fn new(config: Config) -> Self {
         let parking = Parking::new();
         let clock = config.clock();
+        let book = config.book(&clock);
         let timers = Timers::new(clock, parking.waker());
         let poller = io::Driver::new(parking.waker());
         let io = poller.handle().clone();
@@ -141,8 +139,6 @@ impl Scheduler {
             burst: Cell::new(BURST_MAX),
             last_check: Cell::new(timers.clock().now()),
             driven_at: Cell::new(Location::caller()),
-            holders: Cell::new(None),
-            notes: Cell::new(None),
         };
         Self {
             inbox: Inbox::new(),
@@ -152,6 +148,7 @@ impl Scheduler {
             config,
             counters: Counters::default(),
             seat: Seat::new(Box::new(core)),
+            book,
             quiet: Quiet::default(),
         }
     }
@@ -196,12 +193,11 @@ impl Scheduler {
             self.idle(driving, core);
             true
         };
-        if self.config.is_virtual() {
-            let _aside = driving.scheduler.blocking.brake().map(Aside::begin);
-            let run = || self.run_loop(driving, core, done, wait);
-            return notes::keeping(&core.notes, || holders::keeping(&core.holders, run));
-        }
-        self.run_loop(driving, core, done, wait)
+        // None on a real clock.
+        let _aside = driving.scheduler.blocking.brake().map(Aside::begin);
+        book::lend(self.book.as_ref(), || {
+            self.run_loop(driving, core, done, wait)
+        })
     }
 
     /// `idle`: nothing is ready. False: the loop is to end.
@@ -296,9 +292,7 @@ impl Scheduler {
         let unlist = |header: &Header| {
             core.owned.remove(header);
             self.counters.completed.add(1);
-            if self.config.is_virtual() {
-                notes::forget(header.slot.id());
-            }
+            book::forget(header.slot.id());
         };
         // It is on the list since it was taken in.
         let enlist = |_: Alive<'_>| None;

@@ -67,11 +67,10 @@ impl Scheduler {
             return;
         }
         let other = || self.is_something_awaited() || !brake.is_free();
-        if !self.comes_within(core, self.config.grace, other) {
-            panic!(
-                "{}",
-                deadlock::report(&self.config, core, self.config.grace)
-            );
+        let grace = self.config.grace;
+        if !self.comes_within(core, grace, other) {
+            let book = self.book.as_deref();
+            panic!("{}", deadlock::report(&self.config, core, book, grace));
         }
     }
 

@@ -14,6 +14,7 @@
 
 use core::time::Duration;
 
+use tenter_sync::book;
 use tenter_timer::Instant;
 
 use super::current_thread::{Core, RunEnded, Scheduler};
@@ -29,8 +30,9 @@ impl Scheduler {
         done: impl Fn() -> bool,
     ) -> RunEnded {
         self.take_news(core);
-        self.run_loop(driving, core, done, || {
-            self.is_something_ready(core) || self.tell_quiet(core)
+        let more = || self.is_something_ready(core) || self.tell_quiet(core);
+        book::lend(self.book.as_ref(), || {
+            self.run_loop(driving, core, done, more)
         })
     }
 

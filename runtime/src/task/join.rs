@@ -15,8 +15,8 @@ use core::ptr::NonNull;
 use core::task::{Context, Poll, Waker};
 use std::sync::Arc;
 
-use tenter_sync::budget;
 use tenter_sync::current::{WaitKind, waiting_on};
+use tenter_sync::{budget, notes};
 
 use super::alive::Alive;
 use super::cancel::{self, CancelKind, CancelReason, Canceller};
@@ -216,7 +216,11 @@ impl<T> JoinHandle<T> {
                 cx.waker().clone()
             }
         };
-        !self.register(waker)
+        let waits = self.register(waker);
+        if waits {
+            notes::also_joining(self.header().slot.id());
+        }
+        !waits
     }
 }
 
@@ -262,6 +266,9 @@ impl<T> Drop for JoinHandle<T> {
 
 impl<T> JoinHandle<T> {
     fn detach_slow(&mut self) {
+        if self.registered {
+            notes::no_longer_joining(self.header().slot.id());
+        }
         match self.header().state.detach() {
             Detach::Detached => {
                 // SAFETY: JOIN_WAKER is clear for good, and the task was not complete: the finisher
