@@ -64,6 +64,8 @@ pub struct Builder {
     thread_keep_alive: Duration,
     shutdown_timeout: Duration,
     ctrl_c: CtrlC,
+    #[cfg(feature = "inspect")]
+    pub(crate) inspection: crate::inspect::settings::Wishes,
 }
 
 /// How many threads run blocking jobs, unless [`Builder::max_blocking_threads`] says otherwise.
@@ -92,6 +94,8 @@ impl Builder {
             thread_keep_alive: THREAD_KEEP_ALIVE,
             shutdown_timeout: SHUTDOWN_TIMEOUT,
             ctrl_c: CtrlC::Leave,
+            #[cfg(feature = "inspect")]
+            inspection: Default::default(),
         }
     }
 
@@ -266,6 +270,8 @@ impl Builder {
             thread_keep_alive: self.thread_keep_alive,
             shutdown_timeout: self.shutdown_timeout,
             ctrl_c: self.ctrl_c,
+            #[cfg(feature = "inspect")]
+            inspection: self.inspection,
         };
         Runtime::with_config(config, workers)
     }
@@ -273,6 +279,8 @@ impl Builder {
     /// The number of workers, if all settings make sense.
     fn check(&self) -> io::Result<usize> {
         let wrong = |message: String| Err(io::Error::new(io::ErrorKind::InvalidInput, message));
+        #[cfg(feature = "inspect")]
+        self.inspection.check()?;
         if self.max_blocking_threads == 0 {
             return wrong(
                 "Builder::max_blocking_threads(0): spawn_blocking would wait for ever; leave the \
@@ -350,6 +358,8 @@ pub struct Config {
     pub thread_keep_alive: Duration,
     pub shutdown_timeout: Duration,
     pub ctrl_c: CtrlC,
+    #[cfg(feature = "inspect")]
+    pub inspection: crate::inspect::settings::Wishes,
 }
 
 impl Config {

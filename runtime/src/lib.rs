@@ -149,6 +149,8 @@ mod group;
 mod handle;
 mod histogram;
 mod hooks;
+#[cfg(feature = "inspect")]
+mod inspect;
 mod metrics;
 mod nested;
 mod offload;
