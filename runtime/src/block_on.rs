@@ -22,6 +22,7 @@ use std::panic::resume_unwind;
 use std::rc::Rc;
 use std::sync::Arc as StdArc;
 
+use tenter_sync::book;
 use tenter_sync::current::without_task;
 use tenter_sync::planted;
 use tenter_sync::shim::local;
@@ -114,7 +115,7 @@ pub fn run_scoped<F: Future>(
         Kind::CurrentThread(scheduler) => drive(shared, scheduler, at, future),
         Kind::MultiThread(scheduler) => {
             let _drivers = scheduler.enter_drivers();
-            wait(at, future)
+            book::lend(scheduler.book.as_ref(), || wait(at, future))
         }
     }
 }

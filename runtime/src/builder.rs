@@ -7,7 +7,8 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use tenter_sync::shim::thread;
+use tenter_sync::book::Book;
+use tenter_sync::shim::{MODELLED, thread};
 use tenter_timer::Clock;
 
 use crate::blocking;
@@ -64,9 +65,13 @@ pub struct Builder {
     thread_keep_alive: Duration,
     shutdown_timeout: Duration,
     ctrl_c: CtrlC,
+    inspect: Option<bool>,
     #[cfg(feature = "inspect")]
     pub(crate) inspection: crate::inspect::settings::Wishes,
 }
+
+/// The variable that decides where a program does not say whether its runtimes are inspected.
+pub const INSPECT: &str = "TENTER_INSPECT";
 
 /// How many threads run blocking jobs, unless [`Builder::max_blocking_threads`] says otherwise.
 const MAX_BLOCKING_THREADS: usize = 512;
@@ -94,6 +99,7 @@ impl Builder {
             thread_keep_alive: THREAD_KEEP_ALIVE,
             shutdown_timeout: SHUTDOWN_TIMEOUT,
             ctrl_c: CtrlC::Leave,
+            inspect: None,
             #[cfg(feature = "inspect")]
             inspection: Default::default(),
         }
@@ -197,6 +203,23 @@ impl Builder {
         self
     }
 
+    /// Whether the tasks of this runtime write down what they wait for, so that
+    /// [`tree`](crate::Handle::tree) can tell names, who holds a lock, which handles a task awaits, and
+    /// since when. Default: if the variable `TENTER_INSPECT` is `1` in the environment, for programs that
+    /// are to be looked at without being built again.
+    ///
+    /// It costs a lock that all threads of the runtime share, a look at the clock, and some 150 bytes for
+    /// each task that waits, whenever a task begins to wait. Without it, the cost is a look at a flag of
+    /// the thread, and the tree tells the kind of each wait, the handle that a task awaits, and the
+    /// groups. Under a virtual clock names and holders are known without it.
+    ///
+    /// A lock that is also used by threads outside of the runtime may be said to be held by a task that
+    /// has let go of it.
+    pub fn inspect(mut self, inspect: bool) -> Self {
+        self.inspect = Some(inspect);
+        self
+    }
+
     /// Runs on a virtual clock, which starts at zero and jumps to the next deadline when everything is
     /// blocked. The deterministic flavour always does; the multi-threaded one cannot.
     pub fn virtual_clock(mut self) -> Self {
@@ -253,6 +276,10 @@ impl Builder {
             (None, Some(name)) => name.to_string(),
             (None, None) => "tenter".to_owned(),
         };
+        #[cfg(feature = "inspect")]
+        let is_shown = self.inspection.is_any();
+        #[cfg(not(feature = "inspect"))]
+        let is_shown = false;
         let config = Config {
             choices: (self.flavor == Flavor::Deterministic)
                 .then(|| Choices::new(self.seed, self.order)),
@@ -270,6 +297,7 @@ impl Builder {
             thread_keep_alive: self.thread_keep_alive,
             shutdown_timeout: self.shutdown_timeout,
             ctrl_c: self.ctrl_c,
+            inspect: self.inspect.unwrap_or_else(|| is_shown || is_inspected()),
             #[cfg(feature = "inspect")]
             inspection: self.inspection,
         };
@@ -326,6 +354,11 @@ impl Builder {
     }
 }
 
+/// Whether the environment asks for it.
+pub fn is_inspected() -> bool {
+    !MODELLED && std::env::var_os(INSPECT).is_some_and(|value| value == "1")
+}
+
 const WORKERS_TOO_MANY: usize = WORKERS_MAX + 1;
 
 impl fmt::Debug for Builder {
@@ -358,11 +391,22 @@ pub struct Config {
     pub thread_keep_alive: Duration,
     pub shutdown_timeout: Duration,
     pub ctrl_c: CtrlC,
+    pub inspect: bool,
     #[cfg(feature = "inspect")]
     pub inspection: crate::inspect::settings::Wishes,
 }
 
 impl Config {
+    /// What tasks write of their waits, if they are to.
+    pub fn book(&self, clock: &Clock) -> Option<Arc<Book>> {
+        if self.inspect {
+            let clock = clock.clone();
+            let now = move || Duration::from_nanos(clock.now().as_nanos());
+            return Some(Book::of_all(now));
+        }
+        self.virtual_clock.then(Book::of_words)
+    }
+
     /// Whether the clock is virtual.
     #[inline]
     pub fn is_virtual(&self) -> bool {

@@ -6,6 +6,7 @@ use core::marker::PhantomData;
 use core::panic::Location;
 use core::ptr::{self, NonNull};
 
+use tenter_sync::book;
 use tenter_sync::shim::thread;
 
 use crate::block_on;
@@ -20,6 +21,7 @@ use crate::task::cell::{Extras, Header, Local, Shared, Work};
 use crate::task::context::inherit;
 use crate::task::memory::Source;
 use crate::task::raw;
+use crate::tree::{self, TaskTree};
 
 /// A handle of a runtime. Cheap to clone, usable from any thread, and it keeps the memory of the
 /// runtime, not the runtime: after its end, spawned tasks are cancelled at once.
@@ -315,7 +317,8 @@ impl Handle {
     pub fn try_block_on<F: Future>(&self, future: F) -> Result<F::Output, NestedRuntime> {
         let at = NestedRuntime::check("Handle::block_on")?;
         let _entered = self.enter();
-        Ok(block_on::wait(at, future))
+        let wait = || block_on::wait(at, future);
+        Ok(book::lend(self.scheduler.book(), wait))
     }
 
     /// Makes this the runtime that `tenter::spawn` uses on this thread, until the guard is dropped.
@@ -340,6 +343,35 @@ impl Handle {
             _drivers: entered,
             _lent: PhantomData,
         }
+    }
+
+    /// All tasks of the runtime that have not ended, with their groups, who waits for what, and for whom.
+    ///
+    /// From any thread, also one that is in no runtime. In it are the tasks of [`task::all`], and children of
+    /// groups that have not run yet; a task is looked at after the other, while they run on. For a
+    /// single-threaded runtime that another thread drives, that thread is asked, and answers between two
+    /// polls; if it does not within a second, the tree is empty and says so. No waker, destructor or other
+    /// code of the program is called under a lock of the runtime.
+    ///
+    /// [`Builder::inspect`](crate::Builder::inspect) says what more is known with it.
+    ///
+    /// [`task::all`]: crate::task::all
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// let runtime = tenter::Builder::multi_thread().inspect(true).build()?;
+    /// let handle = runtime.handle().clone();
+    /// let watch = std::thread::spawn(move || handle.tree().to_string());
+    /// println!("{}", watch.join().expect("no panic"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "all_tasks")]
+    #[doc(alias = "dump")]
+    pub fn tree(&self) -> TaskTree {
+        tree::of(self)
     }
 
     /// What the runtime has done so far.

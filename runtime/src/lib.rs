@@ -164,6 +164,7 @@ mod serve;
 mod stdio;
 #[cfg(feature = "tokio-io")]
 mod tokio_io;
+mod tree;
 mod wait;
 
 use core::future::Future;

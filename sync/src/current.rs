@@ -19,7 +19,7 @@ use core::fmt;
 use core::num::NonZeroU64;
 use core::ptr;
 
-use crate::holders;
+use crate::book;
 use crate::shim::diagnostic::{AtomicU64, Ordering};
 use crate::shim::local;
 
@@ -66,10 +66,12 @@ pub enum WaitKind {
     Watch = 17,
     /// The output of a future that several wait for.
     Shared = 18,
+    /// The children of a task group.
+    Group = 19,
 }
 
 impl WaitKind {
-    const ALL: [WaitKind; 19] = [
+    const ALL: [WaitKind; 20] = [
         WaitKind::Unknown,
         WaitKind::Task,
         WaitKind::Sleep,
@@ -89,6 +91,7 @@ impl WaitKind {
         WaitKind::OnceCell,
         WaitKind::Watch,
         WaitKind::Shared,
+        WaitKind::Group,
     ];
 
     /// In words, as it stands in a report: "waits for …".
@@ -113,6 +116,7 @@ impl WaitKind {
             WaitKind::OnceCell => "the value of a OnceCell",
             WaitKind::Watch => "a change of a watch channel",
             WaitKind::Shared => "the output of a Shared",
+            WaitKind::Group => "the children of a task group",
         }
     }
 
@@ -137,6 +141,7 @@ impl WaitKind {
             WaitKind::OnceCell => "OnceCell",
             WaitKind::Watch => "watch channel",
             WaitKind::Shared => "Shared",
+            WaitKind::Group => "task group",
         }
     }
 }
@@ -190,16 +195,6 @@ impl TaskSlot {
         }
         let address = (word & ((1 << ADDRESS_BITS) - 1)) as usize;
         Some(WaitingOn { kind, address })
-    }
-
-    /// The number of the task that holds the lock which this one waits for, or writes under it. Known to
-    /// the thread that keeps a book of it only: see [`holders`].
-    pub fn waiting_for(&self) -> Option<NonZeroU64> {
-        let wait = self.waiting_on()?;
-        match wait.kind {
-            WaitKind::Lock | WaitKind::RwLock => holders::holder_of(wait.address),
-            _ => None,
-        }
     }
 
     /// Forgets what the task waited for, before it is polled.
@@ -275,6 +270,15 @@ pub fn task_id() -> Option<NonZeroU64> {
 /// Notes what the current task waits for. Leaf futures call it when they return `Pending`.
 #[inline]
 pub fn waiting_on<T: ?Sized>(kind: WaitKind, address: *const T) {
+    set_waiting_on(kind, address);
+    if book::is_stamping() {
+        book::write_wait(None);
+    }
+}
+
+/// The same, for waits that say more in a book.
+#[inline]
+pub(crate) fn set_waiting_on<T: ?Sized>(kind: WaitKind, address: *const T) {
     let address = address.cast::<()>() as usize as u64;
     let word = ((kind as u64) << ADDRESS_BITS) | (address & ((1 << ADDRESS_BITS) - 1));
     // ORDERING: Relaxed. A note for diagnoses, I2.

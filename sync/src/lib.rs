@@ -145,6 +145,8 @@ pub use crate::watch::watch;
 
 mod barrier;
 mod block_on;
+#[doc(hidden)]
+pub mod book;
 /// What [`broadcast()`] is made of: its two ends, their futures and errors.
 ///
 /// The rest of this page is for those who change it.
@@ -161,8 +163,7 @@ pub mod current;
 mod error;
 mod event;
 mod foreign;
-#[doc(hidden)]
-pub mod holders;
+mod holders;
 mod limiter;
 mod lock;
 mod name;

@@ -1,31 +1,22 @@
-//! What a task waits for, in words: a book that a thread keeps while it is asked to.
+//! What a task waits for, in words: what goes into the [book](crate::book) that a thread has while it is
+//! asked to.
 //!
 //! The word in a task's slot ([`current`]) tells a kind and an address, which is all that a wait may cost
-//! in production. A scheduler that drives all its tasks on one thread, and has to explain why none of them
-//! goes on, lends that thread a book; into it each wait writes the name of the thing, and what it wants
-//! of it.
+//! in production. Where there is a book, a wait also writes the name of the thing, and what it wants of it.
 //!
 //! ```text
-//!  a wait is pending ──► current::waiting_on(kind, address) ──► is a book lent? ──► task ► Note
+//!  a wait is pending ──► current: kind, address ──► is a book lent? ──► task ► Note
 //! ```
-//!
-//! Invariants:
-//! - I1: where no book is lent, nothing is written: one look at a flag of the thread, when a wait is pending.
-//! - I2: a note is good only as long as the task's slot has the same kind and address; whoever reads it
-//!   compares them.
 //!
 //! Tests: below; `tests/tests/hangs.rs`.
 
-use core::cell::{Cell, RefCell};
 use core::fmt;
-use core::hash::{BuildHasherDefault, Hasher};
 use core::num::NonZeroU64;
 use std::borrow::Cow;
-use std::collections::HashMap;
 
+use crate::book;
 use crate::current::{self, WaitKind, WaitingOn};
 use crate::name::Name;
-use crate::shim::{MODELLED, local};
 
 /// What a task wants of the thing that it waits for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -104,61 +95,6 @@ impl fmt::Display for Note {
     }
 }
 
-/// What the tasks that wait have said: a book by the numbers of the tasks.
-#[derive(Debug, Default)]
-pub struct Notes(HashMap<NonZeroU64, Note, BuildHasherDefault<Spread>>);
-
-/// Numbers of tasks are given out one after the other, and chosen by nobody: a product spreads them.
-#[derive(Default)]
-struct Spread(u64);
-
-impl Hasher for Spread {
-    fn write(&mut self, _: &[u8]) {
-        unreachable!("a task's number is hashed as one word");
-    }
-
-    #[inline]
-    fn write_u64(&mut self, number: u64) {
-        self.0 = number.wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    }
-
-    #[inline]
-    fn finish(&self) -> u64 {
-        self.0
-    }
-}
-
-local! {
-    static LENT: Cell<bool> = const { Cell::new(false) };
-}
-
-local! {
-    static BOOK: RefCell<Option<Notes>> = const { RefCell::new(None) };
-}
-
-/// Runs `body`, and this thread keeps that book meanwhile.
-pub fn keeping<R>(book: &Cell<Option<Notes>>, body: impl FnOnce() -> R) -> R {
-    struct Back<'a> {
-        book: &'a Cell<Option<Notes>>,
-        outer: Option<Notes>,
-    }
-    impl Drop for Back<'_> {
-        fn drop(&mut self) {
-            self.book.set(swap(self.outer.take()));
-        }
-    }
-    /// A thread that is ending has no place for a book any more: it keeps none.
-    fn swap(book: Option<Notes>) -> Option<Notes> {
-        let lent = book.is_some();
-        let outer = BOOK.try_with(|place| place.replace(book));
-        LENT.with(|flag| flag.set(lent && outer.is_ok()));
-        outer.ok().flatten()
-    }
-    let outer = swap(Some(book.take().unwrap_or_default()));
-    let _back = Back { book, outer };
-    body()
-}
-
 /// Notes what the current task waits for, and in whose words. For waits outside of this crate.
 #[inline]
 pub fn waiting_for<T: ?Sized>(
@@ -166,96 +102,67 @@ pub fn waiting_for<T: ?Sized>(
     address: *const T,
     words: impl FnOnce() -> Cow<'static, str>,
 ) {
-    current::waiting_on(kind, address);
-    if !MODELLED && LENT.with(Cell::get) {
-        write(None, Wants::Words(words()));
+    current::set_waiting_on(kind, address);
+    if book::is_lent() {
+        book::write_wait(Some((Wants::Words(words()), None)));
+    }
+}
+
+/// Notes that the current task waits for the end of another, whose handle it awaits.
+#[inline]
+pub fn joining<T: ?Sized>(awaited: NonZeroU64, address: *const T) {
+    current::waiting_on(WaitKind::Task, address);
+    also_joining(awaited);
+}
+
+/// Notes that the current task awaits this handle, too.
+#[inline]
+pub fn also_joining(awaited: NonZeroU64) {
+    if book::is_lent() {
+        book::write_join(awaited);
     }
 }
 
 /// Notes what the current task waits for, and what it wants of that.
 #[inline]
 pub(crate) fn waiting_on<T: ?Sized>(kind: WaitKind, address: *const T, name: &Name, wants: Wants) {
-    current::waiting_on(kind, address);
-    if !MODELLED && LENT.with(Cell::get) {
-        write(name.to_cow(), wants);
+    current::set_waiting_on(kind, address);
+    if book::is_lent() {
+        book::write_wait(Some((wants, name.to_cow())));
     }
-}
-
-#[cold]
-fn write(name: Option<Cow<'static, str>>, wants: Wants) {
-    let Some((task, Some(wait))) = current::with_slot(|slot| (slot.id(), slot.waiting_on())) else {
-        return; // no task
-    };
-    BOOK.with(|book| {
-        if let Some(Notes(entries)) = book.borrow_mut().as_mut() {
-            entries.insert(task, Note { wait, wants, name });
-        }
-    });
 }
 
 /// The queue that the current task has just begun to wait for is a channel.
 #[inline]
 pub(crate) fn is_a_channel() {
-    if !MODELLED && LENT.with(Cell::get) {
-        rename_to_channel();
+    if book::is_lent() {
+        book::rewrite_wants(|wants| match wants {
+            Wants::Item => Wants::Value,
+            Wants::Room(places) => Wants::Taker(places),
+            other => other,
+        });
     }
-}
-
-#[cold]
-fn rename_to_channel() {
-    let Some(task) = current::task_id() else {
-        return;
-    };
-    BOOK.with(|book| {
-        let mut book = book.borrow_mut();
-        let note = book.as_mut().and_then(|book| book.0.get_mut(&task));
-        if let Some(note) = note {
-            note.wants = match core::mem::replace(&mut note.wants, Wants::It) {
-                Wants::Item => Wants::Value,
-                Wants::Room(places) => Wants::Taker(places),
-                other => other,
-            };
-        }
-    });
-}
-
-/// What the task said of this wait, if this thread's book has it.
-pub fn note_of(task: NonZeroU64, wait: WaitingOn) -> Option<Note> {
-    let note = BOOK.try_with(|book| {
-        let book = book.borrow();
-        let note = book.as_ref()?.0.get(&task)?;
-        (note.wait == wait).then(|| note.clone()) // I2
-    });
-    note.ok().flatten()
-}
-
-/// The task has ended.
-pub fn forget(task: NonZeroU64) {
-    let _ = BOOK.try_with(|book| {
-        if let Some(book) = book.borrow_mut().as_mut() {
-            book.0.remove(&task);
-        }
-    });
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::book::{Book, forget, lend};
     use crate::current::{TaskSlot, with_task};
 
     fn said(kind: WaitKind, name: &Name, wants: Wants) -> String {
         let slot = TaskSlot::new(NonZeroU64::MIN);
-        let book = Cell::new(None);
-        keeping(&book, || {
+        let book = Book::of_words();
+        lend(Some(&book), || {
             with_task(&slot, 1, || {
                 waiting_on(kind, 0x70_usize as *const u8, name, wants);
             });
             let wait = slot.waiting_on().expect("it waits");
-            let note = note_of(slot.id(), wait).expect("it is in the book");
+            let note = book.note_of(slot.id(), wait).expect("it is in the book");
             let other = WaitingOn { address: 1, ..wait };
-            assert_eq!(note_of(slot.id(), other), None, "that is another wait");
+            assert_eq!(book.note_of(slot.id(), other), None, "another wait");
             forget(slot.id());
-            assert_eq!(note_of(slot.id(), wait), None);
+            assert_eq!(book.note_of(slot.id(), wait), None);
             note.to_string()
         })
     }
@@ -321,6 +228,6 @@ mod tests {
             waiting_for(WaitKind::Task, &slot, || unreachable!("there is no book"));
         });
         let wait = slot.waiting_on().expect("it is in the slot all the same");
-        assert_eq!(note_of(slot.id(), wait), None);
+        assert_eq!(wait.kind, WaitKind::Task);
     }
 }

@@ -11,8 +11,9 @@ use std::sync::Arc;
 use std::task::{Poll, Waker};
 
 use support::{Count, leak, poll, poll_with, ready, slot};
+use tenter_sync::book::{Book, lend};
 use tenter_sync::current::{self, TaskSlot};
-use tenter_sync::{Condition, Lock, LockGuard, RwLock, holders};
+use tenter_sync::{Condition, Lock, LockGuard, RwLock};
 
 fn poll_in<F: Future + ?Sized>(
     slot: &TaskSlot,
@@ -264,18 +265,24 @@ fn x11_the_writer_of_an_rwlock_is_named_and_readers_are_not() {
     assert!(lock.stats().is_write_locked);
 }
 
+/// Who holds the lock that this task waits for.
+fn holder(book: &Book, task: &(TaskSlot, Waker)) -> Option<u64> {
+    let wait = task.0.waiting_on()?;
+    book.holder_of(wait.address).map(NonZeroU64::get)
+}
+
 /// Goal: who waits can be told whom it waits for, as of now and not as of when it began to wait.
 #[test]
 fn x11_a_task_in_line_tells_whom_it_waits_for() {
-    let book = Cell::new(None);
+    let book = Book::of_words();
     for lock in [Lock::new(()), Lock::unfair(())] {
         let [one, two, three] = tasks();
         let first = ready(poll_of(&one, pin!(lock.lock())));
         let (mut second, mut third) = (Box::pin(lock.lock()), Box::pin(lock.lock()));
-        holders::keeping(&book, || {
+        lend(Some(&book), || {
             assert!(poll_of(&two, second.as_mut()).is_pending());
             assert!(poll_of(&three, third.as_mut()).is_pending());
-            let waits_for = |task: &(TaskSlot, Waker)| task.0.waiting_for().map(NonZeroU64::get);
+            let waits_for = |task: &(TaskSlot, Waker)| holder(&book, task);
             assert_eq!((waits_for(&two), waits_for(&three)), (Some(1), Some(1)));
             drop(first);
             assert_eq!(waits_for(&three), None, "it is free, and kept for the next");
@@ -295,29 +302,29 @@ fn x11_a_task_in_line_tells_whom_it_waits_for() {
 
 #[test]
 fn x11_a_task_that_waits_for_itself_is_found_out() {
-    let (book, lock) = (Cell::new(None), Lock::new(()));
+    let (book, lock) = (Book::of_words(), Lock::new(()));
     let [one, _] = tasks::<2>();
-    holders::keeping(&book, || {
+    lend(Some(&book), || {
         let _guard = ready(poll_of(&one, pin!(lock.lock())));
         let mut again = Box::pin(lock.lock());
         assert!(poll_of(&one, again.as_mut()).is_pending());
-        assert_eq!(one.0.waiting_for(), Some(one.0.id()));
+        assert_eq!(holder(&book, &one), Some(1));
         drop(again);
-        assert_eq!(one.0.waiting_for(), None, "nobody is in line any more");
+        assert_eq!(holder(&book, &one), None, "nobody is in line any more");
     });
-    assert_eq!(one.0.waiting_for(), None, "the book is closed");
+    assert_eq!(holder(&book, &one), None, "and later");
 }
 
 #[test]
 fn x11_one_who_waits_for_a_writer_tells_whom() {
-    let (book, lock) = (Cell::new(None), RwLock::new(()));
+    let (book, lock) = (Book::of_words(), RwLock::new(()));
     let [one, two, three] = tasks();
-    holders::keeping(&book, || {
+    lend(Some(&book), || {
         let written = ready(poll_of(&one, pin!(lock.write())));
         let (mut write, mut read) = (Box::pin(lock.write()), Box::pin(lock.read()));
         assert!(poll_of(&two, write.as_mut()).is_pending());
         assert!(poll_of(&three, read.as_mut()).is_pending());
-        let waits_for = |task: &(TaskSlot, Waker)| task.0.waiting_for().map(NonZeroU64::get);
+        let waits_for = |task: &(TaskSlot, Waker)| holder(&book, task);
         assert_eq!((waits_for(&two), waits_for(&three)), (Some(1), Some(1)));
         drop(written);
         assert_eq!(waits_for(&three), None, "the next one is called");

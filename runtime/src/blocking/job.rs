@@ -11,6 +11,7 @@ use core::task::{Context, Poll};
 use std::io;
 
 use tenter_sync::shim::local;
+use tenter_sync::{book, current};
 
 use crate::context;
 use crate::handle::Handle;
@@ -30,7 +31,14 @@ pub trait Home: Clone + Send + Sync + 'static {
 impl Home for Handle {
     fn run<R>(&self, body: impl FnOnce() -> R) -> R {
         let _entered = self.enter();
-        body()
+        book::lend(self.scheduler().book(), || {
+            let done = body();
+            // A job that panics leaves its entry behind, if it has one.
+            if let Some(job) = current::task_id() {
+                book::forget(job);
+            }
+            done
+        })
     }
 
     fn unobserved(&self, failure: &Unobserved<'_>) {

@@ -23,6 +23,7 @@
 //! Tests: `tests/tests/groups`, `tests/tests/trees.rs`; `loom-tests/tests/group.rs`.
 
 use core::mem;
+use core::panic::Location;
 use core::ptr::NonNull;
 use core::task::{Context, Poll, Waker};
 use std::sync::{Arc, OnceLock};
@@ -48,6 +49,8 @@ pub struct Core<E> {
     node: OnceLock<Arc<Node>>,
     /// The runtime that it was made in.
     pub handle: Option<Handle>,
+    /// Where it was made.
+    opened_at: &'static Location<'static>,
     /// Told when a child has ended.
     ended: Notify,
     state: Mutex<State<E>>,
@@ -81,10 +84,15 @@ pub type Admitted<E> = (Seat<E>, Option<Arc<Semaphore>>);
 
 impl<E> Core<E> {
     /// An open group with nobody in it.
-    pub fn new(node: Arc<Node>, handle: Option<Handle>) -> Arc<Self> {
+    pub fn new(
+        node: Arc<Node>,
+        handle: Option<Handle>,
+        opened_at: &'static Location<'static>,
+    ) -> Arc<Self> {
         Arc::new(Self {
             node: OnceLock::from(node),
             handle,
+            opened_at,
             ended: Notify::new(),
             state: Mutex::new(State {
                 phase: Phase::Open,
@@ -318,6 +326,24 @@ impl<E> Core<E> {
 fn cancel_all(members: Vec<Canceller>, reason: &CancelReason) {
     for member in members {
         member.cancel_with(reason.clone());
+    }
+}
+
+/// A group of whatever kind, for who looks at it from outside.
+pub trait Look: Send + Sync {
+    /// Where it was made.
+    fn opened_at(&self) -> &'static Location<'static>;
+    /// References to its children that have not ended.
+    fn members(&self) -> Vec<Canceller>;
+}
+
+impl<E: Send> Look for Core<E> {
+    fn opened_at(&self) -> &'static Location<'static> {
+        self.opened_at
+    }
+
+    fn members(&self) -> Vec<Canceller> {
+        self.state.lock().seats.members()
     }
 }
 

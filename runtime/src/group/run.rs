@@ -22,6 +22,7 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 
+use tenter_sync::current::{self, WaitKind};
 use tenter_timer::now;
 
 use super::core::Core;
@@ -91,6 +92,7 @@ where
             node.settle(frame::enclosing().as_ref());
             if this.phase == Phase::Fresh {
                 node.set_holds(true);
+                tell_runtime(core);
             }
             node.register(cx.waker());
             if let Some(reason) = node.reason() {
@@ -106,7 +108,10 @@ where
             this.phase = Phase::Children;
         }
         if this.phase == Phase::Children {
-            ready!(core.poll_closed(cx));
+            if core.poll_closed(cx).is_pending() {
+                current::waiting_on(WaitKind::Group, Arc::as_ptr(core));
+                return Poll::Pending;
+            }
             if let (Some(reason), Ended::With(_)) = (core.cut(), &this.ended) {
                 this.ended = Ended::Cancelled(reason);
             }
@@ -141,6 +146,13 @@ where
             }
             Ended::With(_) | Ended::Cancelled(_) | Ended::NotYet => Err(GroupError::new(failures)),
         })
+    }
+}
+
+/// A group outside all tasks is found through its runtime.
+fn tell_runtime<E>(core: &Core<E>) {
+    if let (None, Some(handle)) = (frame::task(), &core.handle) {
+        handle.scheduler().outside.add(core.node());
     }
 }
 

@@ -3,7 +3,7 @@
 use core::fmt;
 use core::future::Future;
 use core::panic::Location;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use tenter_sync::{Semaphore, oneshot};
 
@@ -91,14 +91,18 @@ use crate::task::{CancelKind, CancelReason, JoinHandle};
 #[doc(alias = "TaskGroup")]
 #[doc(alias = "open_nursery")]
 #[doc(alias = "JoinSet")]
-pub async fn task_group<R, E>(
+#[track_caller]
+pub fn task_group<R, E>(
     body: impl AsyncFnOnce(&TaskGroup<E>) -> Result<R, E>,
-) -> Result<R, GroupError<E>>
+) -> impl Future<Output = Result<R, GroupError<E>>>
 where
     E: Send + 'static,
 {
-    let group = TaskGroup::new();
-    Run::new(Arc::clone(&group.inner.core), body(&group)).await
+    let at = Location::caller();
+    async move {
+        let group = TaskGroup::new(at);
+        Run::new(Arc::clone(&group.inner.core), body(&group)).await
+    }
 }
 
 /// [`task_group`] with a body that gets the group by value, for wrappers that are generic in it.
@@ -128,16 +132,20 @@ where
 ///     assert!(task.await.unwrap().is_ok());
 /// });
 /// ```
-pub async fn task_group_with<R, E, F>(
+#[track_caller]
+pub fn task_group_with<R, E, F>(
     body: impl FnOnce(GroupHandle<E>) -> F,
-) -> Result<R, GroupError<E>>
+) -> impl Future<Output = Result<R, GroupError<E>>>
 where
     E: Send + 'static,
     F: Future<Output = Result<R, E>>,
 {
-    let group = TaskGroup::new();
-    let core = Arc::clone(&group.inner.core);
-    Run::new(core, body(group.inner)).await
+    let at = Location::caller();
+    async move {
+        let group = TaskGroup::new(at);
+        let core = Arc::clone(&group.inner.core);
+        Run::new(core, body(group.inner)).await
+    }
 }
 
 /// The group that [`task_group`] lends its body.
@@ -153,11 +161,12 @@ pub struct GroupHandle<E> {
 }
 
 impl<E: Send + 'static> TaskGroup<E> {
-    fn new() -> Self {
+    fn new(at: &'static Location<'static>) -> Self {
+        let core = Core::new(Node::new(), context::current_handle(), at);
+        let weak: Weak<Core<E>> = Arc::downgrade(&core);
+        core.node().set_group(weak);
         Self {
-            inner: GroupHandle {
-                core: Core::new(Node::new(), context::current_handle()),
-            },
+            inner: GroupHandle { core },
         }
     }
 

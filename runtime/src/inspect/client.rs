@@ -63,7 +63,13 @@ pub fn main() -> ExitCode {
         Ok(Command::Print(text)) => print(&text, 0),
         Ok(Command::Ask(question, process)) => match ask(question, process) {
             Ok(answer) => match answer.status {
-                Status::Cycles => print(&answer.text, CYCLES),
+                Status::Cycles => {
+                    let printed = print(&answer.text, CYCLES);
+                    let text = "ERROR: tasks wait for each other in a circle, and will for ever; the lines that \
+                                begin with \"deadlock\" say which";
+                    complain(text, CYCLES);
+                    printed
+                }
                 _ => print(&answer.text, 0),
             },
             Err(trouble) => complain(&trouble, TROUBLE),

@@ -183,10 +183,9 @@ fn process_of(path: &Path) -> Option<i32> {
 
 /// Whether there is no such process.
 pub fn is_gone(process: i32) -> bool {
-    match Pid::from_raw(process) {
-        Some(pid) if process > 0 => test_kill_process(pid) == Err(Errno::SRCH),
-        _ => true,
-    }
+    // It panics at negative numbers.
+    let pid = Pid::from_raw(process.max(0));
+    pid.is_none_or(|pid| test_kill_process(pid) == Err(Errno::SRCH))
 }
 
 /// Whether nobody listens there any more.

@@ -131,7 +131,7 @@ impl Inspected {
         if let Some(error) = entered? {
             config.report_line(&format!(
                 "tenter: {} is set, and yet `tenter ps` cannot look into this process: {error}",
-                settings::VARIABLE
+                crate::builder::INSPECT
             ));
         }
         Ok(Some(inspected))

@@ -1,13 +1,9 @@
 //! What a [`Builder`] is told about being looked into.
 
-use std::env;
 use std::io;
 
-use crate::builder::{Builder, Flavor};
+use crate::builder::{Builder, Flavor, is_inspected};
 use crate::signal::SignalKind;
-
-/// The environment variable that stands for [`Builder::inspect_socket`].
-pub const VARIABLE: &str = "TENTER_INSPECT";
 
 /// The settings of one runtime.
 #[derive(Clone, Debug, Default)]
@@ -34,9 +30,14 @@ impl Wishes {
             Some(false) => Socket::No,
             // A look from outside is not part of what can be repeated.
             None if flavor == Flavor::Deterministic => Socket::No,
-            None if env::var_os(VARIABLE).is_some_and(|it| it == "1") => Socket::IfPossible,
+            None if is_inspected() => Socket::IfPossible,
             None => Socket::No,
         }
+    }
+
+    /// Whether the program itself wants any of it.
+    pub fn is_any(&self) -> bool {
+        self.socket == Some(true) || !self.signals.is_empty()
     }
 
     /// Whether the settings make sense.
@@ -63,6 +64,9 @@ impl Builder {
     /// Lets the program `tenter` look into the running process: `tenter ps PID` lists the tasks, `tenter
     /// pstree PID` shows who waits for whom. Default: only if the environment variable `TENTER_INSPECT` is `1`,
     /// and never on the deterministic flavour.
+    ///
+    /// It turns [`inspect`](Self::inspect) on, unless that is set to `false`: then tasks are shown without the
+    /// names of what they wait for.
     ///
     /// A thread of its own answers, so that it does so also when every worker is stuck. It listens on a socket
     /// named after the process in `$XDG_RUNTIME_DIR/tenter`, or else `/tmp/tenter-UID`: a folder that only the
@@ -96,6 +100,9 @@ impl Builder {
 
     /// Prints all tasks to standard error, as a tree of who waits for whom, whenever the process gets this
     /// signal, and goes on. For several signals, call it several times.
+    ///
+    /// It turns [`inspect`](Self::inspect) on, as [`inspect_socket`](Self::inspect_socket) does, and needs no
+    /// socket.
     ///
     /// A thread of its own prints, so that it does so also when every worker is stuck. The signal no longer
     /// has its default effect: [`SignalKind::quit`], which ctrl-\ sends, ends the process otherwise. It does

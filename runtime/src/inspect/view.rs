@@ -1,6 +1,6 @@
 //! What is shown to those who look into the process.
 //!
-//! All that is known of tasks comes through [`look`], and what a flavour is called through [`title`].
+//! All that is known of tasks comes through [`look`].
 //!
 //! Tests: `tests/tests/inspect/main.rs`.
 
@@ -17,23 +17,22 @@ use crate::task::payload::drop_payload;
 /// What a look at a runtime has shown.
 struct Seen {
     tasks: usize,
-    /// In the form that was asked for.
+    /// In the form that was asked for, with the circles at its end.
     text: String,
-    /// Who waits in a circle, a line each.
-    cycles: Vec<String>,
+    /// How many circles there are.
+    cycles: usize,
 }
 
 /// Answers a question about the runtimes.
 pub fn answer(question: Question, entries: &[Arc<Entry>]) -> Answer {
     let mut text = String::new();
     let cycles = show(&mut text, question, entries);
-    Answer {
-        status: match cycles {
-            0 => Status::Fine,
-            _ => Status::Cycles,
-        },
-        text,
-    }
+    let status = if cycles == 0 {
+        Status::Fine
+    } else {
+        Status::Cycles
+    };
+    Answer { status, text }
 }
 
 /// What a signal has printed.
@@ -45,65 +44,49 @@ pub fn dump(kind: SignalKind, entries: &[Arc<Entry>]) -> String {
     text
 }
 
-/// Adds what there is to be said of all runtimes. Returns the number of cycles.
+/// Adds what there is to be said of all runtimes. Returns the number of circles.
 fn show(text: &mut String, question: Question, entries: &[Arc<Entry>]) -> usize {
-    let mut cycles = Vec::new();
+    let mut cycles = 0;
     for entry in entries {
         let title = title(entry);
         // A bug here must not take the thread away that is needed when there are bugs.
         let seen = catch_unwind(AssertUnwindSafe(|| look(&entry.handle, question)));
         let _ = match seen {
             Ok(seen) => {
+                cycles += seen.cycles;
                 let plural = if seen.tasks == 1 { "" } else { "s" };
-                cycles.extend(seen.cycles);
                 write!(text, "{title}: {} task{plural}\n{}", seen.tasks, seen.text)
             }
             Err(payload) => {
                 drop_payload(payload);
                 writeln!(
                     text,
-                    "{title}: a panic of tenter itself; standard error has more"
+                    "{title}: tenter itself has panicked, and said why on standard error"
                 )
             }
         };
-        if !text.ends_with('\n') {
-            text.push('\n');
-        }
     }
-    if !cycles.is_empty() {
-        let _ = writeln!(
-            text,
-            "ERROR: tasks wait in a circle, and will wait for ever:"
-        );
-    }
-    for cycle in &cycles {
-        let _ = writeln!(text, "  {cycle}");
-    }
-    cycles.len()
+    cycles
 }
 
 /// `runtime 1 "web", MultiThread`
 fn title(entry: &Entry) -> String {
     let config = entry.handle.scheduler().config();
     let name = config.name.as_ref();
-    let name = name.map(|name| format!(" \"{name}\"")).unwrap_or_default();
+    let name = name.map(|name| format!(" {name:?}")).unwrap_or_default();
     format!("runtime {}{name}, {:?}", entry.number, config.flavor)
 }
 
 /// The one look at a runtime.
 fn look(handle: &Handle, question: Question) -> Seen {
-    let _ = question;
-    let tasks = {
-        let _entered = handle.enter();
-        crate::task::all()
-    };
-    let mut text = String::new();
-    for task in &tasks {
-        let _ = writeln!(text, "└── {task}");
-    }
+    let tree = handle.tree();
     Seen {
-        tasks: tasks.len(),
-        text,
-        cycles: Vec::new(),
+        tasks: tree.tasks().len(),
+        text: match question {
+            // An empty table would not say why.
+            Question::Ps if tree.is_complete() => tree.table().to_string(),
+            _ => tree.to_string(),
+        },
+        cycles: tree.cycles().len(),
     }
 }

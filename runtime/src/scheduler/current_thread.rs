@@ -35,8 +35,7 @@ use core::time::Duration;
 use std::sync::Arc as StdArc;
 
 use tenter_io as io;
-use tenter_sync::holders::{self, Holders};
-use tenter_sync::notes::{self, Notes};
+use tenter_sync::book::{self, Book};
 use tenter_sync::planted;
 use tenter_sync::shim::size;
 use tenter_sync::shim::thread::{self, ThreadId};
@@ -74,6 +73,8 @@ pub struct Scheduler {
     pub config: Config,
     pub counters: Counters,
     pub seat: Seat,
+    /// What tasks here wait for: under a virtual clock for the report of a deadlock, else if it was asked for.
+    pub book: Option<StdArc<Book>>,
     /// Who waits for all tasks to be blocked.
     pub quiet: Quiet,
 }
@@ -91,10 +92,6 @@ pub struct Core {
     burst: Cell<u32>,
     last_check: Cell<Instant>,
     driven_at: Cell<&'static Location<'static>>,
-    /// Who holds the locks that tasks here wait for, under a virtual clock: for the deadlock report.
-    holders: Cell<Option<Holders>>,
-    /// What tasks here wait for, in words, under a virtual clock: for the deadlock report.
-    notes: Cell<Option<Notes>>,
 }
 
 /// How far the runtime is on its way to the end. It only goes forward.
@@ -123,6 +120,7 @@ impl Scheduler {
     pub fn new(config: Config) -> Self {
         let parking = Parking::new();
         let clock = config.clock();
+        let book = config.book(&clock);
         let timers = Timers::new(clock, parking.waker());
         let poller = io::Driver::new(parking.waker());
         let io = poller.handle().clone();
@@ -137,8 +135,6 @@ impl Scheduler {
             burst: Cell::new(BURST_MAX),
             last_check: Cell::new(timers.clock().now()),
             driven_at: Cell::new(Location::caller()),
-            holders: Cell::new(None),
-            notes: Cell::new(None),
         };
         Self {
             inbox: Inbox::new(),
@@ -148,6 +144,7 @@ impl Scheduler {
             config,
             counters: Counters::default(),
             seat: Seat::new(Box::new(core)),
+            book,
             quiet: Quiet::default(),
         }
     }
@@ -188,11 +185,7 @@ impl Scheduler {
         core: &Core,
         done: impl Fn() -> bool,
     ) -> RunEnded {
-        if self.config.is_virtual() {
-            let run = || self.run_loop(driving, core, done);
-            return notes::keeping(&core.notes, || holders::keeping(&core.holders, run));
-        }
-        self.run_loop(driving, core, done)
+        book::lend(self.book.as_ref(), || self.run_loop(driving, core, done))
     }
 
     fn run_loop(&self, driving: &Driving<'_>, core: &Core, done: impl Fn() -> bool) -> RunEnded {
@@ -278,9 +271,7 @@ impl Scheduler {
         let unlist = |header: &Header| {
             core.owned.remove(header);
             self.counters.completed.add(1);
-            if self.config.is_virtual() {
-                notes::forget(header.slot.id());
-            }
+            book::forget(header.slot.id());
         };
         // It is on the list since it was taken in.
         let enlist = |_: &Header| None;

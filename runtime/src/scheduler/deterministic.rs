@@ -64,7 +64,11 @@ impl Scheduler {
             return;
         }
         if !self.comes_within(core, FOREIGN_GRACE, || self.is_something_awaited()) {
-            panic!("{}", deadlock::report(&self.config, core, FOREIGN_GRACE));
+            let book = self.book.as_deref();
+            panic!(
+                "{}",
+                deadlock::report(&self.config, core, book, FOREIGN_GRACE)
+            );
         }
     }
 

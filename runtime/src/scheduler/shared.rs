@@ -23,7 +23,9 @@
 use core::cell::Cell;
 use core::ops::Deref;
 use core::ptr::NonNull;
+use std::sync::Arc;
 
+use tenter_sync::book::Book;
 use tenter_sync::planted;
 use tenter_sync::shim::atomic::{AtomicUsize, Ordering};
 use tenter_sync::shim::diagnostic::AtomicBool;
@@ -39,6 +41,7 @@ use crate::post::Line;
 use crate::task::cell::Schedule;
 use crate::task::memory::Depot;
 use crate::task::{Runnable, Unobserved};
+use crate::tree::outside::Outside;
 
 /// How many references a bank counts at a time.
 const BATCH: usize = size(1_024, 2);
@@ -51,6 +54,8 @@ pub struct Scheduler {
     pub blocking: Pool,
     /// Memory that tasks have left behind.
     pub depot: Depot,
+    /// Groups that no task is in.
+    pub outside: Outside,
     /// Functions that it is to call.
     pub posted: Line,
     /// Whether it has begun to end. A hint for those who ask: nothing depends on it.
@@ -77,6 +82,14 @@ impl Scheduler {
     /// Its settings.
     pub fn config(&self) -> &Config {
         self.kind.config()
+    }
+
+    /// What its threads write of waits, if they are asked to.
+    pub fn book(&self) -> Option<&Arc<Book>> {
+        match &self.kind {
+            Kind::CurrentThread(scheduler) => scheduler.book.as_ref(),
+            Kind::MultiThread(scheduler) => scheduler.book.as_ref(),
+        }
     }
 
     /// The runtime begins to end: what was posted is not called any more.
@@ -138,6 +151,7 @@ impl SchedulerRef {
             kind,
             blocking,
             depot: Depot::new(),
+            outside: Outside::default(),
             posted: Line::default(),
             ending: AtomicBool::new(false),
             live: Live::new(),

@@ -40,6 +40,7 @@ use tenter_sync::{Notify, planted};
 use tenter_timer::Instant;
 
 use super::clean_up::CleanUp;
+use crate::group::core::Look;
 use crate::task::CancelReason;
 
 mod end;
@@ -74,6 +75,8 @@ struct Inner {
     /// The owner's.
     waker: Option<Waker>,
     clean_ups: VecDeque<CleanUp>,
+    /// The group that this is, until it has ended: for who looks at the tasks.
+    group: Option<Weak<dyn Look>>,
 }
 
 impl core::fmt::Debug for Node {
@@ -168,9 +171,25 @@ impl Node {
         let old = inner.unlink(counts, &mut told);
         let waker = inner.waker.take();
         let clean_ups = core::mem::take(&mut inner.clean_ups);
+        let group = inner.group.take();
         drop(inner);
-        drop((old, waker, clean_ups));
+        drop((old, waker, clean_ups, group));
         told.let_go();
+    }
+
+    /// This is the scope of a group.
+    pub fn set_group(&self, group: Weak<dyn Look>) {
+        self.inner.lock().group = Some(group);
+    }
+
+    /// The group that this is, if it is one that has not ended, and the scopes right below.
+    pub fn look_below(&self) -> (Option<Weak<dyn Look>>, Vec<Arc<Self>>) {
+        let inner = self.inner.lock();
+        let children = inner.children.iter().flatten();
+        (
+            inner.group.clone(),
+            children.filter_map(Weak::upgrade).collect(),
+        )
     }
 
     fn counts(&self, inner: &Inner) -> bool {

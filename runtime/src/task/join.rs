@@ -15,8 +15,8 @@ use core::ptr::NonNull;
 use core::task::{Context, Poll, Waker};
 use std::sync::Arc;
 
-use tenter_sync::budget;
 use tenter_sync::current::{WaitKind, waiting_on};
+use tenter_sync::{budget, notes};
 
 use super::cancel::{self, CancelKind, CancelReason, Canceller};
 use super::cell::Header;
@@ -215,7 +215,11 @@ impl<T> JoinHandle<T> {
                 cx.waker().clone()
             }
         };
-        !self.register(waker)
+        let waits = self.register(waker);
+        if waits {
+            notes::also_joining(self.header().slot.id());
+        }
+        !waits
     }
 }
 

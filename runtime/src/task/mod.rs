@@ -68,6 +68,9 @@ pub use self::yield_now::{YieldNow, yield_now};
 pub use crate::blocking::limited::JobLimiter;
 pub use crate::context_var;
 pub use crate::scope::{Shield, cancelled};
+pub use crate::tree::{
+    Awaiter, GroupNode, TaskNode, TaskState, TaskTable, TaskTree, TaskWait, tree,
+};
 pub use tenter_sync::current::{WaitKind, WaitingOn};
 
 /// The number of the task that calls.

@@ -254,21 +254,32 @@ pub fn current() -> Option<TaskRef> {
 #[track_caller]
 #[doc(alias = "all_tasks")]
 pub fn all() -> Vec<TaskInfo> {
-    let handle = Handle::current_for("tenter::task::all");
-    let mut tasks = references(&handle);
-    if let Some(own) = context::with_current_task(|header| header.map(TaskRef::new)) {
-        let here = context::with_local_spawner(|driving| driving.is_some());
-        if here && !tasks.contains(&own) {
-            // It is in its first poll.
-            tasks.push(own);
-        }
-    }
+    let (tasks, _) = all_of(&Handle::current_for("tenter::task::all"));
     let mut tasks: Vec<TaskInfo> = tasks.iter().map(TaskRef::info).collect();
     tasks.sort_by_key(|task| task.id);
     tasks
 }
 
-fn references(handle: &Handle) -> Vec<TaskRef> {
+/// All tasks of that runtime, and whether it has answered.
+pub(crate) fn all_of(handle: &Handle) -> (Vec<TaskRef>, bool) {
+    let answer = references(handle);
+    let complete = answer.is_some();
+    let mut tasks = answer.unwrap_or_default();
+    if let Some(own) = context::with_current_task(|header| header.map(TaskRef::new)) {
+        let here = context::with_driving(|driving| {
+            driving
+                .is_some_and(|it| core::ptr::eq(it.scheduler.address(), handle.scheduler_address()))
+        });
+        if here && !tasks.contains(&own) {
+            // It is in its first poll.
+            tasks.push(own);
+        }
+    }
+    (tasks, complete)
+}
+
+/// `None`: the thread that drives does not answer.
+fn references(handle: &Handle) -> Option<Vec<TaskRef>> {
     let mut tasks = Vec::new();
     let mut count = |header: &Header| tasks.push(TaskRef::new(header));
     match &handle.scheduler().kind {
@@ -276,14 +287,14 @@ fn references(handle: &Handle) -> Vec<TaskRef> {
             for remote in scheduler.crew.remotes() {
                 remote.owned.lock().for_each(&mut count);
             }
-            tasks
+            Some(tasks)
         }
         Kind::CurrentThread(scheduler) => {
             if let Some(tasks) = of_this_thread(handle) {
-                return tasks;
+                return Some(tasks);
             }
             if scheduler.seat.look(|core| core.owned.for_each(&mut count)) {
-                return tasks;
+                return Some(tasks);
             }
             of_another_thread(handle)
         }
@@ -335,7 +346,7 @@ impl Drop for Question {
 }
 
 /// Has the thread that drives look, and waits for its answer.
-fn of_another_thread(handle: &Handle) -> Vec<TaskRef> {
+fn of_another_thread(handle: &Handle) -> Option<Vec<TaskRef>> {
     let place = Arc::new((Mutex::new(Answer::Awaited), Parker::new()));
     let question = Question(Arc::clone(&place));
     let runtime = handle.clone();
@@ -349,14 +360,14 @@ fn of_another_thread(handle: &Handle) -> Vec<TaskRef> {
     let deadline = clock.now() + ANSWER_WITHIN;
     loop {
         match core::mem::replace(&mut *place.0.lock(), Answer::Awaited) {
-            Answer::Given(tasks) => return tasks,
-            Answer::Never => return Vec::new(),
+            Answer::Given(tasks) => return Some(tasks),
+            Answer::Never => return Some(Vec::new()),
             Answer::Awaited => {}
         }
         let left = deadline.duration_since(clock.now());
         if left.is_zero() {
             asked.cancel();
-            return Vec::new();
+            return None;
         }
         let _ = place.1.park(Some(left));
     }

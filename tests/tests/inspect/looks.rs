@@ -1,8 +1,9 @@
 //! What is shown.
 
 use std::future::pending;
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 
+use tenter::sync::{Barrier, Lock};
 use tenter::{Builder, task};
 use tenter_tests::support::{assert_says, build, thread};
 
@@ -50,6 +51,57 @@ fn a96_ps_and_pstree_show_the_tasks_of_another_process() {
         pause();
     }
     pause();
+}
+
+/// Goal: tasks that wait for each other in a circle are an error, with the circle; `ps` and `pstree` say the
+/// same.
+#[test]
+fn a96_a_cycle_is_printed_and_is_an_error() {
+    let name = "looks::a96_a_cycle_is_printed_and_is_an_error";
+    let folder = Folder::new("cycle");
+    let is_program = program(name, &folder, |mut program| {
+        program.wait();
+        for word in ["ps", "pstree"] {
+            let answer = program.ask(word);
+            assert_eq!(answer.status, Some(1), "{}", answer.errors);
+            assert_says(
+                &answer.errors,
+                &["ERROR: tasks wait for each other in a circle"],
+            );
+            let circle = answer.out.lines().last().unwrap();
+            let parts = [
+                "deadlock: ",
+                "there",
+                "back",
+                "Lock \"from\"",
+                "Lock \"to\"",
+            ];
+            assert_says(circle, &parts);
+        }
+        program.end();
+    });
+    if !is_program {
+        return;
+    }
+    static FROM: Lock<()> = Lock::new(()).named("from");
+    static TO: Lock<()> = Lock::new(()).named("to");
+    let runtime = build(Builder::multi_thread().workers(2).inspect_socket(true));
+    let meeting = Arc::new(Barrier::new(2));
+    let cross = |name, first: &'static Lock<()>, second: &'static Lock<()>| {
+        let meeting = Arc::clone(&meeting);
+        let _entered = runtime.enter();
+        task::Builder::new().name(name).spawn(async move {
+            let _first = first.lock().await;
+            let _ = meeting.wait().await;
+            let _second = second.lock().await;
+        })
+    };
+    let tasks = [cross("there", &FROM, &TO), cross("back", &TO, &FROM)];
+    while FROM.stats().waiting + TO.stats().waiting < 2 {
+        std::thread::yield_now();
+    }
+    pause();
+    drop(tasks);
 }
 
 /// Goal: it answers when every worker is stuck, and does not wait for any of them.

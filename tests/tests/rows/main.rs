@@ -9,6 +9,7 @@ mod processes;
 mod running;
 mod servers;
 mod streams;
+mod tree;
 
 use std::future::poll_fn;
 use std::pin::Pin;

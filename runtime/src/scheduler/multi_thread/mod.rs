@@ -43,6 +43,7 @@ use std::sync::{Arc as StdArc, OnceLock};
 use std::task::{Wake, Waker};
 
 use tenter_io as io;
+use tenter_sync::book::{self, Book};
 use tenter_sync::planted;
 use tenter_sync::shim::atomic::{AtomicUsize, Ordering, fence};
 use tenter_sync::shim::diagnostic::AtomicU64;
@@ -71,6 +72,8 @@ pub struct Scheduler {
     pub crew: StdArc<Crew>,
     pub lead: Lead,
     pub stop: Stop,
+    /// What tasks here wait for, if it was asked for.
+    pub book: Option<StdArc<Book>>,
     /// When the system last refused a thread, in nanoseconds on the clock; 0 is never.
     refused_at: AtomicU64,
 }
@@ -192,6 +195,7 @@ impl Scheduler {
     /// A scheduler with its first worker running.
     pub fn start(config: Config, workers: usize) -> std_io::Result<SchedulerRef> {
         let crew = StdArc::new(Crew::new(workers));
+        let book = config.book(&Clock::real());
         let driver = io::Driver::new(Waker::from(StdArc::clone(&crew)));
         let shared = SchedulerRef::new(Kind::MultiThread(Self {
             config,
@@ -199,6 +203,7 @@ impl Scheduler {
             crew,
             lead: Lead::new(driver),
             stop: Stop::new(),
+            book,
             refused_at: AtomicU64::new(0),
         }));
         if let Some(scheduler) = shared.multi_thread() {
@@ -422,7 +427,8 @@ fn main(shared: &SchedulerRef, index: usize, claimed: bool) {
     context::drive(&driving, || {
         // A panic in here is a bug of the scheduler, not of a task. It has been printed; the worker goes
         // on, for nothing but its own tasks' places could be in disorder.
-        while catch_unwind(AssertUnwindSafe(|| worker.run(&driving))).is_err() {}
+        let run = || book::lend(scheduler.book.as_ref(), || worker.run(&driving));
+        while catch_unwind(AssertUnwindSafe(run)).is_err() {}
         worker.retire();
     });
     scheduler.config.hooks.stop();

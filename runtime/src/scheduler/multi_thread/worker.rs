@@ -29,6 +29,7 @@
 use core::cell::{Cell, RefCell};
 use core::time::Duration;
 
+use tenter_sync::book;
 use tenter_sync::shim::size;
 use tenter_timer::{Instant, Timers};
 
@@ -340,6 +341,7 @@ impl Worker<'_> {
     pub fn unlist(&self, header: &Header) {
         self.scheduler.crew.unlist(header);
         self.remote.counters.completed.add(1);
+        book::forget(header.slot.id());
     }
 
     /// Whether a task that is spawned now will be run.

@@ -177,6 +177,26 @@ impl Word {
         self.has(FRESH)
     }
 
+    /// Somebody polls it, or does what it left.
+    pub fn is_running(self) -> bool {
+        self.has(RUNNING)
+    }
+
+    /// It has a place in a queue, or gets one when its poll ends.
+    pub fn is_scheduled(self) -> bool {
+        self.has(SCHEDULED)
+    }
+
+    /// The future is gone; what it left is being done.
+    pub fn is_cleaning(self) -> bool {
+        self.has(CLEANING)
+    }
+
+    /// Somebody who has the join handle waits.
+    pub fn is_joined(self) -> bool {
+        self.has(JOIN | JOIN_WAKER)
+    }
+
     /// A join handle exists.
     pub fn has_join(self) -> bool {
         self.has(JOIN)
