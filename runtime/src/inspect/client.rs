@@ -136,6 +136,12 @@ fn ask(question: Question, process: i32) -> Result<Answer, String> {
             "{label} has ended already; its parent has not asked yet how"
         ));
     }
+    if target.is_stopped() {
+        return Err(format!(
+            "{label} cannot answer: it is stopped. `kill -CONT {process}` lets it go on, or a debugger has to \
+             let go of it"
+        ));
+    }
     let stream = target
         .connect()
         .map_err(|no| no_socket(&target, &no, geteuid().as_raw()))?;
@@ -147,10 +153,6 @@ fn ask(question: Question, process: i32) -> Result<Answer, String> {
             text: printable(&answer.text),
             ..answer
         }),
-        Err(Failed::Silent) if target.is_stopped() => Err(format!(
-            "{label} does not answer: it is stopped. `kill -CONT {process}` lets it go on, or a debugger has \
-             to let go of it"
-        )),
         Err(Failed::Silent) => Err(format!(
             "{label} has not answered within {ANSWER_WITHIN:?}; its state is {}. Is the machine overloaded?",
             target.state.as_deref().unwrap_or("not known")

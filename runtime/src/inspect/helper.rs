@@ -18,7 +18,7 @@ use tenter_sync::shim::{Mutex, thread};
 use tenter_timer::Clock;
 
 /// How long is waited for the end of the thread.
-const END_WITHIN: Duration = Duration::from_secs(2);
+const END_WITHIN: Duration = Duration::from_secs(1);
 
 /// Whether the thread has ended, and who waits for it.
 #[derive(Default)]

@@ -37,16 +37,15 @@ fn a96_ps_and_pstree_show_the_tasks_of_another_process() {
     ] {
         let runtime = build(builder.name("web").inspect_socket(true));
         for name in ["reader", "writer"] {
-            let started = runtime.block_on(async {
+            runtime.block_on(async {
                 let (begin, begun) = tenter::sync::oneshot();
                 let task = task::Builder::new().name(name).spawn(async move {
                     begin.send(()).unwrap();
                     pending::<()>().await;
                 });
                 begun.await.unwrap();
-                task
+                drop(task);
             });
-            drop(started);
         }
         pause();
     }

@@ -6,6 +6,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, Output, Stdio};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use tenter_tests::support::alone_with;
@@ -123,9 +124,19 @@ impl Program {
         rustix::process::kill_process(process, signal).unwrap();
     }
 
-    /// Lets it go on to its end, which has to be a success.
+    /// Waits until a signal has stopped it.
+    pub fn wait_until_stopped(&self) {
+        let process = rustix::process::Pid::from_child(&self.child);
+        let options = rustix::process::WaitOptions::UNTRACED;
+        let (_, status) = rustix::process::waitpid(Some(process), options)
+            .unwrap()
+            .unwrap();
+        assert!(status.stopped(), "{status:?}");
+    }
+
+    /// Lets it go on to its end, which has to be a success. Returns the rest of its standard error.
     #[track_caller]
-    pub fn end(mut self) {
+    pub fn end(mut self) -> String {
         self.go_on();
         let mut rest = String::new();
         self.output.read_to_string(&mut rest).unwrap();
@@ -134,6 +145,7 @@ impl Program {
             from.read_to_string(&mut errors).unwrap();
         }
         assert!(self.child.wait().unwrap().success(), "{rest}\n{errors}");
+        errors
     }
 
     /// Kills it.
@@ -255,7 +267,12 @@ pub fn tenter_in(folder: &Folder, arguments: &[&str]) -> Answer {
 }
 
 /// The program, built if it is not there or out of date.
-fn client() -> PathBuf {
+fn client() -> &'static Path {
+    static CLIENT: OnceLock<PathBuf> = OnceLock::new();
+    CLIENT.get_or_init(build_client)
+}
+
+fn build_client() -> PathBuf {
     // This test is target/<profile>/deps/inspect-<hash>.
     let own = std::env::current_exe().unwrap();
     let folder: &Path = own.parent().unwrap().parent().unwrap();
