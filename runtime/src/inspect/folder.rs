@@ -2,12 +2,12 @@
 //!
 //! ```text
 //!  $XDG_RUNTIME_DIR/tenter/4242      where that folder is the user's own
-//!  /tmp/tenter-1000/4242             elsewhere; `/tmp` is what TMPDIR says
+//!  $TMPDIR/tenter-1000/4242          elsewhere; the temporary folder, where it is not set
 //! ```
 //!
 //! 1. A folder that is not a folder, belongs to somebody else or lets others in is refused, never repaired:
 //!    what is in it may be anybody's by now. Whoever may change names in the folder around it is trusted: the
-//!    user, root, and with the sticky bit of `/tmp` nobody else.
+//!    user, root, and with the sticky bit of the temporary folder nobody else.
 //! 2. A socket is removed if its process is gone and nobody answers there: each alone may be so for a
 //!    moment, or because the process is in another container that shares the folder.
 //!
@@ -295,9 +295,9 @@ mod tests {
 
     #[test]
     fn the_places() {
-        let temporary = Path::new("/tmp");
+        let temporary = Path::new("/t");
         let names = |xdg: Option<&str>| places(xdg.map(Path::new), temporary, 7);
-        let (run, fallback) = (Path::new("/run/user/7/tenter"), Path::new("/tmp/tenter-7"));
+        let (run, fallback) = (Path::new("/run/user/7/tenter"), Path::new("/t/tenter-7"));
         for none in [None, Some("relative"), Some("")] {
             assert_eq!(names(none), [fallback]);
         }

@@ -69,8 +69,8 @@ impl Builder {
     /// names of what they wait for.
     ///
     /// A thread of its own answers, so that it does so also when every worker is stuck. It listens on a socket
-    /// named after the process in `$XDG_RUNTIME_DIR/tenter`, or else `/tmp/tenter-UID`: a folder that only the
-    /// user who runs the process, and root, may enter. All runtimes of a process share it. It is removed
+    /// named after the process in `$XDG_RUNTIME_DIR/tenter`, or else in `tenter-UID` in the temporary folder:
+    /// a folder that only the user who runs the process, and root, may enter. All runtimes of a process share it. It is removed
     /// when the last of them has ended; what a process that was killed leaves there, the next one removes.
     /// A process started by this one does not inherit it.
     ///

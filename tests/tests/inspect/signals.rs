@@ -82,6 +82,9 @@ fn a96_a_dump_that_nobody_reads_blocks_nobody() {
     let is_program = program(name, &folder, |mut program| {
         program.wait();
         program.signal(Signal::QUIT);
+        let title = format!("tenter: SIGQUIT: the tasks of process {}", program.id());
+        // It has looked, and more is to come than there is room for.
+        program.errors_to(&title);
         program.next();
         program.ask("ps").fine();
         program.next();
