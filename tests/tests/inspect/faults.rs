@@ -8,7 +8,7 @@ use tenter::signal::SignalKind;
 use tenter::{Builder, task};
 use tenter_tests::support::{Count, assert_says, build, never};
 
-use super::support::{Folder, pause, program, tenter, tenter_in};
+use super::support::{Folder, pause, program, taken_in, tenter, tenter_in};
 
 /// Goal: what cannot be looked into says why, and what to do.
 #[test]
@@ -160,6 +160,7 @@ fn a96_a_bad_client_harms_nobody() {
                 named.spawn(never())
             })
             .collect();
+        taken_in(&runtime, tasks.len());
         pause();
         drop(tasks);
     }

@@ -7,7 +7,7 @@ use tenter::signal::SignalKind;
 use tenter::{Builder, task};
 use tenter_tests::support::{assert_says, build, never};
 
-use super::support::{Folder, pause, program};
+use super::support::{Folder, pause, program, taken_in};
 
 /// Goal: SIGQUIT prints the tasks of a program whose workers are all stuck, which goes on; once for each
 /// signal that is waited for, and only of the runtimes that were told to.
@@ -104,6 +104,7 @@ fn a96_a_dump_that_nobody_reads_blocks_nobody() {
         drop(task.spawn(never()));
     }
     drop(entered);
+    taken_in(&runtime, 2_000);
     pause();
     pause();
     drop(runtime);

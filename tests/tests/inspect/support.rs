@@ -192,6 +192,13 @@ pub fn pause() {
     std::io::stdin().read_line(&mut line).unwrap();
 }
 
+/// In the program: waits until the runtime knows of so many tasks that were spawned from outside.
+pub fn taken_in(runtime: &tenter::Runtime, tasks: usize) {
+    while runtime.handle().tree().tasks().len() < tasks {
+        std::thread::yield_now();
+    }
+}
+
 /// Runs the rest of the test `name` as the program, with sockets in `folder`; `look` looks at it. True in the
 /// program.
 pub fn program(name: &str, folder: &Folder, look: impl FnOnce(Program)) -> bool {
