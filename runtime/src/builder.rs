@@ -67,10 +67,12 @@ pub struct Builder {
     shutdown_timeout: Duration,
     ctrl_c: CtrlC,
     inspect: Option<bool>,
+    #[cfg(feature = "inspect")]
+    pub(crate) inspection: crate::inspect::settings::Wishes,
 }
 
 /// The variable that decides where a program does not say whether its runtimes are inspected.
-const INSPECT: &str = "TENTER_INSPECT";
+pub const INSPECT: &str = "TENTER_INSPECT";
 
 /// How many threads run blocking jobs, unless [`Builder::max_blocking_threads`] says otherwise.
 const MAX_BLOCKING_THREADS: usize = 512;
@@ -104,6 +106,8 @@ impl Builder {
             shutdown_timeout: SHUTDOWN_TIMEOUT,
             ctrl_c: CtrlC::Leave,
             inspect: None,
+            #[cfg(feature = "inspect")]
+            inspection: Default::default(),
         }
     }
 
@@ -290,6 +294,10 @@ impl Builder {
             (None, Some(name)) => name.to_string(),
             (None, None) => "tenter".to_owned(),
         };
+        #[cfg(feature = "inspect")]
+        let is_shown = self.inspection.is_any();
+        #[cfg(not(feature = "inspect"))]
+        let is_shown = false;
         let config = Config {
             choices: (self.flavor == Flavor::Deterministic)
                 .then(|| Choices::new(self.seed, self.order)),
@@ -308,7 +316,9 @@ impl Builder {
             thread_keep_alive: self.thread_keep_alive,
             shutdown_timeout: self.shutdown_timeout,
             ctrl_c: self.ctrl_c,
-            inspect: self.inspect.unwrap_or_else(is_inspected),
+            inspect: self.inspect.unwrap_or_else(|| is_shown || is_inspected()),
+            #[cfg(feature = "inspect")]
+            inspection: self.inspection,
         };
         crate::scope::show_to_io();
         Runtime::with_config(config, workers)
@@ -317,6 +327,8 @@ impl Builder {
     /// The number of workers, if all settings make sense.
     fn check(&self) -> io::Result<usize> {
         let wrong = |message: String| Err(io::Error::new(io::ErrorKind::InvalidInput, message));
+        #[cfg(feature = "inspect")]
+        self.inspection.check()?;
         if self.max_blocking_threads == 0 {
             return wrong(
                 "Builder::max_blocking_threads(0): spawn_blocking would wait for ever; leave the \
@@ -363,7 +375,7 @@ impl Builder {
 }
 
 /// Whether the environment asks for it.
-fn is_inspected() -> bool {
+pub fn is_inspected() -> bool {
     !MODELLED && std::env::var_os(INSPECT).is_some_and(|value| value == "1")
 }
 
@@ -402,6 +414,8 @@ pub struct Config {
     pub shutdown_timeout: Duration,
     pub ctrl_c: CtrlC,
     pub inspect: bool,
+    #[cfg(feature = "inspect")]
+    pub inspection: crate::inspect::settings::Wishes,
 }
 
 impl Config {

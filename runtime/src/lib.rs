@@ -154,6 +154,8 @@ mod guest;
 mod handle;
 mod histogram;
 mod hooks;
+#[cfg(feature = "inspect")]
+mod inspect;
 mod metrics;
 mod nested;
 mod offload;

@@ -25,6 +25,12 @@ pub mod select {
     pub use crate::combine::select::{Ask, Fused, NotFused, Over, Select};
 }
 
+/// The program `tenter`.
+#[cfg(feature = "inspect")]
+pub fn inspect() -> std::process::ExitCode {
+    crate::inspect::client::main()
+}
+
 use crate::builder::Builder;
 pub use crate::builder::Flavor;
 #[cfg(feature = "signal")]

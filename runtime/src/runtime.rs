@@ -38,6 +38,9 @@ pub struct Runtime {
     handle: Handle,
     /// Nothing is left for the drop to do.
     ended: bool,
+    /// Others may look into it until its end is over.
+    #[cfg(feature = "inspect")]
+    inspected: Option<crate::inspect::Inspected>,
 }
 
 /// How much of the time for a graceful end is kept for dropping what did not stop: at most this much.
@@ -67,10 +70,22 @@ impl Runtime {
                 SchedulerRef::new(Kind::CurrentThread(current_thread::Scheduler::new(config)))
             }
         };
-        Ok(Self {
+        #[cfg_attr(
+            not(feature = "inspect"),
+            expect(unused_mut, reason = "nothing follows")
+        )]
+        let mut runtime = Self {
             handle: Handle::new(scheduler),
             ended: false,
-        })
+            #[cfg(feature = "inspect")]
+            inspected: None,
+        };
+        #[cfg(feature = "inspect")]
+        {
+            // What is refused here ends the runtime as a drop does.
+            runtime.inspected = crate::inspect::Inspected::begin(&runtime.handle)?;
+        }
+        Ok(runtime)
     }
 
     /// Runs a future to its end on the calling thread. The tasks of a multi-threaded runtime run on its

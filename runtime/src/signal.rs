@@ -47,6 +47,8 @@ pub use crate::signal::kind::SignalKind;
 
 pub(crate) mod interrupt;
 mod kind;
+#[cfg(feature = "inspect")]
+pub(crate) mod relay;
 
 /// What the handlers of one [`Signals`] touch.
 struct Mailbox {

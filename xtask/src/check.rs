@@ -4,8 +4,8 @@ use crate::process::{Steps, cargo, run, target_dir};
 use crate::{Outcome, dependencies, no_more, tidy};
 
 /// The features of `tenter`; the first is none.
-const FEATURES: [&str; 9] = [
-    "", "fs", "macros", "net", "process", "signal", "sync", "time", "tokio-io",
+const FEATURES: [&str; 10] = [
+    "", "fs", "inspect", "macros", "net", "process", "signal", "sync", "time", "tokio-io",
 ];
 
 pub fn check(rest: &[String]) -> Outcome {

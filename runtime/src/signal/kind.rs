@@ -100,7 +100,7 @@ impl SignalKind {
     }
 
     /// Why nobody can wait for this signal, if that is so.
-    pub(super) fn refusal(self) -> Option<io::Error> {
+    pub(crate) fn refusal(self) -> Option<io::Error> {
         let invalid = |text: String| Some(io::Error::new(io::ErrorKind::InvalidInput, text));
         if !(1..=LAST).contains(&self.0) {
             return invalid(format!(
