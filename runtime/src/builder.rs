@@ -12,10 +12,14 @@ use tenter_timer::Clock;
 
 use crate::blocking;
 use crate::ctrl_c::CtrlC;
-use crate::hooks::Hooks;
+use crate::debug::{Choice, DebugOptions, Watch};
+use crate::hooks::{Hooks, say};
+use crate::instrument::Instrument;
+use crate::instrument::installed::{Given, Instruments};
 use crate::metrics::Counters;
 use crate::runtime::Runtime;
 use crate::scheduler::choices::{Choices, Order};
+use crate::scheduler::multi_thread::SPARES;
 use crate::scheduler::multi_thread::idle::WORKERS_MAX;
 use crate::task::Unobserved;
 use crate::task::error::payload_message;
@@ -64,6 +68,8 @@ pub struct Builder {
     thread_keep_alive: Duration,
     shutdown_timeout: Duration,
     ctrl_c: CtrlC,
+    instruments: Vec<Given>,
+    debug: Choice,
 }
 
 /// How many threads run blocking jobs, unless [`Builder::max_blocking_threads`] says otherwise.
@@ -92,6 +98,8 @@ impl Builder {
             thread_keep_alive: THREAD_KEEP_ALIVE,
             shutdown_timeout: SHUTDOWN_TIMEOUT,
             ctrl_c: CtrlC::Leave,
+            instruments: Vec::new(),
+            debug: Choice::Environment,
         }
     }
 
@@ -234,6 +242,23 @@ impl Builder {
         self
     }
 
+    /// Installs an instrument, behind those that are there: it is told of what the runtime does. See
+    /// [`Instrument`]. To ask it afterwards, install a clone of an [`Arc`].
+    #[doc(alias = "add_instrument")]
+    pub fn instrument(mut self, instrument: impl Instrument) -> Self {
+        self.instruments.push(Given::new(instrument));
+        self
+    }
+
+    /// Turns the debug mode on, or with `None` off. Default: on if `TENTER_DEBUG=1` is in the environment of
+    /// the process when the runtime is built. What it does is in [`DebugOptions`].
+    #[doc(alias = "PYTHONASYNCIODEBUG")]
+    #[doc(alias = "set_debug")]
+    pub fn debug(mut self, options: impl Into<Option<DebugOptions>>) -> Self {
+        self.debug = Choice::Program(options.into());
+        self
+    }
+
     /// Makes the runtime. No file descriptor is opened before the first socket, and no thread is started
     /// but the first worker of the multi-threaded flavour.
     ///
@@ -244,6 +269,14 @@ impl Builder {
     #[track_caller]
     pub fn build(self) -> io::Result<Runtime> {
         let workers = self.check()?;
+        let threads = match self.flavor {
+            Flavor::MultiThread => workers + SPARES,
+            Flavor::CurrentThread | Flavor::Deterministic => 1,
+        };
+        let watch = self.debug.options()?.map(|on| Watch::new(on, threads));
+        // First, so that the time of the others is not the task's.
+        let watching = watch.clone().map(Given::new);
+        let instruments = self.instruments.into_iter().chain(watching).collect();
         let thread_name = match (self.thread_name, &self.name) {
             (Some(name), _) => name,
             (None, Some(name)) => name.to_string(),
@@ -266,6 +299,8 @@ impl Builder {
             thread_keep_alive: self.thread_keep_alive,
             shutdown_timeout: self.shutdown_timeout,
             ctrl_c: self.ctrl_c,
+            instruments: Instruments::install(instruments),
+            watch,
         };
         Runtime::with_config(config, workers)
     }
@@ -350,6 +385,10 @@ pub struct Config {
     pub thread_keep_alive: Duration,
     pub shutdown_timeout: Duration,
     pub ctrl_c: CtrlC,
+    /// Who is told of what happens, if anybody is.
+    pub instruments: Option<Box<Instruments>>,
+    /// The debug mode.
+    pub watch: Option<Watch>,
 }
 
 impl Config {
@@ -419,8 +458,6 @@ impl Config {
 
     /// Tells standard error of something that the program cannot be asked about.
     pub fn report_line(&self, line: &str) {
-        if let Err(payload) = catch_unwind(|| eprintln!("{line}")) {
-            drop_payload(payload);
-        }
+        say(line);
     }
 }

@@ -53,10 +53,11 @@ use super::shared;
 use super::shutdown::{ShutdownReport, cancel_for_end};
 use crate::builder::Config;
 use crate::context::{self, Driving, Place};
+use crate::instrument::tell::Step;
 use crate::metrics::{Counters, RuntimeMetrics};
 use crate::task::Runnable;
 use crate::task::cell::Header;
-use crate::task::raw::Ran;
+use crate::task::raw::{Ending, Ran};
 
 /// Polls between two looks at the inbox and the clock. Enough to make the clock's price vanish; few
 /// enough that a change from short polls to long ones is noticed after a handful of milliseconds.
@@ -273,20 +274,37 @@ impl Scheduler {
             }
         }
         let header = task.pointer();
+        let is_told = || self.config.instruments.is_some();
+        let step = if is_told() {
+            driving.scheduler.tell_step(&task)
+        } else {
+            Step::default()
+        };
         let outer = driving.task.replace(Some(header));
         self.counters.polls.add(1);
-        let unlist = |header: &Header| {
-            core.owned.remove(header);
+        let unlist = |task: &Ending| {
+            core.owned.remove(task);
             self.counters.completed.add(1);
             if self.config.is_virtual() {
-                notes::forget(header.slot.id());
+                notes::forget(task.slot.id());
+            }
+            if is_told() {
+                driving.scheduler.tell_exited(task);
+            }
+        };
+        let pending = || {
+            if is_told() {
+                driving.scheduler.tell_pending(&step);
             }
         };
         // It is on the list since it was taken in.
         let enlist = |_: &Header| None;
         // SAFETY: (a) the owner, if any, is this thread.
-        let ran = unsafe { task.run(&driving.yielded, enlist, unlist) };
+        let ran = unsafe { task.run_telling(&driving.yielded, enlist, unlist, pending) };
         driving.task.set(outer);
+        if is_told() {
+            driving.scheduler.tell_stepped(&step, &ran);
+        }
         if let Ran::Requeue(task) = ran {
             core.queue.push(task);
         }
@@ -346,6 +364,8 @@ impl Scheduler {
     /// Nothing is ready: sleeps until something may be.
     fn idle(&self, driving: &Driving<'_>, core: &Core) {
         self.config.hooks.park();
+        let instruments = self.config.instruments.as_deref();
+        let waits = instruments.map(|instruments| instruments.io_wait(0));
         // The hook may have spawned or woken something. What comes from other threads is looked for
         // again after the announcement, but a virtual clock may jump before.
         if !self.is_something_ready(core) && !self.tell_quiet(core) {
@@ -356,6 +376,7 @@ impl Scheduler {
                 self.idle_real(core);
             }
         }
+        drop(waits);
         self.config.hooks.unpark();
     }
 

@@ -39,12 +39,13 @@ use super::remote::Remote;
 use super::stop::Phase;
 use super::watch::Watch;
 use crate::context::{self, Driving};
+use crate::instrument::tell::Step;
 use crate::scheduler::late::refuse;
 use crate::scheduler::run_queue::RunQueue;
 use crate::scheduler::shared::SchedulerRef;
 use crate::task::Runnable;
 use crate::task::cell::Header;
-use crate::task::raw::Ran;
+use crate::task::raw::{Ending, Ran};
 
 /// Polls between two looks at the inbox and the clock, at most.
 const BURST_MAX: u32 = size(64, 2) as u32;
@@ -289,20 +290,51 @@ impl Worker<'_> {
 
     #[inline]
     fn run_task(&self, driving: &Driving<'_>, task: Runnable) {
+        let step = self.begin_step(&task);
         driving.task.set(Some(task.pointer()));
         self.remote.progress.begin(task.header());
         let enlist = |header: &Header| self.enlist_first(header);
-        let unlist = |header: &Header| {
-            self.unlist(header);
+        let unlist = |task: &Ending| {
+            self.unlist(task);
             self.core.ending.set(true);
         };
+        let pending = || self.tell_pending(&step);
         // SAFETY: (a) no task of this scheduler has an owner.
-        let ran = unsafe { task.run(&driving.yielded, enlist, unlist) };
+        let ran = unsafe { task.run_telling(&driving.yielded, enlist, unlist, pending) };
         self.core.ending.set(false);
         self.remote.progress.end();
         driving.task.set(None);
+        self.end_step(&step, &ran);
         if let Ran::Requeue(task) = ran {
             self.remote.backlog.push(task);
+        }
+    }
+
+    #[inline(always)]
+    fn is_told(&self) -> bool {
+        self.scheduler.config.instruments.is_some()
+    }
+
+    #[inline(always)]
+    fn begin_step(&self, task: &Runnable) -> Step {
+        if self.is_told() {
+            self.shared.tell_step(task)
+        } else {
+            Step::default()
+        }
+    }
+
+    #[inline(always)]
+    fn tell_pending(&self, step: &Step) {
+        if self.is_told() {
+            self.shared.tell_pending(step);
+        }
+    }
+
+    #[inline(always)]
+    fn end_step(&self, step: &Step, ran: &Ran) {
+        if self.is_told() {
+            self.shared.tell_stepped(step, ran);
         }
     }
 
@@ -337,9 +369,12 @@ impl Worker<'_> {
     }
 
     #[inline]
-    pub fn unlist(&self, header: &Header) {
-        self.scheduler.crew.unlist(header);
+    pub fn unlist(&self, task: &Ending) {
+        self.scheduler.crew.unlist(task);
         self.remote.counters.completed.add(1);
+        if self.is_told() {
+            self.shared.tell_exited(task);
+        }
     }
 
     /// Whether a task that is spawned now will be run.
@@ -375,14 +410,18 @@ impl Worker<'_> {
             return;
         }
         self.enlist_if_named(&task);
+        let step = self.begin_step(&task);
         let outer = driving.task.replace(Some(task.pointer()));
         // What the outer task has asked for is not the inner one's.
         let yielded = driving.yielded.replace(false);
         let enlist = |header: &Header| self.enlist_first(header);
+        let unlist = |task: &Ending| self.unlist(task);
+        let pending = || self.tell_pending(&step);
         // SAFETY: (a) no task of this scheduler has an owner.
-        let ran = unsafe { task.run(&driving.yielded, enlist, |header| self.unlist(header)) };
+        let ran = unsafe { task.run_telling(&driving.yielded, enlist, unlist, pending) };
         driving.yielded.set(yielded);
         driving.task.set(outer);
+        self.end_step(&step, &ran);
         if let Ran::Requeue(task) = ran {
             self.remote.backlog.push(task);
             self.work_is_there();
@@ -559,6 +598,8 @@ impl Worker<'_> {
         if let Some(task) = self.remote.lifo.take() {
             self.push(task);
         }
+        let watch = self.scheduler.config.watch.as_ref();
+        let _in_place = watch.map(|watch| watch.in_place(self.index));
         let idle = &self.scheduler.crew.idle;
         idle.block();
         let _unblock = Unblock(idle);
