@@ -13,7 +13,7 @@
 //! - W2: no report is made, and no reference to a task dropped, under a lock.
 //! - W3: a poll inside another one (`spawn_eager`) is not the outer one's time.
 //!
-//! Tests: `tests/tests/debug_mode.rs`.
+//! Tests: `debug/tests.rs`, on a clock that is moved by hand; `tests/tests/debug_mode.rs`.
 
 use core::time::Duration;
 use std::io;
@@ -82,9 +82,13 @@ impl Polled {
 impl Watch {
     /// For a runtime of so many threads.
     pub fn new(options: DebugOptions, threads: usize) -> Self {
+        Self::on_clock(options, threads, Clock::real())
+    }
+
+    fn on_clock(options: DebugOptions, threads: usize, clock: Clock) -> Self {
         Self(Arc::new(Shared {
             options,
-            clock: Clock::real(),
+            clock,
             seats: (0..threads).map(|_| CachePadded::default()).collect(),
             printed: Mutex::new(Printed::default()),
             silent: AtomicBool::new(false),
@@ -271,3 +275,7 @@ impl Drop for Watcher {
 // Behind it is what single steps change under locks: a panic leaves nothing half done.
 impl UnwindSafe for Watcher {}
 impl RefUnwindSafe for Watcher {}
+
+#[cfg(all(test, not(tenter_loom)))]
+#[path = "tests.rs"]
+mod tests;
