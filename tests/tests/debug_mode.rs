@@ -42,10 +42,12 @@ fn a90_a_poll_that_blocks_is_reported_while_it_does() {
     every(|builder| {
         let (log, gate) = (Log::new(), Slot::new());
         let runtime = build(builder.debug(options("blocks", &log, &gate)));
-        let line = line!() + 3;
         // It would block for ever, were it not reported while it does.
         let blocks = task::Builder::new().name("blocks");
-        let task = runtime.block_on(async { blocks.spawn(async move { gate.take() }) });
+        let entered = runtime.enter();
+        let line = line!() + 1;
+        let task = blocks.spawn(async move { gate.take() });
+        drop(entered);
         let id = task.id();
         runtime.block_on(task).unwrap();
         drop(runtime);
