@@ -25,6 +25,7 @@ use crate::scheduler::current_thread::Core;
 use crate::scheduler::multi_thread::Worker;
 use crate::scheduler::shared::{Bank, Kind, Scheduler, SchedulerRef};
 use crate::task::Runnable;
+use crate::task::alive::Alive;
 use crate::task::cell::Header;
 use crate::task::memory::{Magazine, Source};
 use crate::task::raw::YieldFlag;
@@ -228,14 +229,14 @@ fn with_lent<R>(lent: Lent, body: impl FnOnce() -> R) -> R {
 
 /// Shows the task that this thread polls or ends, wherever that is: in a run loop, on a thread for
 /// blocking jobs, inside `block_in_place`, at the end of its runtime.
-pub fn with_current_task<R>(body: impl FnOnce(Option<&Header>) -> R) -> R {
+pub fn with_current_task<R>(body: impl FnOnce(Option<Alive<'_>>) -> R) -> R {
     let lent = CONTEXT.with(|context| context.lent.get());
     let slot = slot_address();
     let lent = lent.map(|lent| lent.task);
     let header = driven_header().into_iter().chain(lent).find_map(|task| {
         // SAFETY: the slot is in use, so by I1 of `tenter_sync::current` the task's poll or end is further
         // up this stack, and the task outlives this call. A task that was freed is not looked at.
-        is_slot_of(slot, task).then(|| unsafe { &*task.as_ptr() })
+        is_slot_of(slot, task).then(|| unsafe { Alive::new(task) })
     });
     body(header)
 }

@@ -234,7 +234,7 @@ fn run_main<F: Future>(
     let main = Scoped::with_node(main, scope);
     let reason = match block_on::run_scoped(runtime.handle().scheduler(), at, main) {
         End::Ready(output) => return Ok(output),
-        End::Cancelled(reason) => reason,
+        End::Cancelled(reason) => *reason,
         End::TimedOut => CancelReason::of(CancelKind::Deadline),
     };
     Err(Interrupted { reason })

@@ -4,7 +4,6 @@ use core::fmt;
 use core::panic::Location;
 use std::sync::Arc as StdArc;
 
-use crate::task::cell::Header;
 use crate::task::{Runnable, TaskId};
 
 /// What a pool does now, and has done so far: one consistent look.
@@ -73,7 +72,7 @@ impl RunningJob {
     /// Notes a job that is about to run.
     #[inline]
     pub fn of(task: &Runnable) -> Self {
-        let header: &Header = task.header();
+        let header = task.header();
         Self {
             id: TaskId(header.slot.id()),
             name: header.name(),

@@ -26,7 +26,8 @@ use super::seat::Seat;
 use super::start::Starter;
 use crate::scope::clean_up::CleanUp;
 use crate::scope::frame::{self, Frame, Kind};
-use crate::task::cell::{Header, Work};
+use crate::task::alive::Alive;
+use crate::task::cell::Work;
 use crate::task::{Canceller, JoinError, TaskId, UnobservedKind, raw};
 
 /// A child's work.
@@ -60,7 +61,7 @@ impl<E> Rare<E> {
     }
 
     /// Ready, and ready again, once the child's turn has come.
-    fn poll_turn(self: Pin<&mut Self>, cx: &mut Context<'_>, header: &Header) -> Poll<()> {
+    fn poll_turn(self: Pin<&mut Self>, cx: &mut Context<'_>, header: Alive<'_>) -> Poll<()> {
         // SAFETY: `waiting` is not moved: pinned again before it is polled, and dropped in place.
         let this = unsafe { self.get_unchecked_mut() };
         // SAFETY: pinned along with the whole.
@@ -144,12 +145,12 @@ where
     fn poll_work(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-        header: &Header,
+        task: Alive<'_>,
     ) -> Poll<Result<T, JoinError>> {
         // SAFETY: `future` is not moved: pinned again before it is polled, and dropped in place.
         let this = unsafe { self.get_unchecked_mut() };
         if let Some(rare) = &mut *this.rare {
-            ready!(rare.as_mut().poll_turn(cx, header));
+            ready!(rare.as_mut().poll_turn(cx, task));
         }
         let Some(core) = this.seat.core() else {
             return Poll::Pending; // It was not admitted.
@@ -177,18 +178,18 @@ where
         let (ended, output) = match (polled, output) {
             (Ok(()), Some(Ok(value))) => (Ended::Succeeded, Ok(value)),
             (Err(payload), Some(Ok(value))) => {
-                raw::report(header.into(), UnobservedKind::FutureDrop, payload);
+                raw::report(task.pointer(), UnobservedKind::FutureDrop, payload);
                 (Ended::Succeeded, Ok(value))
             }
             (polled, output) => {
                 let core = seat.core().expect("looked at above");
                 let starter = Rare::starter(this.rare.as_ref());
                 let error = polled.map(|()| output.and_then(Result::err));
-                let (ended, error) = tell_end(&seat, starter, header, error);
+                let (ended, error) = tell_end(&seat, starter, task, error);
                 let frame = Frame::new(Kind::Child(core.node()));
                 // SAFETY: (a) it was not dropped above, and the seat is taken.
                 if let Err(payload) = unsafe { drop_future(future, &frame) } {
-                    raw::report(header.into(), UnobservedKind::FutureDrop, payload);
+                    raw::report(task.pointer(), UnobservedKind::FutureDrop, payload);
                 }
                 (ended, Err(error))
             }
@@ -196,7 +197,7 @@ where
         if let Some(rare) = this.rare.take() {
             rare.end();
         }
-        leave(seat, header, ended);
+        leave(seat, task, ended);
         Poll::Ready(output)
     }
 }
@@ -206,7 +207,7 @@ where
 fn tell_end<E>(
     seat: &Seat<E>,
     starter: Option<&dyn Starter<E>>,
-    header: &Header,
+    header: Alive<'_>,
     error: Result<Option<E>, Box<dyn Any + Send>>,
 ) -> (Ended, JoinError) {
     match error {
@@ -215,14 +216,14 @@ fn tell_end<E>(
             let failure = error.map(|error| Failure::Error { error, task });
             let told = failure.map(|failure| tell(seat, starter, failure));
             if let Some(Err(failure)) = told {
-                lost::report(failure, header.into());
+                lost::report(failure, header.pointer());
             }
-            (Ended::Failed, JoinError::in_group(header, false))
+            (Ended::Failed, JoinError::in_group(&header, false))
         }
         Err(payload) => {
             let error = match tell_panic(seat, starter, header, payload) {
-                Ok(()) => JoinError::in_group(header, true),
-                Err(payload) => JoinError::panicked(header, payload),
+                Ok(()) => JoinError::in_group(&header, true),
+                Err(payload) => JoinError::panicked(&header, payload),
             };
             (Ended::Panicked, error)
         }
@@ -250,7 +251,7 @@ fn tell<E>(
 fn tell_panic<E>(
     seat: &Seat<E>,
     starter: Option<&dyn Starter<E>>,
-    header: &Header,
+    header: Alive<'_>,
     payload: Box<dyn Any + Send>,
 ) -> Result<(), Box<dyn Any + Send>> {
     let panic = Panic::new(TaskId(header.slot.id()), payload);
@@ -262,7 +263,7 @@ fn tell_panic<E>(
 
 /// Gives the seat up when all is done: after the clean-ups that the task still has to do.
 #[inline(always)]
-fn leave<E: Send + 'static>(seat: Seat<E>, header: &Header, ended: Ended) {
+fn leave<E: Send + 'static>(seat: Seat<E>, header: Alive<'_>, ended: Ended) {
     if header.extras().is_some() {
         return leave_with_extras(seat, header, ended);
     }
@@ -270,7 +271,7 @@ fn leave<E: Send + 'static>(seat: Seat<E>, header: &Header, ended: Ended) {
 }
 
 #[cold]
-fn leave_with_extras<E: Send + 'static>(seat: Seat<E>, header: &Header, ended: Ended) {
+fn leave_with_extras<E: Send + 'static>(seat: Seat<E>, header: Alive<'_>, ended: Ended) {
     let outcome = TaskOutcome::new(TaskId(header.slot.id()), header.name(), ended);
     match header.root() {
         Some(root) if root.has_clean_ups() => {

@@ -190,8 +190,14 @@ impl<E: fmt::Display> fmt::Display for Failure<E> {
             Failure::Error {
                 error,
                 task: Some(task),
-            } => write!(f, "task {task} failed: {error}"),
-            Failure::Error { error, task: None } => write!(f, "the body failed: {error}"),
+            } => {
+                write!(f, "task {task} failed: ")?;
+                error.fmt(f)
+            }
+            Failure::Error { error, task: None } => {
+                f.write_str("the body failed: ")?;
+                error.fmt(f)
+            }
             Failure::Panic(panic) => write!(f, "task {} panicked: {}", panic.task, panic.message),
             Failure::Cancelled(reason) => write!(f, "the group was cancelled: {reason}"),
         }
@@ -233,9 +239,6 @@ impl<E: fmt::Debug> fmt::Debug for GroupError<E> {
     }
 }
 
-impl<E: Error + 'static> Error for GroupError<E> {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        let first = self.failures.iter().find_map(Failure::error)?;
-        Some(first)
-    }
-}
+// Its text has all failures, so it names no source. That asks no more of `E` than that it can be shown, and
+// boxed errors and texts, which are no `Error` themselves, can be the errors of a group.
+impl<E: fmt::Debug + fmt::Display> Error for GroupError<E> {}

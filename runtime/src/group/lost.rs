@@ -31,7 +31,7 @@ pub fn report<E>(failure: Failure<E>, task: NonNull<Header>) {
 /// Reports a panic that is nobody's in particular as one of the task that runs here.
 pub fn report_here(kind: UnobservedKind, payload: Box<dyn Any + Send>) {
     match frame::task() {
-        Some(task) => raw::report(task.into(), kind, payload),
+        Some(task) => raw::report(task.pointer(), kind, payload),
         None => {
             eprintln!("tenter: in a task group: {}", payload_message(&*payload));
             drop_payload(payload);

@@ -185,7 +185,10 @@ pub enum StartError<E> {
 impl<E: fmt::Display> fmt::Display for StartError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            StartError::Failed(error) => write!(f, "failed before it was ready: {error}"),
+            StartError::Failed(error) => {
+                f.write_str("failed before it was ready: ")?;
+                error.fmt(f)
+            }
             StartError::Panicked(panic) => {
                 write!(f, "panicked before it was ready: {}", panic.message())
             }
@@ -198,11 +201,5 @@ impl<E: fmt::Display> fmt::Display for StartError<E> {
     }
 }
 
-impl<E: Error + 'static> Error for StartError<E> {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self {
-            StartError::Failed(error) => Some(error),
-            _ => None,
-        }
-    }
-}
+// As with the error of a group, the text says all.
+impl<E: fmt::Debug + fmt::Display> Error for StartError<E> {}

@@ -9,7 +9,7 @@ use super::TaskEnd;
 use super::installed::{Instruments, event};
 use crate::context::{self, Place};
 use crate::scheduler::shared::Scheduler;
-use crate::task::cell::Header;
+use crate::task::alive::Alive;
 use crate::task::raw::{Ending, Ran};
 use crate::task::{Runnable, TaskRef};
 
@@ -48,7 +48,7 @@ impl Scheduler {
     }
 
     #[cold]
-    fn spawned(&self, instruments: &Instruments, task: &Header, queued: bool) {
+    fn spawned(&self, instruments: &Instruments, task: Alive<'_>, queued: bool) {
         let task = TaskRef::new(task);
         let event = event(&task, self.worker_here());
         instruments.task_spawned(&event);
@@ -99,19 +99,19 @@ impl Scheduler {
     #[inline]
     pub fn tell_exited(&self, task: &Ending) {
         if let Some(instruments) = self.instruments() {
-            self.exited(instruments, task, task.end());
+            self.exited(instruments, task.alive(), task.end());
         }
     }
 
     /// A task is about to be leaked: nothing more happens to it, and who joins it learns that it was cancelled.
-    pub fn tell_leaked(&self, task: &Header) {
+    pub fn tell_leaked(&self, task: Alive<'_>) {
         if let Some(instruments) = self.instruments() {
             self.exited(instruments, task, TaskEnd::Cancelled);
         }
     }
 
     #[cold]
-    fn exited(&self, instruments: &Instruments, task: &Header, end: TaskEnd) {
+    fn exited(&self, instruments: &Instruments, task: Alive<'_>, end: TaskEnd) {
         let task = TaskRef::new(task);
         instruments.task_exited(&event(&task, self.worker_here()), end);
     }

@@ -56,7 +56,7 @@ use crate::context::{self, Driving, Place};
 use crate::instrument::tell::Step;
 use crate::metrics::{Counters, RuntimeMetrics};
 use crate::task::Runnable;
-use crate::task::cell::Header;
+use crate::task::alive::Alive;
 use crate::task::raw::{Ending, Ran};
 
 /// Polls between two looks at the inbox and the clock. Enough to make the clock's price vanish; few
@@ -298,7 +298,7 @@ impl Scheduler {
             }
         };
         // It is on the list since it was taken in.
-        let enlist = |_: &Header| None;
+        let enlist = |_: Alive<'_>| None;
         // SAFETY: (a) the owner, if any, is this thread.
         let ran = unsafe { task.run_telling(&driving.yielded, enlist, unlist, pending) };
         driving.task.set(outer);
@@ -499,7 +499,7 @@ impl Core {
     pub fn begin_drain(&self, report: &mut ShutdownReport) -> u64 {
         self.phase.set(Phase::Draining);
         let here = thread::current_id();
-        let cancel = |task: &Header| cancel_for_end(task, report);
+        let cancel = |task: Alive<'_>| cancel_for_end(task, report);
         self.owned.for_each_runnable(here, cancel)
     }
 

@@ -96,7 +96,7 @@ fn stuck_tasks(core: &Core) -> Tasks {
     let mut by_address = HashMap::new();
     let mut together: HashMap<WaitingOn, usize> = HashMap::new();
     core.owned.for_each(|task| {
-        by_address.insert(core::ptr::from_ref(task).addr(), task.slot.id());
+        by_address.insert(core::ptr::from_ref(task.header()).addr(), task.slot.id());
         if let Some(wait) = task.slot.waiting_on() {
             *together.entry(wait).or_default() += 1;
         }
@@ -111,7 +111,7 @@ fn stuck_tasks(core: &Core) -> Tasks {
             wait,
             note: wait.and_then(|wait| notes::note_of(id, wait)),
             together: wait.map_or(0, |wait| together[&wait]),
-            for_whom: for_whom(&by_address, task),
+            for_whom: for_whom(&by_address, &task),
         };
         tasks.insert(id, stuck);
     });

@@ -8,6 +8,7 @@ use core::ptr::NonNull;
 
 use tenter_sync::shim::thread::ThreadId;
 
+use crate::task::alive::Alive;
 use crate::task::cell::{Header, Links};
 use crate::task::raw;
 
@@ -64,11 +65,11 @@ impl OwnedList {
     }
 
     /// Shows every task that may run on this thread. Returns how many may not: `!Send` ones of others.
-    pub fn for_each_runnable(&self, here: ThreadId, mut show: impl FnMut(&Header)) -> u64 {
+    pub fn for_each_runnable(&self, here: ThreadId, mut show: impl FnMut(Alive<'_>)) -> u64 {
         let mut others = 0;
         self.for_each(|task| {
             // SAFETY: (a) on the list, so the scheduler's reference keeps it alive.
-            let owner = unsafe { raw::owner_of(task.into()) };
+            let owner = unsafe { raw::owner_of(task.pointer()) };
             if owner.is_none_or(|owner| owner == here) {
                 show(task);
             } else {
@@ -79,11 +80,11 @@ impl OwnedList {
     }
 
     /// Shows every task, newest first.
-    pub fn for_each(&self, mut show: impl FnMut(&Header)) {
+    pub fn for_each(&self, mut show: impl FnMut(Alive<'_>)) {
         let mut rest = self.head.get();
         while let Some(task) = rest {
             // SAFETY: on the list, so the scheduler's reference keeps it alive.
-            show(unsafe { task.as_ref() });
+            show(unsafe { Alive::new(task) });
             rest = with_links(task, |links| links.next);
         }
     }

@@ -27,6 +27,7 @@ use super::shared::SchedulerRef;
 use crate::blocking::StuckJob;
 use crate::context::{self, Driving, Place};
 use crate::handle::Handle;
+use crate::task::alive::Alive;
 use crate::task::cell::Header;
 use crate::task::{CancelKind, CancelReason, TaskId, cancel, raw};
 
@@ -182,10 +183,10 @@ impl fmt::Display for ShutdownReport {
 }
 
 /// Cancels a task because its runtime is to end gracefully.
-pub fn cancel_for_end(task: &Header, report: &mut ShutdownReport) {
-    if cancel::cancel(task.into(), CancelReason::of(CancelKind::Shutdown)) {
+pub fn cancel_for_end(task: Alive<'_>, report: &mut ShutdownReport) {
+    if cancel::cancel(task.pointer(), CancelReason::of(CancelKind::Shutdown)) {
         report.cancelled += 1;
-        note(&mut report.cancelled_tasks, task);
+        note(&mut report.cancelled_tasks, &task);
     }
 }
 
@@ -217,7 +218,7 @@ fn end_all(shared: &SchedulerRef, scheduler: &Scheduler, core: &Core) -> Shutdow
     for task in left {
         // Tasks on the list are ended below; a task that has never run is not on it.
         if task.header().state.load().is_fresh() {
-            report.cancelled(task.header());
+            report.cancelled(&task.header());
             scheduler.counters.spawned.add(1);
             scheduler.counters.completed.add(1);
             refuse(shared, task);
@@ -241,19 +242,19 @@ fn end_one(
     task: NonNull<Header>,
     report: &mut ShutdownReport,
 ) {
-    // SAFETY: the list gave us the scheduler's reference.
-    let header = unsafe { task.as_ref() };
+    // SAFETY: the list gave us the scheduler's reference, and the pointer to the whole.
+    let header = unsafe { Alive::new(task) };
     // SAFETY: as above.
     if unsafe { raw::owner_of(task) }.is_some_and(|owner| owner != thread::current_id()) {
         // C2: dropping a `!Send` future here would be unsound.
-        report.leaked(header);
+        report.leaked(&header);
         scheduler.counters.leaked.add(1);
         shared.tell_leaked(header);
         // SAFETY: (a) the scheduler's reference is ours, and is kept for ever.
         unsafe { raw::leak(task) };
         return;
     }
-    report.cancelled(header);
+    report.cancelled(&header);
     scheduler.counters.completed.add(1);
     // SAFETY: (a) the scheduler's reference is ours, and is given up here; (b) the owner is this thread.
     unsafe { raw::shut_down(task, |task| shared.tell_exited(task)) };

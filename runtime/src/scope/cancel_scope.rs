@@ -134,7 +134,7 @@ impl<F: Future> Future for InScope<F> {
         let scoped = unsafe { self.map_unchecked_mut(|this| &mut this.scoped) };
         Poll::Ready(match ready!(scoped.poll(cx)) {
             End::Ready(output) => Outcome::Done(output),
-            End::Cancelled(reason) => Outcome::Cancelled(reason),
+            End::Cancelled(reason) => Outcome::Cancelled(*reason),
             End::TimedOut => Outcome::Cancelled(CancelReason::of(CancelKind::Deadline)),
         })
     }

@@ -224,7 +224,7 @@ fn report(at: &Location<'_>, what: &str) {
 
 fn say(line: String) {
     context::with_current_task(|task| match task {
-        Some(task) => raw::report(task.into(), UnobservedKind::CleanUp, Box::new(line)),
+        Some(task) => raw::report(task.pointer(), UnobservedKind::CleanUp, Box::new(line)),
         None => eprintln!("tenter: {line}"),
     });
 }

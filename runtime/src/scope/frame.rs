@@ -17,7 +17,7 @@
 //!   the `outer` of each frame.
 
 use core::cell::Cell;
-use core::ptr::{self, NonNull};
+use core::ptr;
 use core::task::Waker;
 use std::sync::{Arc, OnceLock};
 
@@ -27,7 +27,7 @@ use tenter_timer::Instant;
 
 use super::node::Node;
 use crate::context;
-use crate::task::cell::Header;
+use crate::task::alive::Alive;
 use crate::task::waker::lend as lend_waker;
 
 /// A scope whose future is being polled or dropped.
@@ -156,18 +156,18 @@ fn node_of(frame: Option<&Frame<'static>>) -> Option<Arc<Node>> {
 }
 
 /// The task that is polled, or whose future is dropped, further up this stack.
-pub fn task<'a>() -> Option<&'a Header> {
-    let task = context::with_current_task(|header| header.map(NonNull::from))?;
+pub fn task<'a>() -> Option<Alive<'a>> {
+    let task = context::with_current_task(|task| task.map(Alive::pointer))?;
     // SAFETY: it is being polled, or its future dropped, further up this stack.
-    Some(unsafe { task.as_ref() })
+    Some(unsafe { Alive::new(task) })
 }
 
 /// The scope that is the task.
 fn root() -> Option<Arc<Node>> {
-    let header = task()?;
+    let task = task()?;
     // SAFETY: (a) it is alive, as in `task`, and (b) the lent waker is cloned, not dropped.
-    let waker = || Waker::clone(&*unsafe { lend_waker(header.into()) });
-    Some(Arc::clone(header.root_or_insert(waker)))
+    let waker = || Waker::clone(&*unsafe { lend_waker(task.pointer()) });
+    Some(Arc::clone(task.root_or_insert(waker)))
 }
 
 /// The nearest deadline of the scopes that the caller is in; `now`, if one of them is cancelled already.
@@ -195,7 +195,7 @@ pub fn nearest_deadline(now: Instant) -> Option<Instant> {
         }
         next = lend(frame.outer.get());
     }
-    if task().is_some_and(Header::cancel_requested) {
+    if task().is_some_and(|task| task.cancel_requested()) {
         add(Some(now));
     }
     nearest

@@ -36,8 +36,8 @@ use crate::task::{CancelKind, CancelReason};
 pub enum End<T> {
     /// Its body was ready.
     Ready(T),
-    /// It was cancelled.
-    Cancelled(CancelReason),
+    /// It was cancelled. In a box: it is rare, and each scope has room for it.
+    Cancelled(Box<CancelReason>),
     /// Its time was over.
     TimedOut,
 }
@@ -159,10 +159,12 @@ fn poll_body<F: Future>(
             .as_mut()
             .as_pin_mut()
             .expect("the body is there until it ended");
-        running.poll(cx)
+        let output = ready!(running.poll(cx));
+        // What it drops may defer.
+        body.set(None);
+        Poll::Ready(output)
     });
     if let Poll::Ready(output) = polled {
-        frame::enter(&frame, || body.set(None));
         return Poll::Ready(End::Ready(output));
     }
     // Perhaps it was made just now.
@@ -188,7 +190,7 @@ fn poll_body<F: Future>(
 fn ended<T>(reason: CancelReason) -> End<T> {
     match reason.kind() {
         CancelKind::Deadline => End::TimedOut,
-        _ => End::Cancelled(reason),
+        _ => End::Cancelled(Box::new(reason)),
     }
 }
 

@@ -23,11 +23,11 @@
 
 use core::fmt;
 use core::panic::Location;
-use core::ptr::NonNull;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::JoinHandle;
+use super::alive::Alive;
 use super::cell::Header;
 use super::context::Context;
 use super::error::UnobservedKind;
@@ -99,7 +99,7 @@ impl fmt::Debug for Callbacks {
 }
 
 /// Registers a callback, and has it called if the task has ended.
-pub fn add(header: &Header, call: Call, start: Start) -> CallbackId {
+pub fn add(header: Alive<'_>, call: Call, start: Start) -> CallbackId {
     let mut callbacks = header.extras_or_insert().callbacks.lock();
     let number = callbacks.registered;
     callbacks.registered += 1;
@@ -118,7 +118,7 @@ pub fn add(header: &Header, call: Call, start: Start) -> CallbackId {
     }
 }
 
-fn begin(header: &Header) {
+fn begin(header: Alive<'_>) {
     let Some(extras) = header.extras() else {
         return;
     };
@@ -158,7 +158,7 @@ impl Calls {
         if self.done {
             return None;
         }
-        let extras = self.task.header().extras();
+        let extras = self.task.header().header().extras();
         let next = extras.and_then(|extras| extras.callbacks.lock().next());
         // From here on it is somebody else's.
         self.done = next.is_none();
@@ -166,7 +166,7 @@ impl Calls {
     }
 
     fn guarded(&self, body: impl FnOnce()) {
-        let task = NonNull::from(self.task.header());
+        let task = self.task.header().pointer();
         guarded(task, UnobservedKind::Callback, body);
     }
 }
@@ -182,12 +182,12 @@ impl Drop for Calls {
 /// A task that has a rarely used block has ended: lets go of the values of its context variables, and has its
 /// callbacks called. The caller keeps the task alive.
 #[cold]
-pub fn after_end(header: &Header) {
+pub fn after_end(header: Alive<'_>) {
     let Some(extras) = header.extras() else {
         return;
     };
     let values = extras.context.take();
-    guarded(NonNull::from(header), UnobservedKind::ContextDrop, || {
+    guarded(header.pointer(), UnobservedKind::ContextDrop, || {
         drop(values);
     });
     begin(header);
@@ -234,6 +234,6 @@ impl<T> JoinHandle<T> {
     /// Takes a callback back. False: it was called, or is about to be, or is another task's.
     #[doc(alias = "remove_done_callback")]
     pub fn remove_callback(&self, id: CallbackId) -> bool {
-        remove(self.header(), id)
+        remove(&self.header(), id)
     }
 }

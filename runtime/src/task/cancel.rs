@@ -7,6 +7,7 @@ use std::borrow::Cow;
 
 use tenter_sync::planted;
 
+use super::alive::Alive;
 use super::cell::Header;
 use super::id::TaskId;
 use super::raw;
@@ -221,9 +222,9 @@ impl Canceller {
         self.0
     }
 
-    pub(crate) fn header(&self) -> &Header {
+    pub(crate) fn header(&self) -> Alive<'_> {
         // SAFETY: we have a reference.
-        unsafe { self.0.as_ref() }
+        unsafe { Alive::new(self.0) }
     }
 
     /// Requests cancellation: the task's future is dropped at its next suspension that is not
@@ -265,6 +266,6 @@ impl Drop for Canceller {
 
 impl fmt::Debug for Canceller {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Canceller").field(self.header()).finish()
+        f.debug_tuple("Canceller").field(&*self.header()).finish()
     }
 }

@@ -23,6 +23,7 @@ use tenter_sync::planted;
 use tenter_sync::shim::atomic::{AtomicPtr, Ordering};
 use tenter_sync::shim::{Live, Mutex, UnsafeCell, thread};
 
+use super::alive::Alive;
 use super::callbacks::Callbacks;
 use super::cancel::CancelReason;
 use super::context::TaskContext;
@@ -87,11 +88,11 @@ pub struct Extras {
 pub trait Work {
     /// What it makes.
     type Output;
-    /// One poll. `header` is the task's.
+    /// One poll of `task`.
     fn poll_work(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-        header: &Header,
+        task: Alive<'_>,
     ) -> Poll<Result<Self::Output, JoinError>>;
 }
 
@@ -102,7 +103,7 @@ impl<F: Future> Work for F {
     fn poll_work(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-        _header: &Header,
+        _task: Alive<'_>,
     ) -> Poll<Result<F::Output, JoinError>> {
         self.poll(cx).map(Ok)
     }

@@ -228,7 +228,7 @@ fn with_values<R>(write: bool, body: impl FnOnce(&mut Values) -> R) -> R {
 fn replace_place(new: Place) -> Option<Place> {
     let mut new = Some(new);
     let of_task = context::with_current_task(|header| {
-        let mut place = header?.extras_or_insert().context.0.lock();
+        let mut place = header?.header().extras_or_insert().context.0.lock();
         Some(core::mem::replace(&mut *place, new.take()?))
     });
     if of_task.is_some() {

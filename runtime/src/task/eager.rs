@@ -22,7 +22,8 @@ use core::panic::Location;
 use core::ptr;
 
 use super::JoinHandle;
-use super::cell::{Extras, Header, Ownership, Shared};
+use super::alive::Alive;
+use super::cell::{Extras, Ownership, Shared};
 use super::context::inherit;
 use super::memory::Source;
 use super::raw::{self, Ending, Ran, Runnable, YieldFlag};
@@ -136,7 +137,7 @@ where
     shared.tell_spawned(&task, false);
     let step = shared.tell_step(&task);
     let queue_again = YieldFlag::new(false);
-    let enlist = |_: &Header| {
+    let enlist = |_: Alive<'_>| {
         // E1.
         queue_again.set(true);
         None

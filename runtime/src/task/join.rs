@@ -18,6 +18,7 @@ use std::sync::Arc;
 use tenter_sync::budget;
 use tenter_sync::current::{WaitKind, waiting_on};
 
+use super::alive::Alive;
 use super::cancel::{self, CancelKind, CancelReason, Canceller};
 use super::cell::Header;
 use super::error::{JoinError, UnobservedKind};
@@ -78,9 +79,9 @@ impl<T> JoinHandle<T> {
         }
     }
 
-    pub(crate) fn header(&self) -> &Header {
+    pub(crate) fn header(&self) -> Alive<'_> {
         // SAFETY: the handle has a reference.
-        unsafe { self.task.as_ref() }
+        unsafe { Alive::new(self.task) }
     }
 
     /// Requests cancellation: the task's future is dropped at its next suspension that is not
@@ -128,7 +129,7 @@ impl<T> JoinHandle<T> {
 
     /// Gives the task a name, instead of the one it may have.
     pub fn set_name(&self, name: impl Into<Arc<str>>) {
-        super::task_ref::set_name(self.header(), name.into());
+        super::task_ref::set_name(&self.header(), name.into());
     }
 
     /// The right to cancel the task, apart from its output.
@@ -285,7 +286,7 @@ impl<T> JoinHandle<T> {
 
 impl<T> fmt::Debug for JoinHandle<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("JoinHandle").field(self.header()).finish()
+        f.debug_tuple("JoinHandle").field(&*self.header()).finish()
     }
 }
 

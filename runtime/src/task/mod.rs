@@ -14,6 +14,8 @@
 
 use core::panic::Location;
 
+#[expect(unsafe_code, reason = "a task pointer that somebody else keeps alive")]
+pub(crate) mod alive;
 #[expect(unsafe_code, reason = "the lazily made block is a raw pointer")]
 pub(crate) mod cell;
 pub(crate) mod error;

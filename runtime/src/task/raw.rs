@@ -36,6 +36,7 @@ use tenter_sync::shim::thread::ThreadId;
 use crate::context;
 use crate::instrument::TaskEnd;
 
+use super::alive::Alive;
 use super::callbacks;
 use super::cell::{Cell, Extras, Header, Ownership, Schedule, Stage, Work};
 use super::error::{JoinError, UnobservedKind};
@@ -129,6 +130,12 @@ pub enum Ran {
 pub struct Ending(NonNull<Header>);
 
 impl Ending {
+    /// The task, to be looked at.
+    pub fn alive(&self) -> Alive<'_> {
+        // SAFETY: (a) `finish` has the pointer to the whole, and (b) holds RUNNING for as long as it lends this.
+        unsafe { Alive::new(self.0) }
+    }
+
     /// How it ends.
     pub fn end(&self) -> TaskEnd {
         // SAFETY: the table is the task's own; `finish` lends this with RUNNING and the output in place.
@@ -169,10 +176,10 @@ impl Runnable {
 
     /// The task's header.
     #[inline]
-    pub fn header(&self) -> &Header {
+    pub fn header(&self) -> Alive<'_> {
         // SAFETY: until the task is complete the scheduler's reference keeps it alive, and only the
         // holder of this place can complete it.
-        unsafe { self.0.as_ref() }
+        unsafe { Alive::new(self.0) }
     }
 
     /// The thread that a `!Send` task belongs to.
@@ -193,7 +200,7 @@ impl Runnable {
     pub unsafe fn run(
         self,
         yielded: &YieldFlag,
-        enlist: impl FnOnce(&Header) -> Option<usize>,
+        enlist: impl FnOnce(Alive<'_>) -> Option<usize>,
         unlist: impl FnOnce(&Ending),
     ) -> Ran {
         // SAFETY: (a).
@@ -210,13 +217,13 @@ impl Runnable {
     pub unsafe fn run_telling(
         self,
         yielded: &YieldFlag,
-        enlist: impl FnOnce(&Header) -> Option<usize>,
+        enlist: impl FnOnce(Alive<'_>) -> Option<usize>,
         unlist: impl FnOnce(&Ending),
         pending: impl FnOnce(),
     ) -> Ran {
         let task = self.0;
         // SAFETY: S1: alive until complete.
-        let header = unsafe { task.as_ref() };
+        let header = unsafe { Alive::new(task) };
         header.live.touch();
         let first = match header.state.begin_poll() {
             BeginPoll::Poll => false,
@@ -278,7 +285,7 @@ impl Runnable {
 }
 
 /// What puts a task on a list that is on one already.
-type NoList = fn(&Header) -> Option<usize>;
+type NoList = fn(Alive<'_>) -> Option<usize>;
 
 /// The future is gone. What it left to be cleaned up is polled before the task is complete.
 ///
@@ -289,12 +296,12 @@ type NoList = fn(&Header) -> Option<usize>;
 unsafe fn clean_up_or_finish(
     task: NonNull<Header>,
     yielded: &YieldFlag,
-    enlist: Option<impl FnOnce(&Header) -> Option<usize>>,
+    enlist: Option<impl FnOnce(Alive<'_>) -> Option<usize>>,
     unlist: impl FnOnce(&Ending),
     pending: impl FnOnce(),
 ) -> Ran {
     // SAFETY: RUNNING keeps the scheduler's reference in place.
-    let header = unsafe { task.as_ref() };
+    let header = unsafe { Alive::new(task) };
     if header.root().is_none_or(|root| !root.has_clean_ups()) {
         // SAFETY: (a) and (b).
         unsafe { finish(task, unlist) };
@@ -321,7 +328,7 @@ unsafe fn poll_clean_ups(
     pending: impl FnOnce(),
 ) -> Ran {
     // SAFETY: RUNNING keeps the scheduler's reference in place.
-    let header = unsafe { task.as_ref() };
+    let header = unsafe { Alive::new(task) };
     header.slot.clear_waiting_on();
     // SAFETY: (a) S2 keeps the task alive during the poll; (b) never dropped.
     let waker = unsafe { waker::lend(task) };
@@ -351,7 +358,7 @@ unsafe fn poll_clean_ups(
 #[inline]
 pub unsafe fn owner_of(task: NonNull<Header>) -> Option<ThreadId> {
     // SAFETY: alive by (a).
-    let header = unsafe { task.as_ref() };
+    let header = unsafe { Alive::new(task) };
     if !header.vtable.local {
         return None;
     }
@@ -368,7 +375,7 @@ pub unsafe fn owner_of(task: NonNull<Header>) -> Option<ThreadId> {
 /// thread.
 pub unsafe fn shut_down(task: NonNull<Header>, unlist: impl FnOnce(&Ending)) {
     // SAFETY: alive by (a).
-    let header = unsafe { task.as_ref() };
+    let header = unsafe { Alive::new(task) };
     let claim = header.state.claim_for_shutdown();
     debug_assert!(
         claim != Claim::Nothing,
@@ -391,7 +398,7 @@ pub unsafe fn end_claimed(task: NonNull<Header>, claim: Claim, unlist: impl FnOn
         Claim::CleanUps => {}
     }
     // SAFETY: RUNNING keeps the scheduler's reference in place.
-    let header = unsafe { task.as_ref() };
+    let header = unsafe { Alive::new(task) };
     if let Some(root) = header.root() {
         // There is nobody left to poll them.
         context::lend(task, || {
@@ -414,7 +421,7 @@ pub unsafe fn end_claimed(task: NonNull<Header>, claim: Claim, unlist: impl FnOn
 /// (a) The scheduler's reference to `task` is the caller's, who gives it to nobody.
 pub unsafe fn leak(task: NonNull<Header>) {
     // SAFETY: alive by (a).
-    let header = unsafe { task.as_ref() };
+    let header = unsafe { Alive::new(task) };
     if header.state.claim_for_leak() != Claim::Nothing {
         match header.state.finish() {
             Finish::WakeJoiner => wake_joiner(task),
@@ -432,8 +439,8 @@ pub unsafe fn leak(task: NonNull<Header>) {
 #[cold]
 unsafe fn discard_future(task: NonNull<Header>) {
     // SAFETY: RUNNING keeps the scheduler's reference in place.
-    let header = unsafe { task.as_ref() };
-    let error = JoinError::cancelled(header);
+    let header = unsafe { Alive::new(task) };
+    let error = JoinError::cancelled(&header);
     // Destructors are the task's own code, and may ask whose.
     let discard = || {
         // SAFETY: the table is the task's own; RUNNING by (a).
@@ -448,7 +455,7 @@ unsafe fn discard_future(task: NonNull<Header>) {
 #[inline]
 unsafe fn finish(task: NonNull<Header>, unlist: impl FnOnce(&Ending)) {
     // SAFETY: RUNNING keeps the scheduler's reference in place.
-    let header = unsafe { task.as_ref() };
+    let header = unsafe { Alive::new(task) };
     unlist(&Ending(task));
     if let Some(root) = header.root() {
         // It holds a waker, and so a reference.
@@ -484,7 +491,7 @@ unsafe fn finish(task: NonNull<Header>, unlist: impl FnOnce(&Ending)) {
 #[inline]
 fn wake_joiner(task: NonNull<Header>) {
     // SAFETY: the finisher has the scheduler's reference.
-    let header = unsafe { task.as_ref() };
+    let header = unsafe { Alive::new(task) };
     let take = |waker: *mut Option<Waker>| {
         // SAFETY: JOIN_WAKER and COMPLETE make the waker the finisher's alone.
         unsafe { (*waker).take() }
@@ -505,7 +512,7 @@ fn wake_joiner(task: NonNull<Header>) {
 /// (a) The reference is the caller's, who does not use the task again.
 pub unsafe fn release(task: NonNull<Header>) {
     // SAFETY: alive by (a).
-    let header = unsafe { task.as_ref() };
+    let header = unsafe { Alive::new(task) };
     header.live.touch();
     if header.state.release() {
         // SAFETY: that was the last reference.
@@ -520,7 +527,7 @@ pub unsafe fn release(task: NonNull<Header>) {
 /// (a) The caller has a reference to the task until this returns, and (b) it got `Submit`.
 pub unsafe fn submit(task: NonNull<Header>) {
     // SAFETY: alive by (a).
-    let header = unsafe { task.as_ref() };
+    let header = unsafe { Alive::new(task) };
     // SAFETY: the table is the task's own; the place is passed on by (b).
     unsafe { (header.vtable.schedule)(task) };
 }
@@ -535,7 +542,7 @@ pub fn guarded(task: NonNull<Header>, kind: UnobservedKind, body: impl FnOnce())
 #[cold]
 pub fn report(task: NonNull<Header>, kind: UnobservedKind, payload: Box<dyn Any + Send>) {
     // SAFETY: the callers are inside the life of a reference or of RUNNING.
-    let header = unsafe { task.as_ref() };
+    let header = unsafe { Alive::new(task) };
     // SAFETY: the table is the task's own.
     unsafe { (header.vtable.unobserved)(task, kind, &*payload) };
     drop_payload(payload);

@@ -25,6 +25,7 @@ use tenter_sync::parker::Parker;
 use tenter_sync::shim::Mutex;
 use tenter_timer::Clock;
 
+use super::alive::Alive;
 use super::cancel::{CancelReason, Canceller};
 use super::cell::Header;
 use super::id::TaskId;
@@ -64,14 +65,14 @@ impl core::panic::RefUnwindSafe for TaskRef {}
 
 impl TaskRef {
     /// Counts a reference to a task that the caller keeps alive.
-    pub(crate) fn new(header: &Header) -> Self {
-        header.state.retain();
-        Self(NonNull::from(header))
+    pub(crate) fn new(task: Alive<'_>) -> Self {
+        task.state.retain();
+        Self(task.pointer())
     }
 
-    pub(crate) fn header(&self) -> &Header {
+    pub(crate) fn header(&self) -> Alive<'_> {
         // SAFETY: we have a reference.
-        unsafe { self.0.as_ref() }
+        unsafe { Alive::new(self.0) }
     }
 
     /// The task's number.
@@ -87,7 +88,7 @@ impl TaskRef {
 
     /// Gives the task a name, instead of the one it may have.
     pub fn set_name(&self, name: impl Into<Arc<str>>) {
-        set_name(self.header(), name.into());
+        set_name(&self.header(), name.into());
     }
 
     /// Where the task was spawned.
@@ -169,7 +170,7 @@ impl fmt::Display for TaskRef {
 
 impl fmt::Debug for TaskRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("TaskRef").field(self.header()).finish()
+        f.debug_tuple("TaskRef").field(&*self.header()).finish()
     }
 }
 
@@ -270,7 +271,7 @@ pub fn all() -> Vec<TaskInfo> {
 
 fn references(handle: &Handle) -> Vec<TaskRef> {
     let mut tasks = Vec::new();
-    let mut count = |header: &Header| tasks.push(TaskRef::new(header));
+    let mut count = |task: Alive<'_>| tasks.push(TaskRef::new(task));
     match &handle.scheduler().kind {
         Kind::MultiThread(scheduler) => {
             for remote in scheduler.crew.remotes() {

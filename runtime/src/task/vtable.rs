@@ -14,6 +14,7 @@ use tenter_sync::shim::alloc::Layout;
 use tenter_sync::shim::thread::ThreadId;
 
 use super::Runnable;
+use super::alive::Alive;
 use super::cell::{Cell, Header, Ownership, Schedule, Stage, Work};
 use super::error::{JoinError, Unobserved, UnobservedKind};
 use super::memory;
@@ -103,7 +104,9 @@ unsafe fn poll<F: Work, S: Schedule, O: Ownership>(
             // SAFETY: RUNNING by (b): nobody else touches the stage; not complete, it is the future.
             let future: &mut F = unsafe { &mut (*stage).future };
             // SAFETY: the cell never moves, and the future is dropped in place (`replace_future`).
-            unsafe { Pin::new_unchecked(future) }.poll_work(cx, &cell.header)
+            let future = unsafe { Pin::new_unchecked(future) };
+            // SAFETY: (a): the whole cell, which lives until it is complete.
+            future.poll_work(cx, unsafe { Alive::new(task) })
         }))
     });
     let output = match polled {

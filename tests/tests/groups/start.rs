@@ -313,7 +313,7 @@ async fn x02_the_error_says_why() {
                 })
                 .await
                 .unwrap_err();
-            assert!(std::error::Error::source(&failed).is_some());
+            let failed: Box<dyn std::error::Error + Send + Sync> = failed.into();
             let _ = tx.send(failed.to_string());
         });
         task.await.expect("it does not fail");

@@ -132,7 +132,34 @@ async fn a104_a_group_has_all_failures() {
     assert_eq!(error.len(), 2);
     let text = said(&error);
     assert!(text.contains("disk full"), "{text}");
-    assert_eq!(error.source().expect("the first").to_string(), "disk full");
+    let errors: Vec<_> = error.errors().map(ToString::to_string).collect();
+    assert_eq!(errors, ["disk full", "and no paper"]);
+}
+
+/// Goal: errors that are no `Error` themselves, boxed ones and texts, can be those of a group, and `?` takes
+/// the group's on. What is asked of the text reaches each error: `{:#}` is how some show their causes.
+#[tenter::test]
+async fn a104_a_group_of_boxed_errors_is_an_error() {
+    type Boxed = Box<dyn Error + Send + Sync>;
+    async fn whole() -> Result<(), Boxed> {
+        task_group(async |_: &TaskGroup<String>| Ok::<_, String>(())).await?;
+        task_group(async |_: &TaskGroup<Boxed>| Err::<(), Boxed>("no paper".into())).await?;
+        Ok(())
+    }
+    let error = whole().await.expect_err("the second fails");
+    assert_eq!(error.to_string(), "the body failed: no paper");
+
+    #[derive(Debug)]
+    struct WithCause;
+    impl std::fmt::Display for WithCause {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str(if f.alternate() { "it: its cause" } else { "it" })
+        }
+    }
+    let group = task_group(async |_: &TaskGroup<_>| Err::<(), _>(WithCause)).await;
+    let error = group.expect_err("the body fails");
+    assert_eq!(format!("{error:#}"), "the body failed: it: its cause");
+    assert_eq!(format!("{error}"), "the body failed: it");
 }
 
 /// Goal: the failure of a group is always a group, also if there is one, of a child or of the body; one

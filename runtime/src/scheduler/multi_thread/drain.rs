@@ -94,7 +94,7 @@ impl Worker<'_> {
                 let mut found = Vec::new();
                 remote.owned.lock().for_each(|task| {
                     if !task.state.load().is_cancelled() {
-                        found.push(Canceller::new(task.into()));
+                        found.push(Canceller::new(task.pointer()));
                     }
                 });
                 for task in found {

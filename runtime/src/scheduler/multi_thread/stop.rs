@@ -260,7 +260,7 @@ impl Worker<'_> {
 
     /// Ends a task whose place in a queue is ours.
     fn end(&self, task: Runnable, report: &mut ShutdownReport) {
-        report.cancelled(task.header());
+        report.cancelled(&task.header());
         let unlist = |task: &Ending| self.unlist(task);
         // SAFETY: (a) whoever has the place may complete the task, and the scheduler's reference goes with
         // that; (b) no task of this scheduler has an owner.
@@ -275,7 +275,7 @@ impl Worker<'_> {
             remote.owned.lock().for_each(|task| {
                 let claim = task.state.claim_idle_for_shutdown();
                 if claim != Claim::Nothing {
-                    claimed.push((task.into(), claim));
+                    claimed.push((task.pointer(), claim));
                 }
             });
         }
@@ -299,7 +299,7 @@ impl Worker<'_> {
                 if task.header().state.load().is_fresh() {
                     self.remote.counters.spawned.add(1);
                     self.remote.counters.completed.add(1);
-                    report.cancelled(task.header());
+                    report.cancelled(&task.header());
                     refuse(self.shared, task);
                 } else {
                     self.end(task, report);

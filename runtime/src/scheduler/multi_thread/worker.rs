@@ -44,7 +44,7 @@ use crate::scheduler::late::refuse;
 use crate::scheduler::run_queue::RunQueue;
 use crate::scheduler::shared::SchedulerRef;
 use crate::task::Runnable;
-use crate::task::cell::Header;
+use crate::task::alive::Alive;
 use crate::task::raw::{Ending, Ran};
 
 /// Polls between two looks at the inbox and the clock, at most.
@@ -292,8 +292,8 @@ impl Worker<'_> {
     fn run_task(&self, driving: &Driving<'_>, task: Runnable) {
         let step = self.begin_step(&task);
         driving.task.set(Some(task.pointer()));
-        self.remote.progress.begin(task.header());
-        let enlist = |header: &Header| self.enlist_first(header);
+        self.remote.progress.begin(&task.header());
+        let enlist = |task: Alive<'_>| self.enlist_first(task);
         let unlist = |task: &Ending| {
             self.unlist(task);
             self.core.ending.set(true);
@@ -349,11 +349,11 @@ impl Worker<'_> {
 
     /// Puts a task on the list after its first poll, and says which one.
     #[inline]
-    fn enlist_first(&self, header: &Header) -> Option<usize> {
+    fn enlist_first(&self, task: Alive<'_>) -> Option<usize> {
         // One with a name is on a list already.
-        let unlisted = header.state.load().list().is_none();
+        let unlisted = task.state.load().list().is_none();
         unlisted.then(|| {
-            self.enlist(header);
+            self.enlist(task);
             self.index
         })
     }
@@ -364,8 +364,8 @@ impl Worker<'_> {
         task.header().state.enlist(self.index);
     }
 
-    fn enlist(&self, header: &Header) {
-        self.remote.owned.lock().insert(header.into());
+    fn enlist(&self, task: Alive<'_>) {
+        self.remote.owned.lock().insert(task.pointer());
     }
 
     #[inline]
@@ -414,7 +414,7 @@ impl Worker<'_> {
         let outer = driving.task.replace(Some(task.pointer()));
         // What the outer task has asked for is not the inner one's.
         let yielded = driving.yielded.replace(false);
-        let enlist = |header: &Header| self.enlist_first(header);
+        let enlist = |task: Alive<'_>| self.enlist_first(task);
         let unlist = |task: &Ending| self.unlist(task);
         let pending = || self.tell_pending(&step);
         // SAFETY: (a) no task of this scheduler has an owner.
