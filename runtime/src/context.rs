@@ -108,7 +108,7 @@ impl<'a> Driving<'a> {
     }
 
     /// Takes in a task that was spawned on this thread.
-    #[inline]
+    #[inline(always)]
     pub fn adopt(&self, task: Runnable) {
         match self.place {
             Place::Thread(core) => {

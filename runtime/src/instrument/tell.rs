@@ -67,30 +67,39 @@ impl Scheduler {
     }
 
     /// A task is about to be run.
-    #[cold]
+    #[inline]
     pub fn tell_step(&self, task: &Runnable) -> Step {
-        let step = Step::default();
-        if let Some(instruments) = self.instruments() {
-            let task = TaskRef::new(task.header());
-            instruments.before_task_step(&event(&task, self.worker_here()));
-            step.0.set(Some(task));
+        match self.instruments() {
+            Some(instruments) => self.step(instruments, task),
+            None => Step::default(),
         }
-        step
+    }
+
+    #[cold]
+    fn step(&self, instruments: &Instruments, task: &Runnable) -> Step {
+        let task = TaskRef::new(task.header());
+        instruments.before_task_step(&event(&task, self.worker_here()));
+        Step(Cell::new(Some(task)))
     }
 
     /// It was run, and goes on some time: told before anybody else can run it (I3).
-    #[cold]
+    #[inline]
     pub fn tell_pending(&self, step: &Step) {
         if let (Some(instruments), Some(task)) = (self.instruments(), step.0.take()) {
-            instruments.after_task_step(&event(&task, self.worker_here()));
+            self.stepped(instruments, &task);
         }
     }
 
-    /// What became of it. If it is ready again, it is about to be queued.
     #[cold]
+    fn stepped(&self, instruments: &Instruments, task: &TaskRef) {
+        instruments.after_task_step(&event(task, self.worker_here()));
+    }
+
+    /// What became of it. If it is ready again, it is about to be queued.
+    #[inline]
     pub fn tell_stepped(&self, step: &Step, ran: &Ran) {
         self.tell_pending(step);
-        if let Ran::Requeue(task) = ran {
+        if let (Some(_), Ran::Requeue(task)) = (self.instruments(), ran) {
             self.tell_scheduled(task);
         }
     }

@@ -273,9 +273,23 @@ impl Scheduler {
                 return;
             }
         }
+        if self.config.instruments.is_some() {
+            self.run_told(driving, core, task);
+        } else {
+            self.run_as::<false>(driving, core, task);
+        }
+    }
+
+    #[cold]
+    fn run_told(&self, driving: &Driving<'_>, core: &Core, task: Runnable) {
+        self.run_as::<true>(driving, core, task);
+    }
+
+    /// Runs a task that this thread may run; instruments are told, if there are any.
+    #[inline(always)]
+    fn run_as<const TOLD: bool>(&self, driving: &Driving<'_>, core: &Core, task: Runnable) {
         let header = task.pointer();
-        let is_told = || self.config.instruments.is_some();
-        let step = if is_told() {
+        let step = if TOLD {
             driving.scheduler.tell_step(&task)
         } else {
             Step::default()
@@ -288,12 +302,12 @@ impl Scheduler {
             if self.config.is_virtual() {
                 notes::forget(task.slot.id());
             }
-            if is_told() {
+            if TOLD {
                 driving.scheduler.tell_exited(task);
             }
         };
         let pending = || {
-            if is_told() {
+            if TOLD {
                 driving.scheduler.tell_pending(&step);
             }
         };
@@ -302,7 +316,7 @@ impl Scheduler {
         // SAFETY: (a) the owner, if any, is this thread.
         let ran = unsafe { task.run_telling(&driving.yielded, enlist, unlist, pending) };
         driving.task.set(outer);
-        if is_told() {
+        if TOLD {
             driving.scheduler.tell_stepped(&step, &ran);
         }
         if let Ran::Requeue(task) = ran {

@@ -290,51 +290,48 @@ impl Worker<'_> {
 
     #[inline]
     fn run_task(&self, driving: &Driving<'_>, task: Runnable) {
-        let step = self.begin_step(&task);
+        if self.scheduler.config.instruments.is_some() {
+            self.run_told(driving, task);
+        } else {
+            self.run_as::<false>(driving, task);
+        }
+    }
+
+    #[cold]
+    fn run_told(&self, driving: &Driving<'_>, task: Runnable) {
+        self.run_as::<true>(driving, task);
+    }
+
+    /// Runs a task; instruments are told, if there are any.
+    #[inline(always)]
+    fn run_as<const TOLD: bool>(&self, driving: &Driving<'_>, task: Runnable) {
+        let step = if TOLD {
+            self.shared.tell_step(&task)
+        } else {
+            Step::default()
+        };
         driving.task.set(Some(task.pointer()));
         self.remote.progress.begin(&task.header());
         let enlist = |task: Alive<'_>| self.enlist_first(task);
         let unlist = |task: &Ending| {
-            self.unlist(task);
+            self.unlist_as::<TOLD>(task);
             self.core.ending.set(true);
         };
-        let pending = || self.tell_pending(&step);
+        let pending = || {
+            if TOLD {
+                self.shared.tell_pending(&step);
+            }
+        };
         // SAFETY: (a) no task of this scheduler has an owner.
         let ran = unsafe { task.run_telling(&driving.yielded, enlist, unlist, pending) };
         self.core.ending.set(false);
         self.remote.progress.end();
         driving.task.set(None);
-        self.end_step(&step, &ran);
+        if TOLD {
+            self.shared.tell_stepped(&step, &ran);
+        }
         if let Ran::Requeue(task) = ran {
             self.remote.backlog.push(task);
-        }
-    }
-
-    #[inline(always)]
-    fn is_told(&self) -> bool {
-        self.scheduler.config.instruments.is_some()
-    }
-
-    #[inline(always)]
-    fn begin_step(&self, task: &Runnable) -> Step {
-        if self.is_told() {
-            self.shared.tell_step(task)
-        } else {
-            Step::default()
-        }
-    }
-
-    #[inline(always)]
-    fn tell_pending(&self, step: &Step) {
-        if self.is_told() {
-            self.shared.tell_pending(step);
-        }
-    }
-
-    #[inline(always)]
-    fn end_step(&self, step: &Step, ran: &Ran) {
-        if self.is_told() {
-            self.shared.tell_stepped(step, ran);
         }
     }
 
@@ -370,9 +367,18 @@ impl Worker<'_> {
 
     #[inline]
     pub fn unlist(&self, task: &Ending) {
+        if self.scheduler.config.instruments.is_some() {
+            self.unlist_as::<true>(task);
+        } else {
+            self.unlist_as::<false>(task);
+        }
+    }
+
+    #[inline]
+    fn unlist_as<const TOLD: bool>(&self, task: &Ending) {
         self.scheduler.crew.unlist(task);
         self.remote.counters.completed.add(1);
-        if self.is_told() {
+        if TOLD {
             self.shared.tell_exited(task);
         }
     }
@@ -410,18 +416,18 @@ impl Worker<'_> {
             return;
         }
         self.enlist_if_named(&task);
-        let step = self.begin_step(&task);
+        let step = self.shared.tell_step(&task);
         let outer = driving.task.replace(Some(task.pointer()));
         // What the outer task has asked for is not the inner one's.
         let yielded = driving.yielded.replace(false);
         let enlist = |task: Alive<'_>| self.enlist_first(task);
         let unlist = |task: &Ending| self.unlist(task);
-        let pending = || self.tell_pending(&step);
+        let pending = || self.shared.tell_pending(&step);
         // SAFETY: (a) no task of this scheduler has an owner.
         let ran = unsafe { task.run_telling(&driving.yielded, enlist, unlist, pending) };
         driving.yielded.set(yielded);
         driving.task.set(outer);
-        self.end_step(&step, &ran);
+        self.shared.tell_stepped(&step, &ran);
         if let Ran::Requeue(task) = ran {
             self.remote.backlog.push(task);
             self.work_is_there();
