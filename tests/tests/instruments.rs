@@ -149,7 +149,7 @@ fn x15_how_a_task_ended_is_told() {
         assert!(asleep.await.unwrap_err().is_cancelled());
         let itself = named("itself").spawn(async {
             task::current().unwrap().canceller().cancel();
-            never().await
+            never().await;
         });
         assert!(itself.await.unwrap_err().is_cancelled());
         drop(named("left").spawn(never()));
