@@ -193,6 +193,9 @@ struct Seated<'a> {
 
 impl Drop for Seated<'_> {
     fn drop(&mut self) {
+        if let Some(instruments) = &self.scheduler.config.instruments {
+            instruments.after_run(0);
+        }
         self.scheduler.config.hooks.stop();
         if let Some(core) = self.core.take() {
             match self.wanted_by.get() {
@@ -223,6 +226,9 @@ fn drive_core<F: Future>(
     // What became ready before is in the line before the main future.
     core.take_aside();
     scheduler.take_inbox(core);
+    if let Some(instruments) = &scheduler.config.instruments {
+        instruments.before_run(0);
+    }
     scheduler.config.hooks.start();
     let driving = Driving::new(shared, Place::Thread(core));
     context::drive(&driving, || {

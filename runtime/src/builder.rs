@@ -13,10 +13,14 @@ use tenter_timer::Clock;
 
 use crate::blocking;
 use crate::ctrl_c::CtrlC;
-use crate::hooks::Hooks;
+use crate::debug::{Choice, DebugOptions, Watch};
+use crate::hooks::{Hooks, say};
+use crate::instrument::Instrument;
+use crate::instrument::installed::{Given, Instruments};
 use crate::metrics::Counters;
 use crate::runtime::Runtime;
 use crate::scheduler::choices::{Choices, Order};
+use crate::scheduler::multi_thread::SPARES;
 use crate::scheduler::multi_thread::idle::WORKERS_MAX;
 use crate::task::Unobserved;
 use crate::task::error::payload_message;
@@ -69,6 +73,8 @@ pub struct Builder {
     inspect: Option<bool>,
     #[cfg(feature = "inspect")]
     pub(crate) inspection: crate::inspect::settings::Wishes,
+    instruments: Vec<Given>,
+    debug: Choice,
 }
 
 /// The variable that decides where a program does not say whether its runtimes are inspected.
@@ -108,6 +114,8 @@ impl Builder {
             inspect: None,
             #[cfg(feature = "inspect")]
             inspection: Default::default(),
+            instruments: Vec::new(),
+            debug: Choice::Environment,
         }
     }
 
@@ -279,6 +287,23 @@ impl Builder {
         self
     }
 
+    /// Installs an instrument, behind those that are there: it is told of what the runtime does. See
+    /// [`Instrument`]. To ask it afterwards, install a clone of an [`Arc`].
+    #[doc(alias = "add_instrument")]
+    pub fn instrument(mut self, instrument: impl Instrument) -> Self {
+        self.instruments.push(Given::new(instrument));
+        self
+    }
+
+    /// Turns the debug mode on, or with `None` off. Default: on if `TENTER_DEBUG=1` is in the environment of
+    /// the process when the runtime is built. What it does is in [`DebugOptions`].
+    #[doc(alias = "PYTHONASYNCIODEBUG")]
+    #[doc(alias = "set_debug")]
+    pub fn debug(mut self, options: impl Into<Option<DebugOptions>>) -> Self {
+        self.debug = Choice::Program(options.into());
+        self
+    }
+
     /// Makes the runtime. No file descriptor is opened before the first socket, and no thread is started
     /// but the first worker of the multi-threaded flavour.
     ///
@@ -289,6 +314,14 @@ impl Builder {
     #[track_caller]
     pub fn build(self) -> io::Result<Runtime> {
         let workers = self.check()?;
+        let threads = match self.flavor {
+            Flavor::MultiThread => workers + SPARES,
+            Flavor::CurrentThread | Flavor::Deterministic => 1,
+        };
+        let watch = self.debug.options()?.map(|on| Watch::new(on, threads));
+        // First, so that the time of the others is not the task's.
+        let watching = watch.clone().map(Given::new);
+        let instruments = self.instruments.into_iter().chain(watching).collect();
         let thread_name = match (self.thread_name, &self.name) {
             (Some(name), _) => name,
             (None, Some(name)) => name.to_string(),
@@ -319,6 +352,8 @@ impl Builder {
             inspect: self.inspect.unwrap_or_else(|| is_shown || is_inspected()),
             #[cfg(feature = "inspect")]
             inspection: self.inspection,
+            instruments: Instruments::install(instruments),
+            watch,
         };
         crate::scope::show_to_io();
         Runtime::with_config(config, workers)
@@ -416,6 +451,10 @@ pub struct Config {
     pub inspect: bool,
     #[cfg(feature = "inspect")]
     pub inspection: crate::inspect::settings::Wishes,
+    /// Who is told of what happens, if anybody is.
+    pub instruments: Option<Box<Instruments>>,
+    /// The debug mode.
+    pub watch: Option<Watch>,
 }
 
 impl Config {
@@ -495,8 +534,6 @@ impl Config {
 
     /// Tells standard error of something that the program cannot be asked about.
     pub fn report_line(&self, line: &str) {
-        if let Err(payload) = catch_unwind(|| eprintln!("{line}")) {
-            drop_payload(payload);
-        }
+        say(line);
     }
 }

@@ -95,6 +95,7 @@ impl<'a> Driving<'a> {
 
     /// Runs a task once that was just made on this thread, in the middle of another one or of none.
     pub fn run_eagerly(&self, task: Runnable) {
+        self.scheduler.tell_spawned(&task, false);
         match (self.place, &self.scheduler.kind) {
             (Place::Thread(core), Kind::CurrentThread(scheduler)) => {
                 scheduler.run_eagerly(self, core, task);
@@ -107,11 +108,19 @@ impl<'a> Driving<'a> {
     }
 
     /// Takes in a task that was spawned on this thread.
-    #[inline]
+    #[inline(always)]
     pub fn adopt(&self, task: Runnable) {
         match self.place {
-            Place::Thread(core) => core.adopt(self.scheduler, task),
-            Place::Worker(worker) => worker.adopt(task),
+            Place::Thread(core) => {
+                self.scheduler.tell_spawned(&task, true);
+                core.adopt(self.scheduler, task);
+            }
+            Place::Worker(worker) => {
+                if worker.scheduler.config.instruments.is_some() {
+                    self.scheduler.tell_spawned(&task, true);
+                }
+                worker.adopt(task);
+            }
         }
     }
 }

@@ -80,10 +80,15 @@ fn guarded_quietly(name: &str, hook: &Hook) {
     if let Err(payload) = catch_unwind(AssertUnwindSafe(|| hook())) {
         let message = message(name, &*payload);
         drop_payload(payload);
-        // Printing panics too, if standard error is a pipe that nobody reads any more.
-        if let Err(payload) = catch_unwind(|| eprintln!("{message}")) {
-            drop_payload(payload);
-        }
+        say(&message);
+    }
+}
+
+/// Tells standard error of something that the program cannot be asked about.
+pub fn say(line: &str) {
+    // Printing panics too, if standard error is a pipe that nobody reads any more.
+    if let Err(payload) = catch_unwind(|| eprintln!("{line}")) {
+        drop_payload(payload);
     }
 }
 

@@ -91,6 +91,7 @@ pub mod io {
 pub mod from_thread;
 #[cfg(feature = "fs")]
 pub mod fs;
+pub mod instrument;
 #[cfg(feature = "process")]
 pub mod process;
 #[cfg(feature = "signal")]
@@ -106,6 +107,7 @@ pub use crate::combine::race::{Race, RaceOk, race, race_ok};
 pub use crate::combine::staggered::{Staggered, staggered};
 pub use crate::combine::tuple::{GatherTuple, TryGatherTuple};
 pub use crate::ctrl_c::CtrlC;
+pub use crate::debug::{DebugOptions, SlowPoll};
 pub use crate::group::{
     Ended, Failure, GroupError, GroupHandle, NamedChild, Panic, StartError, Started, TaskGroup,
     TaskOutcome, task_group, task_group_with,
@@ -149,6 +151,7 @@ mod combine;
 )]
 mod context;
 mod ctrl_c;
+mod debug;
 mod group;
 mod guest;
 mod handle;

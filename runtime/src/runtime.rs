@@ -11,6 +11,7 @@ use tenter_timer::Clock;
 use crate::block_on;
 use crate::builder::{Builder, Config, Flavor};
 use crate::context::{self, Blocked};
+use crate::debug::Watcher;
 use crate::handle::{EnterGuard, Handle};
 use crate::metrics::RuntimeMetrics;
 use crate::scheduler::shared::{Kind, SchedulerRef};
@@ -41,6 +42,8 @@ pub struct Runtime {
     /// Others may look into it until its end is over.
     #[cfg(feature = "inspect")]
     inspected: Option<crate::inspect::Inspected>,
+    /// What looks for slow polls, in the debug mode; it goes last.
+    _watcher: Option<Watcher>,
 }
 
 /// How much of the time for a graceful end is kept for dropping what did not stop: at most this much.
@@ -64,6 +67,9 @@ impl Runtime {
     }
 
     pub(crate) fn with_config(config: Config, workers: usize) -> io::Result<Self> {
+        let watch = config.watch.as_ref();
+        let watcher = watch.map(|watch| watch.start(&config.thread_name));
+        let watcher = watcher.transpose()?;
         let scheduler = match config.flavor {
             Flavor::MultiThread => multi_thread::Scheduler::start(config, workers)?,
             Flavor::CurrentThread | Flavor::Deterministic => {
@@ -79,6 +85,7 @@ impl Runtime {
             ended: false,
             #[cfg(feature = "inspect")]
             inspected: None,
+            _watcher: watcher,
         };
         #[cfg(feature = "inspect")]
         {

@@ -78,6 +78,11 @@ table! {
     tenter::Histogram => + + +, +;
     tenter::ShutdownReport => + + +, +;
     tenter::LeftTask => + + +, +;
+    tenter::DebugOptions => + + +, -;
+    tenter::SlowPoll => + + +, +;
+    tenter::instrument::TaskEvent<'static> => + + +, +;
+    tenter::instrument::ThreadEvent => + + +, +;
+    tenter::instrument::TaskEnd => + + +, +;
 }
 
 // Tasks: a handle is as movable as the output.

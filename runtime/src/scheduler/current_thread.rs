@@ -53,11 +53,11 @@ use super::shared;
 use super::shutdown::{ShutdownReport, cancel_for_end};
 use crate::builder::Config;
 use crate::context::{self, Driving, Place};
+use crate::instrument::tell::Step;
 use crate::metrics::{Counters, RuntimeMetrics};
 use crate::task::Runnable;
 use crate::task::alive::Alive;
-use crate::task::cell::Header;
-use crate::task::raw::Ran;
+use crate::task::raw::{Ending, Ran};
 
 /// Polls between two looks at the inbox and the clock. Enough to make the clock's price vanish; few
 /// enough that a change from short polls to long ones is noticed after a handful of milliseconds.
@@ -286,19 +286,50 @@ impl Scheduler {
                 return;
             }
         }
+        if self.config.instruments.is_some() {
+            self.run_told(driving, core, task);
+        } else {
+            self.run_as::<false>(driving, core, task);
+        }
+    }
+
+    #[cold]
+    fn run_told(&self, driving: &Driving<'_>, core: &Core, task: Runnable) {
+        self.run_as::<true>(driving, core, task);
+    }
+
+    /// Runs a task that this thread may run; instruments are told, if there are any.
+    #[inline(always)]
+    fn run_as<const TOLD: bool>(&self, driving: &Driving<'_>, core: &Core, task: Runnable) {
         let header = task.pointer();
+        let step = if TOLD {
+            driving.scheduler.tell_step(&task)
+        } else {
+            Step::default()
+        };
         let outer = driving.task.replace(Some(header));
         self.counters.polls.add(1);
-        let unlist = |header: &Header| {
-            core.owned.remove(header);
+        let unlist = |task: &Ending| {
+            core.owned.remove(task);
             self.counters.completed.add(1);
-            book::forget(header.slot.id());
+            book::forget(task.slot.id());
+            if TOLD {
+                driving.scheduler.tell_exited(task);
+            }
+        };
+        let pending = || {
+            if TOLD {
+                driving.scheduler.tell_pending(&step);
+            }
         };
         // It is on the list since it was taken in.
         let enlist = |_: Alive<'_>| None;
         // SAFETY: (a) the owner, if any, is this thread.
-        let ran = unsafe { task.run(&driving.yielded, enlist, unlist) };
+        let ran = unsafe { task.run_telling(&driving.yielded, enlist, unlist, pending) };
         driving.task.set(outer);
+        if TOLD {
+            driving.scheduler.tell_stepped(&step, &ran);
+        }
         if let Ran::Requeue(task) = ran {
             core.queue.push(task);
         }
@@ -368,6 +399,8 @@ impl Scheduler {
     /// Nothing is ready: sleeps until something may be.
     fn idle(&self, driving: &Driving<'_>, core: &Core) {
         self.config.hooks.park();
+        let instruments = self.config.instruments.as_deref();
+        let waits = instruments.map(|instruments| instruments.io_wait(0));
         // The hook may have spawned or woken something. What comes from other threads is looked for
         // again after the announcement, but a virtual clock may jump before.
         if !self.is_something_ready(core) && !self.tell_quiet(core) {
@@ -378,6 +411,7 @@ impl Scheduler {
                 self.idle_real(core);
             }
         }
+        drop(waits);
         self.config.hooks.unpark();
     }
 

@@ -33,6 +33,9 @@ struct Seated<'a> {
 
 impl Drop for Seated<'_> {
     fn drop(&mut self) {
+        if let Some(instruments) = &self.scheduler.config.instruments {
+            instruments.after_run(0);
+        }
         self.scheduler.config.hooks.stop();
         if let Some(core) = self.core.take() {
             self.scheduler.seat.put_back(core);
@@ -80,6 +83,9 @@ pub fn drain(shared: &SchedulerRef, scheduler: &Scheduler, timeout: Duration) ->
     let _io = scheduler.io.enter();
     core.take_aside();
     scheduler.take_inbox(core);
+    if let Some(instruments) = &scheduler.config.instruments {
+        instruments.before_run(0);
+    }
     scheduler.config.hooks.start();
     let driving = Driving::new(shared, Place::Thread(core));
     context::drive(&driving, || {

@@ -47,12 +47,13 @@ pub fn refuse(scheduler: &Scheduler, task: Runnable) {
         Turn::Wait => {}
         Turn::Leak(task) => {
             scheduler.counters().leaked.add_shared(1);
+            scheduler.tell_leaked(task.header());
             // SAFETY: the scheduler's reference is ours, and given to nobody.
             unsafe { raw::leak(task.into_raw()) };
         }
         Turn::End(mut task) => loop {
             // SAFETY: (a) the scheduler's reference is ours; (b) this thread spawned it, if it is local.
-            unsafe { raw::shut_down(task.into_raw(), |_| ()) };
+            unsafe { raw::shut_down(task.into_raw(), |task| scheduler.tell_exited(task)) };
             let Some(next) = next() else { break };
             task = next;
         },

@@ -180,6 +180,7 @@ impl SchedulerRef {
 
     /// Takes a task in that a thread spawned which is not in the run loop.
     pub fn spawn_remote(&self, task: Runnable) {
+        self.tell_spawned(&task, true);
         match &self.kind {
             Kind::CurrentThread(scheduler) => scheduler.spawn_remote(self, task),
             Kind::MultiThread(scheduler) => scheduler.spawn_remote(self, task),
@@ -301,8 +302,18 @@ impl Schedule for TaskScheduler {
     #[inline]
     fn schedule(&self, task: Runnable) {
         match &self.0.kind {
-            Kind::CurrentThread(scheduler) => scheduler.schedule(self.0.address(), task),
-            Kind::MultiThread(scheduler) => scheduler.schedule(&self.0, task),
+            Kind::CurrentThread(scheduler) => {
+                if scheduler.config.instruments.is_some() {
+                    self.0.tell_scheduled(&task);
+                }
+                scheduler.schedule(self.0.address(), task);
+            }
+            Kind::MultiThread(scheduler) => {
+                if scheduler.config.instruments.is_some() {
+                    self.0.tell_scheduled(&task);
+                }
+                scheduler.schedule(&self.0, task);
+            }
         }
     }
 

@@ -227,7 +227,7 @@ fn end_all(shared: &SchedulerRef, scheduler: &Scheduler, core: &Core) -> Shutdow
     }
     // 4.
     while let Some(task) = core.owned.pop() {
-        end_one(scheduler, task, &mut report);
+        end_one(shared, scheduler, task, &mut report);
     }
     // 5.
     scheduler.close_drivers();
@@ -237,20 +237,26 @@ fn end_all(shared: &SchedulerRef, scheduler: &Scheduler, core: &Core) -> Shutdow
 }
 
 #[expect(unsafe_code, reason = "takes over the scheduler's reference to a task")]
-fn end_one(scheduler: &Scheduler, task: NonNull<Header>, report: &mut ShutdownReport) {
-    // SAFETY: the list gave us the scheduler's reference.
-    let header = unsafe { task.as_ref() };
+fn end_one(
+    shared: &SchedulerRef,
+    scheduler: &Scheduler,
+    task: NonNull<Header>,
+    report: &mut ShutdownReport,
+) {
+    // SAFETY: the list gave us the scheduler's reference, and the pointer to the whole.
+    let header = unsafe { Alive::new(task) };
     // SAFETY: as above.
     if unsafe { raw::owner_of(task) }.is_some_and(|owner| owner != thread::current_id()) {
         // C2: dropping a `!Send` future here would be unsound.
-        report.leaked(header);
+        report.leaked(&header);
         scheduler.counters.leaked.add(1);
+        shared.tell_leaked(header);
         // SAFETY: (a) the scheduler's reference is ours, and is kept for ever.
         unsafe { raw::leak(task) };
         return;
     }
-    report.cancelled(header);
+    report.cancelled(&header);
     scheduler.counters.completed.add(1);
     // SAFETY: (a) the scheduler's reference is ours, and is given up here; (b) the owner is this thread.
-    unsafe { raw::shut_down(task, |_| ()) };
+    unsafe { raw::shut_down(task, |task| shared.tell_exited(task)) };
 }

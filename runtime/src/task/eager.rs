@@ -23,10 +23,10 @@ use core::ptr;
 
 use super::JoinHandle;
 use super::alive::Alive;
-use super::cell::{Extras, Header, Ownership, Shared};
+use super::cell::{Extras, Ownership, Shared};
 use super::context::inherit;
 use super::memory::Source;
-use super::raw::{self, Ran, Runnable, YieldFlag};
+use super::raw::{self, Ending, Ran, Runnable, YieldFlag};
 use super::state::AfterWake;
 use crate::context::{self, Driving};
 use crate::handle::Handle;
@@ -130,29 +130,37 @@ where
     );
     let joined = JoinHandle::new(header);
     if !scheduler.stop.is_open() {
-        scheduler.spawn_remote(shared, task);
+        shared.spawn_remote(task);
         return joined;
     }
     scheduler.counters.spawned.add_shared(1);
+    shared.tell_spawned(&task, false);
+    let step = shared.tell_step(&task);
     let queue_again = YieldFlag::new(false);
     let enlist = |_: Alive<'_>| {
         // E1.
         queue_again.set(true);
         None
     };
-    let unlist = |_: &Header| scheduler.counters.completed.add_shared(1);
+    let unlist = |task: &Ending| {
+        scheduler.counters.completed.add_shared(1);
+        shared.tell_exited(task);
+    };
     // Timers and sockets of the poll are the runtime's, and so is what it spawns.
     let _entered = handle.enter();
     let ran = context::lend_poll(header, || {
         // SAFETY: (a) the task is anybody's.
-        unsafe { task.run(&queue_again, enlist, unlist) }
+        unsafe { task.run_telling(&queue_again, enlist, unlist, || shared.tell_pending(&step)) }
     });
+    shared.tell_stepped(&step, &ran);
     match ran {
         Ran::Requeue(task) => scheduler.adopt_late(shared, task),
         // It was cancelled in its first poll, and waits for what it left to be cleaned up. E1.
         Ran::Parked if joined.header().state.wake() == AfterWake::Submit => {
             // SAFETY: (a) the place is the one that `wake` has just given.
-            scheduler.adopt_late(shared, unsafe { Runnable::from_raw(header) });
+            let task = unsafe { Runnable::from_raw(header) };
+            shared.tell_scheduled(&task);
+            scheduler.adopt_late(shared, task);
         }
         Ran::Parked | Ran::Finished => {}
     }

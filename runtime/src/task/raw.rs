@@ -21,6 +21,7 @@
 //! "Reported" is [`Schedule::unobserved`]. None of these unwinds into the scheduler.
 
 use core::mem::ManuallyDrop;
+use core::ops::Deref;
 use core::panic::Location;
 use core::ptr::NonNull;
 use core::task::{Context, Poll, Waker};
@@ -33,6 +34,7 @@ use tenter_sync::shim::alloc::{Layout, handle_alloc_error};
 use tenter_sync::shim::thread::ThreadId;
 
 use crate::context;
+use crate::instrument::TaskEnd;
 
 use super::alive::Alive;
 use super::callbacks;
@@ -123,6 +125,34 @@ pub enum Ran {
     Finished,
 }
 
+/// A task that ends: its output is in place, and nobody knows of it yet. RUNNING is the lender's.
+#[derive(Debug)]
+pub struct Ending(NonNull<Header>);
+
+impl Ending {
+    /// The task, to be looked at.
+    pub fn alive(&self) -> Alive<'_> {
+        // SAFETY: (a) `finish` has the pointer to the whole, and (b) holds RUNNING for as long as it lends this.
+        unsafe { Alive::new(self.0) }
+    }
+
+    /// How it ends.
+    pub fn end(&self) -> TaskEnd {
+        // SAFETY: the table is the task's own; `finish` lends this with RUNNING and the output in place.
+        unsafe { (self.vtable.end)(self.0) }
+    }
+}
+
+impl Deref for Ending {
+    type Target = Header;
+
+    #[inline]
+    fn deref(&self) -> &Header {
+        // SAFETY: `finish` holds RUNNING for as long as it lends this, which keeps the task alive.
+        unsafe { self.0.as_ref() }
+    }
+}
+
 impl Runnable {
     /// Takes a place in a queue back out of its pointer.
     ///
@@ -171,7 +201,25 @@ impl Runnable {
         self,
         yielded: &YieldFlag,
         enlist: impl FnOnce(Alive<'_>) -> Option<usize>,
-        unlist: impl FnOnce(&Header),
+        unlist: impl FnOnce(&Ending),
+    ) -> Ran {
+        // SAFETY: (a).
+        unsafe { self.run_telling(yielded, enlist, unlist, || ()) }
+    }
+
+    /// [`run`](Self::run) that calls `pending` when the poll is over and the task is not, while nobody else
+    /// can run it yet.
+    ///
+    /// # Safety
+    ///
+    /// (a) If the task has an owner, this is its thread.
+    #[inline]
+    pub unsafe fn run_telling(
+        self,
+        yielded: &YieldFlag,
+        enlist: impl FnOnce(Alive<'_>) -> Option<usize>,
+        unlist: impl FnOnce(&Ending),
+        pending: impl FnOnce(),
     ) -> Ran {
         let task = self.0;
         // SAFETY: S1: alive until complete.
@@ -184,11 +232,11 @@ impl Runnable {
                 // SAFETY: `begin_poll` gave RUNNING and CLEANING; on the right thread by (a).
                 unsafe { discard_future(task) };
                 // SAFETY: the output is in place, and RUNNING is ours.
-                return unsafe { clean_up_or_finish(task, yielded, Some(enlist), unlist) };
+                return unsafe { clean_up_or_finish(task, yielded, Some(enlist), unlist, pending) };
             }
             BeginPoll::CleanUp => {
                 // SAFETY: the output is in place since the task is CLEANING (S8), and RUNNING is ours.
-                return unsafe { poll_clean_ups(task, yielded, unlist) };
+                return unsafe { poll_clean_ups(task, yielded, unlist, pending) };
             }
         };
         header.slot.clear_waiting_on();
@@ -202,9 +250,11 @@ impl Runnable {
         if polled.is_ready() {
             // A yield that the task began and did not wait for is not the next task's.
             yielded.set(false);
+            let enlist = first.then_some(enlist);
             // SAFETY: the output is in place and RUNNING is ours.
-            return unsafe { clean_up_or_finish(task, yielded, first.then_some(enlist), unlist) };
+            return unsafe { clean_up_or_finish(task, yielded, enlist, unlist, pending) };
         }
+        pending();
         if first {
             // While RUNNING is ours: after `end_poll` another thread may run the task, and end it.
             if let Some(list) = enlist(header) {
@@ -228,7 +278,7 @@ impl Runnable {
                 // SAFETY: RUNNING stays ours together with CLEANING; on the right thread by (a).
                 unsafe { discard_future(task) };
                 // SAFETY: the output is in place and RUNNING is ours.
-                unsafe { clean_up_or_finish(task, yielded, None::<NoList>, unlist) }
+                unsafe { clean_up_or_finish(task, yielded, None::<NoList>, unlist, || ()) }
             }
         }
     }
@@ -247,7 +297,8 @@ unsafe fn clean_up_or_finish(
     task: NonNull<Header>,
     yielded: &YieldFlag,
     enlist: Option<impl FnOnce(Alive<'_>) -> Option<usize>>,
-    unlist: impl FnOnce(&Header),
+    unlist: impl FnOnce(&Ending),
+    pending: impl FnOnce(),
 ) -> Ran {
     // SAFETY: RUNNING keeps the scheduler's reference in place.
     let header = unsafe { Alive::new(task) };
@@ -261,7 +312,7 @@ unsafe fn clean_up_or_finish(
         header.state.enlist(list);
     }
     // SAFETY: (a) and (b).
-    unsafe { poll_clean_ups(task, yielded, unlist) }
+    unsafe { poll_clean_ups(task, yielded, unlist, pending) }
 }
 
 /// Polls what the future left. Nothing cancels it; it bounds itself.
@@ -273,7 +324,8 @@ unsafe fn clean_up_or_finish(
 unsafe fn poll_clean_ups(
     task: NonNull<Header>,
     yielded: &YieldFlag,
-    unlist: impl FnOnce(&Header),
+    unlist: impl FnOnce(&Ending),
+    pending: impl FnOnce(),
 ) -> Ran {
     // SAFETY: RUNNING keeps the scheduler's reference in place.
     let header = unsafe { Alive::new(task) };
@@ -291,6 +343,7 @@ unsafe fn poll_clean_ups(
         unsafe { finish(task, unlist) };
         return Ran::Finished;
     }
+    pending();
     match header.state.end_clean_up(yielded) {
         EndCleanUp::Requeue => Ran::Requeue(Runnable(task)),
         EndCleanUp::Release => Ran::Parked,
@@ -320,7 +373,7 @@ pub unsafe fn owner_of(task: NonNull<Header>) -> Option<ThreadId> {
 ///
 /// (a) The scheduler's reference to `task` is the caller's; (b) if the task has an owner, this is its
 /// thread.
-pub unsafe fn shut_down(task: NonNull<Header>, unlist: impl FnOnce(&Header)) {
+pub unsafe fn shut_down(task: NonNull<Header>, unlist: impl FnOnce(&Ending)) {
     // SAFETY: alive by (a).
     let header = unsafe { Alive::new(task) };
     let claim = header.state.claim_for_shutdown();
@@ -337,7 +390,7 @@ pub unsafe fn shut_down(task: NonNull<Header>, unlist: impl FnOnce(&Header)) {
 /// # Safety
 ///
 /// (a) The claim is the caller's, and used once; (b) if the task has an owner, this is its thread.
-pub unsafe fn end_claimed(task: NonNull<Header>, claim: Claim, unlist: impl FnOnce(&Header)) {
+pub unsafe fn end_claimed(task: NonNull<Header>, claim: Claim, unlist: impl FnOnce(&Ending)) {
     match claim {
         Claim::Nothing => return,
         // SAFETY: RUNNING and CLEANING are ours by (a); on the right thread by (b).
@@ -400,10 +453,10 @@ unsafe fn discard_future(task: NonNull<Header>) {
 ///
 /// (a) The caller holds RUNNING, and (b) the stage holds the output.
 #[inline]
-unsafe fn finish(task: NonNull<Header>, unlist: impl FnOnce(&Header)) {
+unsafe fn finish(task: NonNull<Header>, unlist: impl FnOnce(&Ending)) {
     // SAFETY: RUNNING keeps the scheduler's reference in place.
     let header = unsafe { Alive::new(task) };
-    unlist(&header);
+    unlist(&Ending(task));
     if let Some(root) = header.root() {
         // It holds a waker, and so a reference.
         root.leave();

@@ -20,6 +20,7 @@ use super::error::{JoinError, Unobserved, UnobservedKind};
 use super::memory;
 use super::raw::{guarded, report};
 use crate::context;
+use crate::instrument::TaskEnd;
 
 /// The functions that know the type of the future.
 ///
@@ -36,6 +37,8 @@ pub struct Vtable {
     /// Where the output is, a `Result<T, JoinError>`; null if the task was leaked. (b) the caller saw
     /// COMPLETE, and the output is the caller's.
     pub outcome: unsafe fn(NonNull<Header>) -> *const (),
+    /// How the task ends. (b) the caller holds RUNNING, and the stage holds the output.
+    pub end: unsafe fn(NonNull<Header>) -> TaskEnd,
     /// Drops the output. (b) the output is the caller's, by COMPLETE or by S2 with no join handle.
     pub drop_output: unsafe fn(NonNull<Header>),
     /// Queues the task. (b) the caller got `Submit` and passes its place in the queue on.
@@ -68,6 +71,7 @@ impl<F: Work, S: Schedule, O: Ownership> TableOf<F, S, O> {
         discard: discard::<F, S, O>,
         take_output: take_output::<F, S, O>,
         outcome: outcome::<F, S, O>,
+        end: end::<F, S, O>,
         drop_output: drop_output::<F, S, O>,
         schedule: schedule::<F, S, O>,
         unobserved: unobserved::<F, S, O>,
@@ -193,6 +197,24 @@ unsafe fn outcome<F: Work, S: Schedule, O: Ownership>(task: NonNull<Header>) -> 
     // SAFETY: COMPLETE and not LEAKED: it is the output. Nothing is read here.
     cell.stage
         .with(|stage| unsafe { &raw const (*stage).output }.cast())
+}
+
+/// # Safety
+///
+/// (a) and (b) of [`Vtable::end`].
+#[cold]
+unsafe fn end<F: Work, S: Schedule, O: Ownership>(task: NonNull<Header>) -> TaskEnd {
+    // SAFETY: (a).
+    let cell = unsafe { cell::<F, S, O>(task) };
+    cell.stage.with(|stage| {
+        // SAFETY: (b): it is the output, and nobody else touches it.
+        let output: &Result<F::Output, JoinError> = unsafe { &(*stage).output };
+        match output {
+            Ok(_) => TaskEnd::Done,
+            Err(error) if error.is_cancelled() => TaskEnd::Cancelled,
+            Err(_) => TaskEnd::Panicked,
+        }
+    })
 }
 
 /// # Safety

@@ -90,7 +90,7 @@ pub struct Crew {
 
 /// How many workers can stand in for others that block on purpose. Their threads are started when they are
 /// needed.
-const SPARES: usize = size(256, 1);
+pub const SPARES: usize = size(256, 1);
 
 /// The drivers that a thread has entered.
 #[derive(Debug)]
@@ -422,6 +422,10 @@ fn main(shared: &SchedulerRef, index: usize, claimed: bool) {
         remote,
         core,
     };
+    let instruments = scheduler.config.instruments.as_deref();
+    if let Some(instruments) = instruments {
+        instruments.before_run(index);
+    }
     scheduler.config.hooks.start_quietly();
     let driving = Driving::new(shared, Place::Worker(&worker));
     context::drive(&driving, || {
@@ -431,6 +435,9 @@ fn main(shared: &SchedulerRef, index: usize, claimed: bool) {
         while catch_unwind(AssertUnwindSafe(run)).is_err() {}
         worker.retire();
     });
+    if let Some(instruments) = instruments {
+        instruments.after_run(index);
+    }
     scheduler.config.hooks.stop();
     drop(driving);
     drop(worker);

@@ -32,6 +32,8 @@ impl Worker<'_> {
     pub fn park(&self) {
         let hooks = &self.scheduler.config.hooks;
         hooks.park_quietly();
+        let instruments = self.scheduler.config.instruments.as_deref();
+        let waits = instruments.map(|instruments| instruments.io_wait(self.index));
         // The hook may have spawned or woken something.
         if !self.has_local() {
             self.remote.counters.parks.add(1);
@@ -39,6 +41,7 @@ impl Worker<'_> {
             self.park_now();
             self.measure_sleep(false);
         }
+        drop(waits);
         hooks.unpark_quietly();
         if self.has_local() {
             self.end_search();

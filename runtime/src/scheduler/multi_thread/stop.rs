@@ -48,6 +48,7 @@ use crate::scheduler::parking::ThreadParker;
 use crate::scheduler::shared::SchedulerRef;
 use crate::scheduler::shutdown::ShutdownReport;
 use crate::task::cell::Header;
+use crate::task::raw::Ending;
 use crate::task::state::Claim;
 use crate::task::{Runnable, raw};
 
@@ -260,7 +261,7 @@ impl Worker<'_> {
     /// Ends a task whose place in a queue is ours.
     fn end(&self, task: Runnable, report: &mut ShutdownReport) {
         report.cancelled(&task.header());
-        let unlist = |header: &Header| self.unlist(header);
+        let unlist = |task: &Ending| self.unlist(task);
         // SAFETY: (a) whoever has the place may complete the task, and the scheduler's reference goes with
         // that; (b) no task of this scheduler has an owner.
         unsafe { raw::shut_down(task.into_raw(), unlist) };
@@ -282,7 +283,7 @@ impl Worker<'_> {
             // SAFETY: claimed, so the scheduler's reference is in place until we end the task.
             report.cancelled(unsafe { task.as_ref() });
             // SAFETY: (a) claimed above, once; (b) no task of this scheduler has an owner.
-            unsafe { raw::end_claimed(task, claim, |header| self.unlist(header)) };
+            unsafe { raw::end_claimed(task, claim, |task| self.unlist(task)) };
         }
     }
 
@@ -314,7 +315,7 @@ impl Worker<'_> {
                 report.cancelled(unsafe { task.as_ref() });
                 // SAFETY: (a) the task is not complete, no thread runs it, and it is in no queue; (b) no
                 // task of this scheduler has an owner.
-                unsafe { raw::shut_down(task, |header| self.unlist(header)) };
+                unsafe { raw::shut_down(task, |task| self.unlist(task)) };
                 self.end_queued(report);
             }
         }

@@ -41,13 +41,13 @@ use super::remote::Remote;
 use super::stop::Phase;
 use super::watch::Watch;
 use crate::context::{self, Driving};
+use crate::instrument::tell::Step;
 use crate::scheduler::late::refuse;
 use crate::scheduler::run_queue::RunQueue;
 use crate::scheduler::shared::SchedulerRef;
 use crate::task::Runnable;
 use crate::task::alive::Alive;
-use crate::task::cell::Header;
-use crate::task::raw::Ran;
+use crate::task::raw::{Ending, Ran};
 
 /// Polls between two looks at the inbox and the clock, at most.
 const BURST_MAX: u32 = size(64, 2) as u32;
@@ -292,18 +292,46 @@ impl Worker<'_> {
 
     #[inline]
     fn run_task(&self, driving: &Driving<'_>, task: Runnable) {
+        if self.scheduler.config.instruments.is_some() {
+            self.run_told(driving, task);
+        } else {
+            self.run_as::<false>(driving, task);
+        }
+    }
+
+    #[cold]
+    fn run_told(&self, driving: &Driving<'_>, task: Runnable) {
+        self.run_as::<true>(driving, task);
+    }
+
+    /// Runs a task; instruments are told, if there are any.
+    #[inline(always)]
+    fn run_as<const TOLD: bool>(&self, driving: &Driving<'_>, task: Runnable) {
+        let step = if TOLD {
+            self.shared.tell_step(&task)
+        } else {
+            Step::default()
+        };
         driving.task.set(Some(task.pointer()));
         self.remote.progress.begin(&task.header());
         let enlist = |task: Alive<'_>| self.enlist_first(task);
-        let unlist = |header: &Header| {
-            self.unlist(header);
+        let unlist = |task: &Ending| {
+            self.unlist_as::<TOLD>(task);
             self.core.ending.set(true);
         };
+        let pending = || {
+            if TOLD {
+                self.shared.tell_pending(&step);
+            }
+        };
         // SAFETY: (a) no task of this scheduler has an owner.
-        let ran = unsafe { task.run(&driving.yielded, enlist, unlist) };
+        let ran = unsafe { task.run_telling(&driving.yielded, enlist, unlist, pending) };
         self.core.ending.set(false);
         self.remote.progress.end();
         driving.task.set(None);
+        if TOLD {
+            self.shared.tell_stepped(&step, &ran);
+        }
         if let Ran::Requeue(task) = ran {
             self.remote.backlog.push(task);
         }
@@ -340,10 +368,22 @@ impl Worker<'_> {
     }
 
     #[inline]
-    pub fn unlist(&self, header: &Header) {
-        self.scheduler.crew.unlist(header);
+    pub fn unlist(&self, task: &Ending) {
+        if self.scheduler.config.instruments.is_some() {
+            self.unlist_as::<true>(task);
+        } else {
+            self.unlist_as::<false>(task);
+        }
+    }
+
+    #[inline]
+    fn unlist_as<const TOLD: bool>(&self, task: &Ending) {
+        self.scheduler.crew.unlist(task);
         self.remote.counters.completed.add(1);
-        book::forget(header.slot.id());
+        book::forget(task.slot.id());
+        if TOLD {
+            self.shared.tell_exited(task);
+        }
     }
 
     /// Whether a task that is spawned now will be run.
@@ -379,14 +419,18 @@ impl Worker<'_> {
             return;
         }
         self.enlist_if_named(&task);
+        let step = self.shared.tell_step(&task);
         let outer = driving.task.replace(Some(task.pointer()));
         // What the outer task has asked for is not the inner one's.
         let yielded = driving.yielded.replace(false);
         let enlist = |task: Alive<'_>| self.enlist_first(task);
+        let unlist = |task: &Ending| self.unlist(task);
+        let pending = || self.shared.tell_pending(&step);
         // SAFETY: (a) no task of this scheduler has an owner.
-        let ran = unsafe { task.run(&driving.yielded, enlist, |header| self.unlist(header)) };
+        let ran = unsafe { task.run_telling(&driving.yielded, enlist, unlist, pending) };
         driving.yielded.set(yielded);
         driving.task.set(outer);
+        self.shared.tell_stepped(&step, &ran);
         if let Ran::Requeue(task) = ran {
             self.remote.backlog.push(task);
             self.work_is_there();
@@ -563,6 +607,8 @@ impl Worker<'_> {
         if let Some(task) = self.remote.lifo.take() {
             self.push(task);
         }
+        let watch = self.scheduler.config.watch.as_ref();
+        let _in_place = watch.map(|watch| watch.in_place(self.index));
         let idle = &self.scheduler.crew.idle;
         idle.block();
         let _unblock = Unblock(idle);
