@@ -59,7 +59,9 @@ const HEADER_READ_TIMEOUT_MAX: Duration = Duration::from_secs(100 * 365 * 86_400
 ///
 /// # Cancel safety
 ///
-/// Dropping the future closes the listener and drops every connection.
+/// Dropping the future closes the listener and drops every connection. If it is dropped because the task or
+/// the scope around it is cancelled, the requests in progress are finished first, within the
+/// [drain timeout](Serve::drain_timeout): the scope waits for it.
 ///
 /// # Examples
 ///

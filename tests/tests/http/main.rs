@@ -365,9 +365,10 @@ fn dropping_the_server_drops_its_connections() {
         tenter::run(async move {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             tell_address.send(listener.local_addr().unwrap()).unwrap();
-            let server = tenter::spawn(async move { serve(listener, app).await });
-            let _ = stopped.await;
-            server.cancel_and_wait().await.unwrap_err();
+            tenter::select! {
+                _ = serve(listener, app).into_future() => unreachable!("nobody ends it"),
+                _ = stopped => {}
+            }
             // The connections are gone although the runtime goes on.
             spin_until_async(|| ended.try_recv().is_ok()).await;
         });
@@ -381,6 +382,35 @@ fn dropping_the_server_drops_its_connections() {
     let _ = stop.send(());
     client.cut_off();
     end.send(()).unwrap();
+    runtime.join().unwrap();
+}
+
+/// Goal: a server in a task that is cancelled finishes what it has begun, and takes nothing new.
+#[test]
+fn a61_a_cancelled_server_finishes_its_requests() {
+    let (app, latch, waiters) = waiting();
+    let (tell_address, address) = mpsc::channel();
+    let (stop, stopped) = oneshot::<()>();
+    let runtime = thread::spawn(move || {
+        tenter::run(async move {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            tell_address.send(listener.local_addr().unwrap()).unwrap();
+            let server = tenter::spawn(async move { serve(listener, app).await });
+            let _ = stopped.await;
+            server.cancel_and_wait().await.unwrap_err();
+        });
+    });
+    let address = address.recv_timeout(HANG).unwrap();
+    let mut client = Client::connect(address).unwrap();
+    client.ask("/wait");
+    spin_until("the request arrives", || {
+        waiters.load(Ordering::SeqCst) == 1
+    });
+    let _ = stop.send(());
+    spin_until("nothing new is taken", || Client::connect(address).is_err());
+    assert!(!runtime.is_finished(), "it waits for the request");
+    latch.add_permits(1).unwrap();
+    assert_eq!(client.answer().unwrap(), (200, "waited".into()));
     runtime.join().unwrap();
 }
 
