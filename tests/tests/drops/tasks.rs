@@ -3,27 +3,28 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use parking_lot::Mutex;
 use tenter::task::{context_var, unconstrained, yield_now};
 use tenter::testing::{
     Sequencer, assert_checkpoints, assert_no_checkpoints, wait_all_tasks_blocked,
 };
 use tenter::time::{Instant, advance, interval, interval_at, now, sleep, sleep_until};
 use tenter::{
-    CancelScope, Handle, TaskGroup, Until, defer_async, fail_after, move_on_after, shield, spawn,
-    spawn_blocking, spawn_eager, spawn_local, task, task_group, task_group_with, wait, wait_mut,
+    CancelScope, Handle, TaskGroup, Until, defer_async, fail_after, move_on_after, select, shield,
+    spawn, spawn_blocking, spawn_eager, spawn_local, task, task_group, task_group_with, wait,
+    wait_mut,
 };
 use tenter_tests::support::{Count, Slot};
 
 use crate::bells::Bells;
-use crate::harness::{Case, case};
+use crate::harness::{Case, case, of_streams};
 
 /// Where tasks can be spawned.
 pub fn cases() -> Vec<Case> {
     let mut cases = handles();
     cases.extend(waits());
     cases.extend(groups());
-    cases.extend(scopes());
+    // A clean-up that was handed over is polled with the waker it had.
+    cases.extend(of_streams(scopes()));
     cases
 }
 
@@ -366,20 +367,24 @@ fn scopes() -> Vec<Case> {
                 assert_eq!(handle.cancelled().await.message(), Some("enough"));
             },
         ),
-        // In a scope of its own, which goes on behind a shield.
+        // Behind a shield nobody is told: the bell ends the wait there.
         case("scope::cancel_scope::cancelled", 1, |cut| async move {
-            let scope = CancelScope::new();
-            let handle = scope.handle();
-            let told = Arc::new(Mutex::new(None));
-            let inner = shield(async {
-                let reason = cut.pushed(tenter::task::cancelled(), |_| {
+            let (bells, scope) = (Bells::new(1), CancelScope::new());
+            let (handle, member) = (scope.handle(), bells.member(0));
+            let inner = async {
+                let waits = async {
+                    select! {
+                        _ = tenter::task::cancelled() => {}
+                        _ = member => {}
+                    }
+                };
+                cut.pushed(waits, |_| {
                     handle.cancel("enough");
-                });
-                *told.lock() = reason.await;
-            });
+                    bells.ring(0);
+                })
+                .await;
+            };
             let _ = scope.run(inner).await;
-            let told = told.lock().take();
-            assert!(told.is_none_or(|reason| reason.message().is_some()));
         }),
     ]
 }
