@@ -486,13 +486,13 @@ impl Case {
             .expect("a case has a future");
         let enough = suspensions.iter().all(|count| *count >= self.suspends);
         assert!(enough, "its futures suspended only {suspensions:?} times");
-        let before = on(runtime.as_ref(), settled(&whole, new));
+        let mut before = on(runtime.as_ref(), settled(&whole, new));
         for way in place.ways() {
             for pushed in [false, true] {
                 for limit in usize::from(pushed).. {
                     let cut = self.cut(place, *way, limit, pushed);
                     self.round(runtime.as_ref(), &cut);
-                    on(runtime.as_ref(), settled(&cut, before));
+                    before = on(runtime.as_ref(), settled(&cut, before));
                     let done = !cut.0.cut.get();
                     if done && (*way != Way::Held || limit > most) {
                         break;
@@ -546,7 +546,10 @@ async fn settled(cut: &Cut, before: Before) -> Before {
     loop {
         let left = Left::now();
         let goal = Left {
-            descriptors: before.descriptors.unwrap_or(left.descriptors),
+            // What another test has left may be closed now.
+            descriptors: before
+                .descriptors
+                .map_or(left.descriptors, |count| count.min(left.descriptors)),
             tasks: before.tasks,
             ..Left::default()
         };
