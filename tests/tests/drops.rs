@@ -44,6 +44,20 @@ const IN_RUNTIMES: &[Place] = &[Place::CurrentThread, Place::Deterministic, Plac
 
 /// Those that have no case, and why.
 const WITHOUT: &[(&str, &str)] = &[
+    ("spawn_local", "a handle as that of `spawn`"),
+    (
+        "task::builder::Builder::spawn_local",
+        "a handle as that of `spawn`",
+    ),
+    ("runtime::Runtime::spawn", "a handle as that of `spawn`"),
+    (
+        "runtime::Runtime::spawn_blocking",
+        "a handle as that of `spawn_blocking`",
+    ),
+    (
+        "handle::Handle::spawn_blocking",
+        "a handle as that of `spawn_blocking`",
+    ),
     ("serve::listener::Listener::next", "hidden: it is `accept`"),
     (
         "serve::server::start",

@@ -158,17 +158,13 @@ fn talking() -> Vec<Case> {
                     .await;
                 seen.extend(&four[..read.map_or(0, |count| count.unwrap())]);
                 let data = (0..=250).collect::<Vec<u8>>().repeat(1_500);
-                let mut rest = vec![0; 4096];
-                let written = cut
-                    .pushed(stdin.write_all(&data), |_| {
-                        while let std::task::Poll::Ready(count) =
-                            poll_once(&mut stdout.read(&mut rest))
-                        {
-                            seen.extend(&rest[..count.unwrap()]);
-                        }
-                    })
-                    .await;
-                drop(stdin);
+                // Behind what the pipes hold, a write waits for whoever reads what comes back.
+                let write = async {
+                    stdin.write_all(&data).await.unwrap();
+                    drop(stdin);
+                };
+                let both = async { tenter::gather!(write, stdout.read_to_end(&mut seen)).await };
+                let written = cut.of(both).await;
                 stdout.read_to_end(&mut seen).await.unwrap();
                 assert_eq!(seen[..sent], b"abcd"[..].repeat(sent / 4));
                 assert!(data.starts_with(&seen[sent..]));

@@ -10,8 +10,7 @@ use tenter::testing::{
 use tenter::time::{Instant, advance, interval, interval_at, now, sleep, sleep_until};
 use tenter::{
     CancelScope, Handle, TaskGroup, Until, defer_async, fail_after, move_on_after, select, shield,
-    spawn, spawn_blocking, spawn_eager, spawn_local, task, task_group, task_group_with, wait,
-    wait_mut,
+    spawn, spawn_blocking, spawn_eager, task, task_group, task_group_with, wait, wait_mut,
 };
 use tenter_tests::support::{Count, Slot};
 
@@ -31,8 +30,8 @@ pub fn cases() -> Vec<Case> {
 fn handles() -> Vec<Case> {
     vec![
         case(
-            "spawn spawn_local task::eager::spawn_eager task::builder::Builder::spawn \
-             task::builder::Builder::spawn_local handle::Handle::spawn runtime::Runtime::spawn",
+            "spawn task::eager::spawn_eager task::builder::Builder::spawn \
+             handle::Handle::spawn",
             1,
             |cut| async move {
                 let bells = Bells::new(3);
@@ -84,8 +83,7 @@ fn handles() -> Vec<Case> {
             },
         ),
         case(
-            "spawn_blocking task::builder::Builder::spawn_blocking \
-             handle::Handle::spawn_blocking runtime::Runtime::spawn_blocking",
+            "spawn_blocking task::builder::Builder::spawn_blocking",
             1,
             |cut| async move {
                 let ended = Count::new();
@@ -340,11 +338,11 @@ fn scopes() -> Vec<Case> {
                 cut.pushed(tenter::time::timeout_at(far, member(1)), |_| bells.ring(1))
                     .await;
                 cut.pushed(move_on_after(ever, async |_| member(2).await), |_| {
-                    bells.ring(2)
+                    bells.ring(2);
                 })
                 .await;
                 cut.pushed(fail_after(ever, async |_| member(3).await), |_| {
-                    bells.ring(3)
+                    bells.ring(3);
                 })
                 .await;
                 let begun = bells.gone.get();
