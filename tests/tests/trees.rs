@@ -97,6 +97,13 @@ fn asked() -> Option<u64> {
     Some(seed.parse().expect("TENTER_TREE is a number"))
 }
 
+/// How many trees a test grows.
+fn wanted(trees: u64) -> u64 {
+    std::env::var("TENTER_TREES").map_or(trees, |trees| {
+        trees.parse().expect("TENTER_TREES is a number")
+    })
+}
+
 /// The trees of the part `first`.
 fn deterministic(first: u64, trees: u64) {
     if let Some(seed) = asked() {
@@ -105,9 +112,7 @@ fn deterministic(first: u64, trees: u64) {
         assert_eq!(grown, Ok(()));
         return;
     }
-    let trees = std::env::var("TENTER_TREES").map_or(trees, |trees| {
-        trees.parse().expect("TENTER_TREES is a number")
-    });
+    let trees = wanted(trees);
     let first = first * trees;
     ends("trees", move || {
         let garden = Garden::new(Builder::deterministic(1), VIRTUAL);
@@ -133,7 +138,7 @@ fn a26_trees_are_whole_on_many_threads() {
     }
     ends("trees", || {
         let garden = Garden::new(Builder::multi_thread().workers(4), REAL);
-        garden.grow_all(0..2_000);
+        garden.grow_all(0..wanted(2_000));
     });
 }
 

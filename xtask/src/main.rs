@@ -43,7 +43,7 @@ cargo xtask <command>
                             needs spin and gcc
   bench [ROW] [--peers] [--check] [...]
                             builds and runs the side-by-side benchmarks in release
-  tsan [FILTER]             stress tests under ThreadSanitizer, where nightly is installed
+  tsan [FILTER]             stress, groups, scopes, trees under ThreadSanitizer, where nightly is installed
   asan [FILTER]             tests under AddressSanitizer and LeakSanitizer, likewise
   help                      this text
 ";

@@ -37,7 +37,10 @@ pub fn tsan(rest: &[String]) -> Outcome {
         report: "ThreadSanitizer: data race",
     };
     let mut tests = integration_tests()?;
-    tests.retain(Integration::is_stress);
+    let is_structure = |test: &Integration| {
+        test.package == "tenter-tests" && STRUCTURE.contains(&test.name.as_str())
+    };
+    tests.retain(|test| test.is_stress() || is_structure(test));
     sanitizer.run(&tests, &[], rest)
 }
 
@@ -54,6 +57,13 @@ pub fn asan(rest: &[String]) -> Outcome {
     tests.retain(|test| CORE.contains(&test.package.as_str()) && test.name != "examples");
     sanitizer.run(&tests, &["--lib"], rest)
 }
+
+/// What is tested of tasks in tasks, beside what counts in millions.
+const STRUCTURE: [&str; 5] = ["cancel", "combine", "groups", "scopes", "trees"];
+
+/// How many random trees of tasks each test grows, unless `TENTER_TREES` says otherwise: what takes seconds
+/// without a sanitizer takes minutes with one.
+const TREES: &str = "1000";
 
 /// The packages whose tests run under AddressSanitizer.
 const CORE: [&str; 5] = [
@@ -87,6 +97,10 @@ impl Sanitizer {
         command
             .env(self.options.0, &self.options.1)
             .env("RUSTFLAGS", self.flags)
+            .env(
+                "TENTER_TREES",
+                std::env::var("TENTER_TREES").unwrap_or_else(|_| TREES.into()),
+            )
             .args(["+nightly", "test", "--target", TARGET, "--target-dir"])
             .arg(target_dir(self.name))
             .args(targets);

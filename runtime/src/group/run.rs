@@ -144,7 +144,12 @@ where
                 failures.push(Failure::Error { error, task: None });
                 Err(GroupError::new(failures))
             }
-            Ended::With(_) | Ended::Cancelled(_) | Ended::NotYet => Err(GroupError::new(failures)),
+            Ended::With(output) => {
+                // First: a panic in its drop would leak an error that is ready to be returned.
+                drop(output);
+                Err(GroupError::new(failures))
+            }
+            Ended::Cancelled(_) | Ended::NotYet => Err(GroupError::new(failures)),
         })
     }
 }
