@@ -297,28 +297,35 @@ fn has_ended(child: WaitId<'_>) -> Result<bool, Errno> {
     Ok(waitid(child, look)?.is_some())
 }
 
-/// Before a child is reaped: kills what is left of its group, if it has ended. 5
-fn end_group(child: WaitId<'_>, group: Option<Pid>) -> io::Result<()> {
-    if let Some(group) = group {
-        if has_ended(child)? {
-            // There may be nobody left, or no group.
-            let _ = kill_process_group(group, Signal::KILL);
-        }
+/// Before a child is reaped: kills what is left of its group. False: the group is to end with a child that
+/// has not ended. It may end now, and is not to be reaped before the next look, or its group would be left. 5
+fn may_be_reaped(child: WaitId<'_>, group: Option<Pid>) -> io::Result<bool> {
+    let Some(group) = group else {
+        return Ok(true);
+    };
+    let ended = has_ended(child)?;
+    if ended {
+        // There may be nobody left, or no group.
+        let _ = kill_process_group(group, Signal::KILL);
     }
-    Ok(())
+    Ok(ended)
 }
 
 fn reap_by_number(
     child: &mut process::Child,
     group: Option<Pid>,
 ) -> io::Result<Option<ExitStatus>> {
-    end_group(WaitId::Pid(Pid::from_child(child)), group)?;
+    if !may_be_reaped(WaitId::Pid(Pid::from_child(child)), group)? {
+        return Ok(None);
+    }
     child.try_wait()
 }
 
 #[cfg(target_os = "linux")]
 fn reap(child: WaitId<'_>, group: Option<Pid>) -> io::Result<Option<ExitStatus>> {
-    end_group(child.clone(), group)?;
+    if !may_be_reaped(child.clone(), group)? {
+        return Ok(None);
+    }
     let status = waitid(child, WaitIdOptions::EXITED | WaitIdOptions::NOHANG)?;
     Ok(status.as_ref().map(exit_status))
 }
