@@ -253,3 +253,19 @@ fn a15_the_tree_is_had_from_any_thread() {
         assert_says(&handle.tree().to_string(), &["no tasks"]);
     });
 }
+
+/// Goal: a task has no stack to be shown; what it waits for stands in its place, and of one that runs or has
+/// ended there is nothing to say.
+#[tenter::test]
+async fn a13_a_suspended_task_says_what_it_waits_for() {
+    let task = spawn("sleeper", sleep(Duration::from_secs(10)));
+    wait_all_tasks_blocked().await;
+    let tree = task::tree();
+    let wait = named(&tree, "sleeper").wait().expect("it sleeps");
+    assert_eq!(wait.kind(), WaitKind::Sleep);
+    let own = tree.task(task::id()).expect("this one is there");
+    assert!(own.wait().is_none(), "it runs: {own}");
+    task.await.expect("no panic");
+    let tree = task::tree();
+    assert!(!tree.tasks().iter().any(|it| it.name() == Some("sleeper")));
+}
