@@ -21,6 +21,7 @@
 pub mod backlog;
 pub mod deque;
 pub mod drain;
+mod enlist;
 pub mod idle;
 pub mod lead;
 #[expect(unsafe_code, reason = "a task pointer in an atomic")]

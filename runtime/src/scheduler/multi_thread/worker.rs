@@ -29,7 +29,6 @@
 use core::cell::{Cell, RefCell};
 use core::time::Duration;
 
-use tenter_sync::book;
 use tenter_sync::current;
 use tenter_sync::shim::size;
 use tenter_timer::{Instant, Timers};
@@ -334,55 +333,6 @@ impl Worker<'_> {
         }
         if let Ran::Requeue(task) = ran {
             self.remote.backlog.push(task);
-        }
-    }
-
-    /// A task with a name is to be found by it before it has run, too. Its place is the caller's.
-    #[inline]
-    pub(super) fn enlist_if_named(&self, task: &Runnable) {
-        if task.header().is_named() {
-            self.enlist(task.header());
-            task.header().state.enlist(self.index);
-        }
-    }
-
-    /// Puts a task on the list after its first poll, and says which one.
-    #[inline]
-    fn enlist_first(&self, task: Alive<'_>) -> Option<usize> {
-        // One with a name is on a list already.
-        let unlisted = task.state.load().list().is_none();
-        unlisted.then(|| {
-            self.enlist(task);
-            self.index
-        })
-    }
-
-    /// A task that has run on a thread that is no worker is on no list yet. Its place is the caller's.
-    pub(super) fn enlist_late(&self, task: &Runnable) {
-        self.enlist(task.header());
-        task.header().state.enlist(self.index);
-    }
-
-    fn enlist(&self, task: Alive<'_>) {
-        self.remote.owned.lock().insert(task.pointer());
-    }
-
-    #[inline]
-    pub fn unlist(&self, task: &Ending) {
-        if self.scheduler.config.instruments.is_some() {
-            self.unlist_as::<true>(task);
-        } else {
-            self.unlist_as::<false>(task);
-        }
-    }
-
-    #[inline]
-    fn unlist_as<const TOLD: bool>(&self, task: &Ending) {
-        self.scheduler.crew.unlist(task);
-        self.remote.counters.completed.add(1);
-        book::forget(task.slot.id());
-        if TOLD {
-            self.shared.tell_exited(task);
         }
     }
 
