@@ -18,7 +18,7 @@ use std::sync::Arc as StdArc;
 use tenter_sync::current::without_task;
 use tenter_timer::{Clock, Instant};
 
-use super::turn::{Baton, Shared, Visit, delist};
+use super::turn::{Baton, Busy, Shared, Visit, delist};
 use crate::context::{self, Driving, Place};
 use crate::ctrl_c::Watched;
 use crate::handle::Handle;
@@ -71,21 +71,6 @@ enum Next {
     Drain,
     /// All tasks have.
     End,
-}
-
-/// Resets the flag also when the poster or the `done` function unwinds.
-struct Busy<'a>(&'a Cell<bool>, bool);
-
-impl<'a> Busy<'a> {
-    fn set(flag: &'a Cell<bool>) -> Self {
-        Self(flag, flag.replace(true))
-    }
-}
-
-impl Drop for Busy<'_> {
-    fn drop(&mut self) {
-        self.0.set(self.1);
-    }
 }
 
 /// Runs `body` as no task and in no scope, whatever the host's loop is part of.
