@@ -58,7 +58,7 @@ pub struct Driver {
     handle: Handle,
     selector: Option<sync::Arc<Selector>>,
     harvest: Harvest,
-    /// The harvest is that of a wait, and nobody was told of it.
+    /// The harvest has events that nobody was told of. A wait that ended without any is followed by another.
     has_news: bool,
 }
 
@@ -146,7 +146,7 @@ impl Driver {
             }
         };
         waited.map_err(|error| shared.fail(error))?;
-        self.has_news = true;
+        self.has_news = self.harvest.events().next().is_some();
         Ok(())
     }
 
@@ -170,7 +170,7 @@ impl Driver {
     #[doc(hidden)]
     #[must_use]
     pub fn has_events(&self) -> bool {
-        self.has_news && self.harvest.events().next().is_some()
+        self.has_news
     }
 }
 

@@ -138,6 +138,25 @@ fn a_notification_ends_the_turn_that_goes_on_or_else_the_next() {
     }
 }
 
+/// Goal: a wait that ended without events is followed by another one. Were it taken for one that has events
+/// to dispatch, whoever only waits would turn in a circle.
+#[test]
+fn a_wait_that_was_ended_for_nothing_keeps_no_other_from_waiting() {
+    const LIMIT: Duration = Duration::from_millis(5);
+    for backend in BACKENDS {
+        let mut driver = Driver::with_backend(Waker::noop().clone(), backend);
+        let _entered = driver.handle().enter();
+        let _source = event_source();
+        driver.turn(Some(Duration::ZERO)).expect("a look");
+        driver.handle().notify();
+        driver.wait(None).expect("ended by the notification");
+        assert!(!driver.has_events());
+        let began = Instant::now();
+        driver.wait(Some(LIMIT)).expect("a wait");
+        assert!(began.elapsed() >= LIMIT, "{backend:?}");
+    }
+}
+
 #[test]
 fn a_longest_wait_is_no_overflow() {
     for backend in BACKENDS {

@@ -18,7 +18,7 @@ use std::sync::Arc as StdArc;
 use tenter_sync::current::without_task;
 use tenter_timer::{Clock, Instant};
 
-use super::turn::{Baton, Shared, Visit, delist};
+use super::turn::{Baton, Busy, Shared, Visit, delist};
 use crate::context::{self, Driving, Place};
 use crate::ctrl_c::Watched;
 use crate::handle::Handle;
@@ -71,21 +71,6 @@ enum Next {
     Drain,
     /// All tasks have.
     End,
-}
-
-/// Resets the flag also when the poster or the `done` function unwinds.
-struct Busy<'a>(&'a Cell<bool>, bool);
-
-impl<'a> Busy<'a> {
-    fn set(flag: &'a Cell<bool>) -> Self {
-        Self(flag, flag.replace(true))
-    }
-}
-
-impl Drop for Busy<'_> {
-    fn drop(&mut self) {
-        self.0.set(self.1);
-    }
 }
 
 /// Runs `body` as no task and in no scope, whatever the host's loop is part of.
@@ -153,6 +138,20 @@ impl<T: 'static, D: FnOnce(Result<T, JoinError>) + 'static> Host<T, D> {
         let _busy = Busy::set(&self.busy);
         self.shared.one_thread().config.hooks.start_quietly();
         self.shared.relay.post(Baton::Core(core));
+        self.post();
+    }
+
+    /// Gives the host its next turn. A guest that is dropped in the poster ends here: the turn may be lost.
+    fn post(&self) {
+        struct Posting<'a, T, D>(&'a Host<T, D>);
+        impl<T, D> Drop for Posting<'_, T, D> {
+            fn drop(&mut self) {
+                if self.0.ending.get() {
+                    self.0.end_now();
+                }
+            }
+        }
+        let _posting = Posting(self);
         self.shared.post();
     }
 
@@ -171,7 +170,7 @@ impl<T: 'static, D: FnOnce(Result<T, JoinError>) + 'static> Host<T, D> {
         match next {
             Next::Turn => {
                 self.shared.relay.post(Baton::Core(core));
-                self.shared.post();
+                self.post();
             }
             Next::Wait => self.shared.relay.wait(Baton::Core(core)),
             Next::Drain | Next::End => {
@@ -249,6 +248,12 @@ impl<T, D> Host<T, D> {
             apart(|| drop(inner));
         }
         drop(this);
+    }
+
+    /// The end of a guest that is in no turn.
+    fn end_now(&self) {
+        let _ = self.recall();
+        self.leave();
     }
 
     /// Takes the baton away from whoever has it. Returns what the helper has found of blocking jobs.
@@ -336,15 +341,14 @@ impl<T: 'static, D: FnOnce(Result<T, JoinError>) + 'static> Visit for Host<T, D>
             return;
         }
         let _busy = Busy::set(&self.busy);
-        let _ = self.recall();
-        self.leave();
+        self.end_now();
     }
 
     fn resume(&self) -> bool {
         let _busy = Busy::set(&self.busy);
         let resumed = self.shared.relay.resume();
         if resumed {
-            self.shared.post();
+            self.post();
         }
         resumed
     }
@@ -388,8 +392,7 @@ impl<T: 'static, D: FnOnce(Result<T, JoinError>) + 'static> Visit for Host<T, D>
 impl<T, D> Drop for Host<T, D> {
     fn drop(&mut self) {
         if self.inner.get_mut().is_some() {
-            let _ = self.recall();
-            self.leave();
+            self.end_now();
         }
     }
 }

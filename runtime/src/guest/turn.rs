@@ -10,7 +10,7 @@
 //!
 //! Tests: `tests/tests/guest/main.rs`.
 
-use core::cell::RefCell;
+use core::cell::{Cell, RefCell};
 use core::fmt;
 use core::panic::Location;
 use core::time::Duration;
@@ -104,6 +104,23 @@ pub trait Visit {
     fn end(&self);
     /// Ends it gracefully, on this thread.
     fn close(&self) -> ShutdownReport;
+}
+
+/// A turn in progress, or one that is being posted: also when the poster or the `done` function unwinds, it
+/// is over.
+pub struct Busy<'a>(&'a Cell<bool>, bool);
+
+impl<'a> Busy<'a> {
+    /// Sets the flag until it is dropped.
+    pub fn set(flag: &'a Cell<bool>) -> Self {
+        Self(flag, flag.replace(true))
+    }
+}
+
+impl Drop for Busy<'_> {
+    fn drop(&mut self) {
+        self.0.set(self.1);
+    }
 }
 
 type Guests = Vec<(StdArc<Shared>, Rc<dyn Visit>)>;

@@ -146,12 +146,14 @@ impl<T, F: Future> Body<T, F> {
             return; // G2
         };
         let frame = in_body(&self.node);
+        let unwinds = Unwinds(&self.node);
         // SAFETY: the machine is pinned, as its callers know, and `body` is not moved.
         let mut body = unsafe { Pin::new_unchecked(&mut self.body) };
         let polled = frame::enter(&frame, || {
             let running = body.as_mut().as_pin_mut();
             running.expect("there until it has ended").poll(cx)
         });
+        core::mem::forget(unwinds);
         drop(in_poll);
         if let Poll::Ready(output) = polled {
             self.output = Some(output);
@@ -183,6 +185,17 @@ impl<T, F: Future> Body<T, F> {
         }
         self.phase = Phase::Done;
         Poll::Ready(())
+    }
+}
+
+/// A poll of the body that may panic: G1, for what is left of it then.
+struct Unwinds<'a>(&'a OnceLock<Arc<Node>>);
+
+impl Drop for Unwinds<'_> {
+    fn drop(&mut self) {
+        if let Some(node) = self.0.get() {
+            node.settle(None);
+        }
     }
 }
 

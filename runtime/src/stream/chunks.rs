@@ -1,13 +1,15 @@
 //! Items in chunks, each complete when it is full or its time is up.
 //!
 //! The time of a chunk begins with its first item. What is there when the time is up is taken along, as far
-//! as there is room; a chunk is never empty.
+//! as there is room; a chunk is never empty. A stream that always has more ends neither the time nor the
+//! turns of other tasks: each item is paid for, and when the budget is spent the time is looked at.
 
 use core::mem;
 use core::task::{Context, Poll, ready};
 use core::time::Duration;
 
 use futures_core::Stream;
+use tenter_sync::budget;
 use tenter_timer::{now, poll_deadline};
 
 use super::helpers::{Parts, Timing};
@@ -51,7 +53,11 @@ impl<S: Stream> Timing<S> for Chunks<S::Item> {
                     }
                     self.items.push(item);
                     if self.items.len() < self.size {
-                        continue;
+                        if budget::poll_spend(cx).is_pending() {
+                            ready!(poll_deadline(parts.timer(), cx));
+                        } else {
+                            continue;
+                        }
                     }
                 }
                 Poll::Ready(None) if self.items.is_empty() => return Poll::Ready(None),

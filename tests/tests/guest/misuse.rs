@@ -1,12 +1,14 @@
 //! Posters, hosts and turns that do what they should not: a clear word, and the guest is as good as before.
 
+use std::cell::RefCell;
 use std::io::ErrorKind;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use tenter::sync::oneshot;
-use tenter::{Builder, Turn};
-use tenter_tests::support::{Slot, assert_says, ends, never, panic_of, thread};
+use tenter::{Builder, Guest, Turn};
+use tenter_tests::support::{Count, Slot, assert_says, ends, never, panic_of, thread};
 
 use crate::host::{Ended, Host, runtime};
 
@@ -115,5 +117,47 @@ fn x17_a_poster_that_panics_stops_the_guest() {
         broken.store(false, Ordering::Relaxed);
         assert!(guest.resume());
         assert_eq!(host.run(&ended).unwrap(), 6);
+    });
+}
+
+/// Goal: a guest that is dropped inside the poster ends, also if the turn is lost: nobody could post another one.
+#[test]
+fn x17_a_guest_dropped_in_the_poster_ends() {
+    thread_local! {
+        static KEPT: RefCell<Option<Guest>> = const { RefCell::new(None) };
+    }
+    ends("guest", || {
+        for panics in [false, true] {
+            let host = Host::new();
+            let poster = {
+                let post = host.post.poster();
+                move |turn| {
+                    let kept = KEPT.take();
+                    if kept.is_none() {
+                        return post(turn);
+                    }
+                    drop((kept, turn));
+                    assert!(!panics, "no loop");
+                }
+            };
+            let gone = Count::new();
+            let guard = gone.on_drop();
+            let main = async move {
+                let _guard = guard;
+                loop {
+                    tenter::task::yield_now().await;
+                }
+            };
+            let ended = Ended::<()>::default();
+            let builder = runtime()
+                .guest(poster)
+                .turn_limit(std::time::Duration::ZERO);
+            KEPT.set(Some(builder.start(main, ended.done()).unwrap()));
+            let turn = catch_unwind(AssertUnwindSafe(|| host.step()));
+            assert_eq!(turn.is_err(), panics);
+            assert_eq!(gone.get(), 1);
+            assert!(ended.is_gone() && ended.take().is_none());
+            assert!(!host.try_step());
+        }
     });
 }

@@ -1,13 +1,14 @@
 //! PEP 789: scopes of a generator that are open while the reader has an item.
 
-use std::future::pending;
+use std::future::{Future, pending, poll_fn};
 use std::pin::pin;
+use std::task::{Context, Waker};
 
 use tenter::stream::{next, stream_fn};
 use tenter::task::yield_now;
 use tenter::time::{now, sleep, timeout};
 use tenter::{GroupError, defer_async, fail_after, scope_deadline, shield, spawn, task_group};
-use tenter_tests::support::{Count, Log, every};
+use tenter_tests::support::{Count, Log, assert_says, every, panic_of};
 
 use crate::support::{SECOND, all, seconds};
 
@@ -188,4 +189,44 @@ async fn x21_what_is_left_in_a_block_is_done_while_the_reader_has_the_item() {
     sleep(SECOND).await;
     assert_eq!(log.take(), ["cleaned up"]);
     assert_eq!(next(&mut items).await, None);
+}
+
+/// Goal: what a panic leaves of a body, here a group in another branch, keeps the reader from nothing: it
+/// hangs nowhere, as after an item.
+#[tenter::test]
+async fn x21_what_a_panic_leaves_of_a_body_does_not_hold_the_reader() {
+    let panicked = Count::new();
+    let reader = spawn({
+        let panicked = panicked.clone();
+        async move {
+            let mut items = pin!(stream_fn(|y| {
+                let mut branch = Box::pin(async move {
+                    let group: Result<(), GroupError<()>> = task_group(async |group| {
+                        group.spawn(pending::<Result<(), ()>>());
+                        y.send(()).await;
+                        pending().await
+                    })
+                    .await;
+                    drop(group);
+                });
+                let mut polls = 0;
+                poll_fn(move |cx| {
+                    polls += 1;
+                    let polled = branch.as_mut().poll(cx);
+                    assert!(polls < 2, "the other branch fell");
+                    polled
+                })
+            }));
+            assert_eq!(next(&mut items).await, Some(()));
+            let ask = || pin!(next(&mut items)).poll(&mut Context::from_waker(Waker::noop()));
+            assert_says(&panic_of(ask), &["the other branch fell"]);
+            panicked.add();
+            pending::<()>().await;
+        }
+    });
+    while panicked.get() == 0 {
+        yield_now().await;
+    }
+    let ended = timeout(SECOND, reader.cancel_and_wait()).await;
+    assert!(ended.is_ok(), "held by a group that nobody polls");
 }

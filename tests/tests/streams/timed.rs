@@ -1,11 +1,14 @@
 //! What the clock adds to a stream, to the millisecond.
 
-use std::pin::pin;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
 
+use tenter::spawn;
 use tenter::stream::{FusedStream, Stream, StreamExt as _, next, stream_fn};
 use tenter::sync::channel;
+use tenter::task::yield_now;
 use tenter::time::{Duration, now, sleep, timeout};
-use tenter_tests::support::{Count, panic_of};
+use tenter_tests::support::{Count, ends, panic_of};
 
 use crate::support::{Random, SECOND, Script, all, ms, seconds, timed};
 
@@ -146,6 +149,42 @@ async fn a102_a_chunk_is_full_or_its_time_is_up() {
         (9_000, vec![9_000]),
     ];
     assert_eq!(chunks, expected);
+}
+
+/// Goal: a chunk of a stream that always has more, and pays for nothing, ends neither the turns of other
+/// tasks nor the time of the chunk.
+#[test]
+fn a102_a_chunk_of_a_stream_that_never_waits_is_bounded_all_the_same() {
+    struct Endless(Count);
+    impl Stream for Endless {
+        type Item = ();
+
+        fn poll_next(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<()>> {
+            assert!(self.0.add() < 50_000_000, "the reader never lets go");
+            Poll::Ready(Some(()))
+        }
+    }
+
+    ends("chunks", || {
+        let runtime = tenter::Builder::current_thread().build().unwrap();
+        runtime.block_on(async {
+            let turns = Count::new();
+            let other = spawn({
+                let turns = turns.clone();
+                async move {
+                    loop {
+                        turns.add();
+                        yield_now().await;
+                    }
+                }
+            });
+            let mut chunks = pin!(Endless(Count::new()).chunks_timeout(usize::MAX, ms(2)));
+            let chunk = next(&mut chunks).await.unwrap();
+            assert!(!chunk.is_empty());
+            assert!(turns.get() > 0);
+            other.cancel();
+        });
+    });
 }
 
 #[tenter::test]
