@@ -36,6 +36,9 @@ use super::yielder::Yielder;
 /// next suspension in it. A bound that is for the work and not for the reader goes around the work:
 /// `let page = timeout(limit, fetch()).await?; y.send(page).await`.
 ///
+/// As with every group that was polled and left, a wait for an item that is given up while a group in the body
+/// is at work holds back the end of the reader, until the stream is asked again or dropped.
+///
 /// # Panics
 ///
 /// A panic of the body goes on through the reader, and so does that of a body that is asked for an item
