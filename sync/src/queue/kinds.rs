@@ -57,7 +57,6 @@ use super::store::Returned;
 /// ```
 #[doc(alias = "mpmc")]
 #[doc(alias = "mpsc")]
-#[doc(alias = "channel")]
 #[doc(alias = "ArrayQueue")]
 pub struct Queue<T> {
     pub(super) core: Core<T, Fifo<T>>,
