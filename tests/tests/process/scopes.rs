@@ -331,3 +331,75 @@ fn a70_an_end_that_comes_first_counts() {
         assert_eq!(state(id), None);
     });
 }
+
+/// Goal: children of one scope are ended side by side: the last words of one are read while another goes on.
+/// Method: the other is killed when they were heard.
+#[test]
+fn x24_the_children_of_a_scope_end_side_by_side() {
+    in_runtimes(|how| async move {
+        let (mut ours, theirs) = UnixStream::pair().unwrap();
+        let script = "trap 'head -c 300000 /dev/zero; echo bye >&2; exit 7' TERM; echo ready; \
+                      while :; do sleep 0.01; done";
+        let mut stubborn = how.sh(STUBBORN);
+        let mut busy = how.sh(script);
+        busy.stderr(Stdio::from(OwnedFd::from(theirs)));
+        for command in [&mut stubborn, &mut busy] {
+            command.on_drop(OnDrop::terminate().grace(Duration::MAX));
+        }
+        let (first, other, _) = started(&mut stubborn).await;
+        let (second, id, _) = started(&mut busy).await;
+        drop(busy);
+        let heard = std::thread::spawn(move || {
+            let mut said = String::new();
+            ours.read_to_string(&mut said).unwrap();
+            let raw = i32::try_from(other).unwrap();
+            // SAFETY: numbers only; the child was not reaped, for it runs.
+            assert_eq!(unsafe { libc::kill(raw, libc::SIGKILL) }, 0);
+            said
+        });
+        let waits = async move {
+            let _children = (first, second);
+            pending::<()>().await;
+        };
+        assert!(timeout(MOMENT, waits).await.is_err());
+        assert_eq!((state(id), state(other)), (None, None));
+        assert_eq!(heard.join().unwrap(), "bye\n");
+    });
+}
+
+/// Goal: a child of a runtime that has ended, or that nobody drives, has its grace and is waited for in a
+/// scope of another one.
+#[test]
+fn x24_a_scope_waits_for_children_of_other_runtimes() {
+    for (how, has_ended) in [How::Pidfd, How::Sigchld]
+        .map(|how| [(how, true), (how, false)])
+        .concat()
+    {
+        every(move |builder| {
+            let told = Slot::new();
+            let tell = told.clone();
+            let builder = builder.on_unobserved(move |event| tell.put(event.to_string()));
+            let other = Builder::current_thread().build().unwrap();
+            let mut command = how
+                .sh("trap 'echo bye >&2; exit 7' TERM; echo ready; while :; do sleep 0.01; done");
+            let (mut ours, theirs) = UnixStream::pair().unwrap();
+            command.stderr(Stdio::from(OwnedFd::from(theirs)));
+            command.on_drop(OnDrop::terminate().grace(Duration::MAX));
+            let (child, id, _) = other.block_on(started(&mut command));
+            drop(command);
+            let _other = (!has_ended).then_some(other);
+            build(builder).block_on(async move {
+                let waits = async move {
+                    let _child = child;
+                    pending::<()>().await;
+                };
+                assert!(timeout(MOMENT, waits).await.is_err());
+                assert_eq!(state(id), None, "{has_ended}");
+            });
+            let mut said = String::new();
+            ours.read_to_string(&mut said).unwrap();
+            assert_eq!(said, "bye\n");
+            assert!(!told.is_full());
+        });
+    }
+}
