@@ -15,7 +15,6 @@
 //! 3. The wait is bounded also where the system keeps a killed process: then it is said which, and the
 //!    child is an orphan.
 //! 4. A clean-up that is dropped, because its runtime ends by force, leaves a child that is killed.
-//! 5. The end is seen by the driver of who waits for it, whoever has started the child.
 //!
 //! Rejected: the orphan alone, with a scope that waits until it is over. It runs in whatever wakes it, and
 //! so cannot read for a child that writes without end.
@@ -60,7 +59,6 @@ pub fn leave(dropped: &mut Child) -> bool {
     if !matches!(child.watch.try_ended(), Ok(None)) {
         return true;
     }
-    child.watch.move_here(); // 5
     let grace = orphan::begin_end(&mut child.watch, child.on_drop);
     let asked_until = grace.map(|grace| now() + grace);
     CleanUp::own(end(child, asked_until)).hand_over(context::current_handle().as_ref());

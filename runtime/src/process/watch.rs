@@ -210,26 +210,6 @@ impl Watch {
         }
     }
 
-    /// Has the child watched by the driver of this thread, if it can: that of the start may have ended, or
-    /// nobody drives it.
-    pub fn move_here(&mut self) {
-        match &mut self.by {
-            #[cfg(target_os = "linux")]
-            By::Pidfd(pidfd) => {
-                let copy = pidfd.get_ref().try_clone();
-                if let Ok(here) = copy.and_then(Async::new_nonblocking) {
-                    *pidfd = here;
-                }
-            }
-            By::Sigchld(old, _) => {
-                if let Ok(here) = signals([SignalKind::child()]) {
-                    **old = here; // 4
-                }
-            }
-            By::Nobody => {}
-        }
-    }
-
     /// From now on, what is left of the child's group is killed when the child has ended.
     pub fn end_group(&mut self) {
         self.group = Some(self.pid);
