@@ -261,7 +261,7 @@ where
 /// });
 /// ```
 pub fn block_in_place<R>(function: impl FnOnce() -> R) -> R {
-    let mut function = Some(function);
+    let mut function = Some(|| scope::frame::blocking(function));
     let blocked = context::with_driving(|driving| match driving?.place {
         context::Place::Worker(worker) => Some(worker.while_blocked(function.take()?)),
         context::Place::Thread(_) => None,

@@ -142,11 +142,11 @@ fn r02_a_leftover_that_fails_while_it_stops_is_reported() {
     });
 }
 
-/// Goal: what does not stop is dropped when the time is up, and named; on a virtual clock at once.
+/// Goal: what does not stop is named when the time is up, and dropped; on a virtual clock at once.
 #[test]
 fn a01_what_does_not_stop_is_named_when_the_time_is_up() {
     every(|builder| {
-        let limit = Duration::from_millis(200);
+        let limit = Duration::from_millis(500);
         let runtime = build(builder);
         let dropped = Count::new();
         runtime.block_on(async {
@@ -164,7 +164,11 @@ fn a01_what_does_not_stop_is_named_when_the_time_is_up() {
         assert_eq!(names[0].as_deref(), Some("obstinate"));
         assert!(report.to_string().contains("1 not stopped in time"));
         assert!(!report.is_clean());
-        assert_eq!(dropped.get(), 1);
+        // A worker that was kept from it does it when it can.
+        while dropped.get() == 0 {
+            assert!(!one_thread(), "on one thread it is done");
+            std::thread::yield_now();
+        }
     });
 }
 

@@ -17,6 +17,7 @@ use tenter_sync::shim::local;
 use crate::context;
 use crate::handle::Handle;
 use crate::scheduler::shared::TaskScheduler;
+use crate::scope::frame;
 use crate::task::cell::{Header, Schedule};
 use crate::task::raw::{self, Ran, YieldFlag};
 use crate::task::{CancelReason, Runnable, Unobserved, cancel};
@@ -72,14 +73,15 @@ impl<F: FnOnce() -> R, R, H: Home> Future for Job<F, H> {
     fn poll(mut self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<R> {
         let function = self.function.take();
         let function = function.expect("a job is ready after its only poll");
-        Poll::Ready(current::blocking(|| self.home.run(function)))
+        let run = || self.home.run(function);
+        Poll::Ready(current::blocking(|| frame::job(run)))
     }
 }
 
 impl<F, H: Home> Drop for Job<F, H> {
     fn drop(&mut self) {
         if let Some(function) = self.function.take() {
-            self.home.run(|| drop(function));
+            self.home.run(|| frame::job(|| drop(function)));
         }
     }
 }

@@ -82,7 +82,7 @@ async fn end(mut child: Child, asked_until: Option<Instant>) {
     } else {
         KILL_LIMIT
     };
-    if ends_by(now() + limit, &mut child).await {
+    if ends_by(now() + limit, &mut child).await || !matches!(child.try_wait(), Ok(None)) {
         return;
     }
     if let Some(number) = child.id() {

@@ -80,15 +80,31 @@ impl ShutdownReport {
 
     /// A task is about to be ended.
     pub(crate) fn cancelled(&mut self, task: &Header) {
-        let reason = task.extras().map(|extras| extras.reason.lock());
-        let is_drained = |reason: &CancelReason| reason.kind() == CancelKind::Shutdown;
-        if reason.is_some_and(|reason| reason.as_ref().is_some_and(is_drained)) {
+        if !self.overdue(task) {
+            self.cancelled_now(task);
+        }
+    }
+
+    /// The same where those that are overdue were counted when the time was up.
+    pub(crate) fn cancelled_late(&mut self, task: &Header) {
+        if !is_drained(task) {
+            self.cancelled_now(task);
+        }
+    }
+
+    /// The time is up, and this task is there: counts it, if it was cancelled for the end.
+    pub(crate) fn overdue(&mut self, task: &Header) -> bool {
+        let is_drained = is_drained(task);
+        if is_drained {
             self.overdue += 1;
             note(&mut self.overdue_tasks, task);
-        } else {
-            self.cancelled += 1;
-            note(&mut self.cancelled_tasks, task);
         }
+        is_drained
+    }
+
+    fn cancelled_now(&mut self, task: &Header) {
+        self.cancelled += 1;
+        note(&mut self.cancelled_tasks, task);
     }
 
     pub(crate) fn stuck(
@@ -183,11 +199,17 @@ impl fmt::Display for ShutdownReport {
     }
 }
 
+/// Whether it was cancelled because its runtime is to end gracefully.
+fn is_drained(task: &Header) -> bool {
+    let is_drained = |reason: &CancelReason| reason.kind() == CancelKind::Shutdown;
+    task.extras()
+        .is_some_and(|extras| extras.reason.lock().as_ref().is_some_and(is_drained))
+}
+
 /// Cancels a task because its runtime is to end gracefully.
 pub fn cancel_for_end(task: Alive<'_>, report: &mut ShutdownReport) {
     if cancel::cancel(task.pointer(), CancelReason::of(CancelKind::Shutdown)) {
-        report.cancelled += 1;
-        note(&mut report.cancelled_tasks, &task);
+        report.cancelled_now(&task);
     }
 }
 

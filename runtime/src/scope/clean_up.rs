@@ -10,7 +10,8 @@
 //! clean-up to the scope around it, which does it before it returns. If the scope goes on instead (the
 //! guard was in a block, or in a branch that lost), the runtime does it in a task of its own, at once.
 //!
-//! A clean-up is not cancelled: it bounds itself by its grace.
+//! A clean-up is not cancelled: it bounds itself by its grace. Those of the runtime's own, of a child or a
+//! server, are done side by side, before their turn: their time runs from the drop.
 //!
 //! Tests: `tests/tests/scopes`.
 
@@ -58,8 +59,9 @@ struct Deferred {
     timer: Option<Pin<Box<Sleep>>>,
     node: OnceLock<Arc<Node>>,
     at: &'static Location<'static>,
-    /// What it holds sees to itself where it is dropped undone.
-    quiet: bool,
+    /// It is the runtime's: it bounds itself, waits for nothing that is deferred before it, and sees to
+    /// itself where it is dropped undone.
+    own: bool,
 }
 
 impl Deferred {
@@ -73,7 +75,7 @@ impl Deferred {
             timer: None,
             node: OnceLock::new(),
             at,
-            quiet: false,
+            own: false,
         })
     }
 }
@@ -88,12 +90,12 @@ impl CleanUp {
         Self(Kept::Future(deferred))
     }
 
-    /// A future of the runtime's own, which bounds itself and minds its being dropped.
+    /// A future of the runtime's own, which bounds itself and minds its being dropped. It is begun at once.
     #[track_caller]
     pub fn own(future: impl Future<Output = ()> + Send + 'static) -> Self {
         let mut deferred = Deferred::new(future, Location::caller());
         deferred.grace = Duration::MAX;
-        deferred.quiet = true;
+        deferred.own = true;
         Self(Kept::Future(deferred))
     }
 
@@ -105,6 +107,11 @@ impl CleanUp {
     /// Whether it is such a thing.
     pub fn is_value(&self) -> bool {
         matches!(self.0, Kept::Value(_))
+    }
+
+    /// Whether it is the runtime's own.
+    pub fn is_own(&self) -> bool {
+        matches!(&self.0, Kept::Future(deferred) if deferred.own)
     }
 
     /// Does it. Its panic is reported, and so is the end of its grace.
@@ -166,7 +173,7 @@ impl CleanUp {
     pub fn undone(&self) -> Option<String> {
         match &self.0 {
             Kept::Value(_) => None,
-            Kept::Future(deferred) if deferred.quiet => None,
+            Kept::Future(deferred) if deferred.own => None,
             Kept::Future(deferred) => {
                 let what = "was dropped undone, because its runtime had ended";
                 Some(line(deferred.at, what))

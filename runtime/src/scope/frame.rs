@@ -50,6 +50,11 @@ pub enum Kind<'a> {
     Shield(&'a OnceLock<Arc<Node>>),
     /// The child of a group: no scope itself, for the task is; but deadlines go on there.
     Child(&'a Arc<Node>),
+    /// A call that blocks its thread: requests from around it do not reach what another executor polls in
+    /// there, for nobody drops that.
+    Blocking,
+    /// A blocking job, which is no scope: it has ended when it returns.
+    Job,
 }
 
 local! {
@@ -81,6 +86,18 @@ pub fn enter<R>(frame: &Frame<'_>, body: impl FnOnce() -> R) -> R {
         Restore(outer)
     });
     body()
+}
+
+/// Runs `body`, which may block its thread.
+#[inline]
+pub fn blocking<R>(body: impl FnOnce() -> R) -> R {
+    enter(&Frame::new(Kind::Blocking), body)
+}
+
+/// Runs the function of a blocking job.
+#[inline]
+pub fn job<R>(body: impl FnOnce() -> R) -> R {
+    enter(&Frame::new(Kind::Job), body)
 }
 
 /// Runs `body` in no scope: what a `block_on` polls is no part of the scope that it blocks.
@@ -121,7 +138,7 @@ pub fn enclosing() -> Option<Arc<Node>> {
 pub fn ending() -> Option<Arc<Node>> {
     let mut frame = innermost();
     while let Some(Frame {
-        kind: Kind::Shield(_),
+        kind: Kind::Shield(_) | Kind::Blocking,
         outer,
         ..
     }) = frame
@@ -137,7 +154,8 @@ fn node_of(frame: Option<&Frame<'static>>) -> Option<Arc<Node>> {
     };
     let outer = || node_of(lend(frame.outer.get()));
     let (place, deadline, shield) = match &frame.kind {
-        Kind::Child(_) => return outer(),
+        Kind::Job => return None,
+        Kind::Child(_) | Kind::Blocking => return outer(),
         Kind::Scope { node, deadline } => (node, *deadline, false),
         Kind::Shield(node) => (node, None, true),
     };
@@ -190,8 +208,9 @@ pub fn nearest_deadline(now: Instant) -> Option<Instant> {
                     }
                 }
             },
-            Kind::Shield(_) => return nearest,
+            Kind::Shield(_) | Kind::Job => return nearest,
             Kind::Child(group) => add(group.nearest_deadline(now)),
+            Kind::Blocking => {}
         }
         next = lend(frame.outer.get());
     }
@@ -220,7 +239,7 @@ pub fn around_ends(now: Instant) -> bool {
                     below = Some(node);
                 }
             },
-            Kind::Shield(_) => return false,
+            Kind::Shield(_) | Kind::Blocking | Kind::Job => return false,
             Kind::Child(group) if group.is_over(now) => return true,
             Kind::Child(_) => {}
         }

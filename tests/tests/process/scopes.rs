@@ -331,3 +331,38 @@ fn a70_an_end_that_comes_first_counts() {
         assert_eq!(state(id), None);
     });
 }
+
+/// Goal: children of one scope are ended side by side: the last words of one are read while another goes on.
+/// Method: the other is killed when they were heard.
+#[test]
+fn x24_the_children_of_a_scope_end_side_by_side() {
+    in_runtimes(|how| async move {
+        let (mut ours, theirs) = UnixStream::pair().unwrap();
+        let script = "trap 'head -c 300000 /dev/zero; echo bye >&2; exit 7' TERM; echo ready; \
+                      while :; do sleep 0.01; done";
+        let mut stubborn = how.sh(STUBBORN);
+        let mut busy = how.sh(script);
+        busy.stderr(Stdio::from(OwnedFd::from(theirs)));
+        for command in [&mut stubborn, &mut busy] {
+            command.on_drop(OnDrop::terminate().grace(Duration::MAX));
+        }
+        let (first, other, _) = started(&mut stubborn).await;
+        let (second, id, _) = started(&mut busy).await;
+        drop(busy);
+        let heard = std::thread::spawn(move || {
+            let mut said = String::new();
+            ours.read_to_string(&mut said).unwrap();
+            let raw = i32::try_from(other).unwrap();
+            // SAFETY: numbers only; the child was not reaped, for it runs.
+            assert_eq!(unsafe { libc::kill(raw, libc::SIGKILL) }, 0);
+            said
+        });
+        let waits = async move {
+            let _children = (first, second);
+            pending::<()>().await;
+        };
+        assert!(timeout(MOMENT, waits).await.is_err());
+        assert_eq!((state(id), state(other)), (None, None));
+        assert_eq!(heard.join().unwrap(), "bye\n");
+    });
+}

@@ -318,3 +318,26 @@ fn a64_a_server_that_does_not_run_holds_up_nobody() {
             .expect("closed in order");
     });
 }
+
+/// Goal: servers of one scope drain side by side: each closes its listener at once, and the scope takes as
+/// long as one.
+#[test]
+fn a61_the_servers_of_a_scope_drain_side_by_side() {
+    let second = Duration::from_secs(1);
+    build(Builder::deterministic(7)).block_on(async {
+        let options = || ServeOptions::new().drain_timeout(30 * second);
+        let (first, one) = prepared(options()).await;
+        let (other, two) = prepared(options()).await;
+        let begin = now();
+        let both = spawn(timeout(10 * second, async {
+            drop(tenter::gather!(first, other).await);
+        }));
+        let _clients = (one.clients(1).await, two.clients(1).await);
+        sleep(11 * second).await;
+        refused(one.address).await;
+        refused(two.address).await;
+        assert!(both.await.expect("no panic").is_err());
+        assert_eq!(now() - begin, 40 * second);
+        assert_eq!((one.gone.get(), two.gone.get()), (1, 1));
+    });
+}

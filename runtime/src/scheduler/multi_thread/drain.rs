@@ -38,6 +38,7 @@ use super::{Scheduler, is_worker_of};
 use crate::scheduler::parking::ThreadParker;
 use crate::scheduler::shared::SchedulerRef;
 use crate::scheduler::shutdown::{ShutdownReport, cancel_for_end};
+use crate::task::alive::Alive;
 use crate::task::{Canceller, Runnable};
 
 impl Scheduler {
@@ -64,10 +65,26 @@ impl Scheduler {
             }
             let left = deadline.duration_since(clock.now());
             if left.is_zero() {
+                self.name_overdue();
                 return false;
             }
             parker.park_timeout(Some(left));
         }
+    }
+
+    /// Names those that have not stopped now that the time is up. Not when they are ended: the workers may
+    /// be kept from that for longer than anybody waits for them.
+    fn name_overdue(&self) {
+        let mut report = ShutdownReport::default();
+        for remote in self.crew.remotes() {
+            let mut found = Vec::new();
+            let keep = |task: Alive<'_>| found.push(Canceller::new(task.pointer()));
+            remote.owned.lock().for_each(keep);
+            for task in found {
+                report.overdue(&task.header());
+            }
+        }
+        self.stop.state.lock().report.merge(report);
     }
 
     /// D2.

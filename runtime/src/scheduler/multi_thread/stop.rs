@@ -260,7 +260,7 @@ impl Worker<'_> {
 
     /// Ends a task whose place in a queue is ours.
     fn end(&self, task: Runnable, report: &mut ShutdownReport) {
-        report.cancelled(&task.header());
+        report.cancelled_late(&task.header());
         let unlist = |task: &Ending| self.unlist(task);
         // SAFETY: (a) whoever has the place may complete the task, and the scheduler's reference goes with
         // that; (b) no task of this scheduler has an owner.
@@ -281,7 +281,7 @@ impl Worker<'_> {
         }
         for (task, claim) in claimed {
             // SAFETY: claimed, so the scheduler's reference is in place until we end the task.
-            report.cancelled(unsafe { task.as_ref() });
+            report.cancelled_late(unsafe { task.as_ref() });
             // SAFETY: (a) claimed above, once; (b) no task of this scheduler has an owner.
             unsafe { raw::end_claimed(task, claim, |task| self.unlist(task)) };
         }
@@ -299,7 +299,7 @@ impl Worker<'_> {
                 if task.header().state.load().is_fresh() {
                     self.remote.counters.spawned.add(1);
                     self.remote.counters.completed.add(1);
-                    report.cancelled(&task.header());
+                    report.cancelled_late(&task.header());
                     refuse(self.shared, task);
                 } else {
                     self.end(task, report);
@@ -312,7 +312,7 @@ impl Worker<'_> {
                 let task = remote.owned.lock().first();
                 let Some(task) = task else { break };
                 // SAFETY: on the list, so the scheduler's reference keeps it alive.
-                report.cancelled(unsafe { task.as_ref() });
+                report.cancelled_late(unsafe { task.as_ref() });
                 // SAFETY: (a) the task is not complete, no thread runs it, and it is in no queue; (b) no
                 // task of this scheduler has an owner.
                 unsafe { raw::shut_down(task, |task| self.unlist(task)) };

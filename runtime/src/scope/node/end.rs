@@ -133,17 +133,32 @@ impl Node {
         !self.inner.lock().clean_ups.is_empty()
     }
 
-    /// Does it, in the order in which it was handed over.
+    /// Does it, in the order in which it was handed over; the runtime's own side by side, before their turn.
     pub fn poll_clean_ups(&self, cx: &mut Context<'_>) -> Poll<()> {
-        loop {
-            let Some(mut first) = self.inner.lock().clean_ups.pop_front() else {
-                return Poll::Ready(());
-            };
-            if first.poll(cx).is_pending() {
-                self.inner.lock().clean_ups.push_front(first);
-                return Poll::Pending;
+        // Behind the last one that was found unfinished.
+        let mut from = 0;
+        while let Some((place, mut next)) = self.next_clean_up(from) {
+            if next.poll(cx).is_pending() {
+                // What was deferred meanwhile is behind it.
+                self.inner.lock().clean_ups.insert(place, next);
+                from = place + 1;
             }
         }
+        if from == 0 {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    }
+
+    /// Takes the first one, or the first of the runtime's own from that place on.
+    fn next_clean_up(&self, from: usize) -> Option<(usize, CleanUp)> {
+        let clean_ups = &mut self.inner.lock().clean_ups;
+        let place = match from {
+            0 => 0,
+            _ => (from..clean_ups.len()).find(|&place| clean_ups[place].is_own())?,
+        };
+        Some((place, clean_ups.remove(place)?))
     }
 
     /// What was handed over while the scope goes on: the runtime does it, now.
