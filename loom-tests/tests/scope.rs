@@ -9,7 +9,7 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use tenter::model::{CleanUp, Header, Node, Work};
+use tenter::model::{Alive, CleanUp, Header, Node, Work};
 use tenter::time::{Duration, Instant};
 use tenter::{CancelScope, JoinError, Outcome, shield};
 use tenter_loom_tests::toy::{Pass, Toy, gate, run_one_to_its_end, run_ready, spawn, toy};
@@ -179,9 +179,9 @@ impl<T, F: FnMut(&mut Context<'_>, &Header) -> Poll<T> + Unpin> Work for InTask<
     fn poll_work(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-        header: &Header,
+        task: Alive<'_>,
     ) -> Poll<Result<T, JoinError>> {
-        (self.0)(cx, header).map(Ok)
+        (self.0)(cx, &task).map(Ok)
     }
 }
 

@@ -344,6 +344,7 @@ pub mod model {
     pub use crate::serve::listener::sealed::Sealed as SealedListener;
     pub use crate::serve::shared::Shared as ServerShared;
     pub use crate::task::Unobserved;
+    pub use crate::task::alive::Alive;
     use crate::task::callbacks;
     pub use crate::task::cell::{Header, Schedule, Shared, Work};
     use crate::task::memory::Source;
