@@ -81,6 +81,8 @@ fn fails(group: &Tasks, child: &Child) -> bool {
     let failure = Failure::Error {
         error: (),
         task: Some(child.handle.id()),
+        name: None,
+        spawned_at: None,
     };
     group.fail(failure, child.handle.canceller()).is_ok()
 }

@@ -212,8 +212,7 @@ fn tell_end<E>(
 ) -> (Ended, JoinError) {
     match error {
         Ok(error) => {
-            let task = Some(TaskId(header.slot.id()));
-            let failure = error.map(|error| Failure::Error { error, task });
+            let failure = error.map(|error| Failure::of_child(&header, error));
             let told = failure.map(|failure| tell(seat, starter, failure));
             if let Some(Err(failure)) = told {
                 lost::report(failure, header.pointer());
@@ -254,7 +253,7 @@ fn tell_panic<E>(
     header: Alive<'_>,
     payload: Box<dyn Any + Send>,
 ) -> Result<(), Box<dyn Any + Send>> {
-    let panic = Panic::new(TaskId(header.slot.id()), payload);
+    let panic = Panic::of_child(&header, payload);
     match tell(seat, starter, Failure::Panic(panic)) {
         Err(Failure::Panic(panic)) => Err(panic.into_payload()),
         _ => Ok(()),

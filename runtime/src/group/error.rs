@@ -1,24 +1,30 @@
 //! What failed in a group.
 
 use core::fmt;
+use core::panic::Location;
 use std::any::Any;
 use std::error::Error;
+use std::sync::Arc;
 
 use tenter_sync::shim::Mutex;
 
-use crate::task::error::payload_message;
-use crate::task::{CancelReason, TaskId};
+use crate::task::cell::Header;
+use crate::task::error::{payload_message, write_task};
+use crate::task::{CancelReason, JoinError, TaskId};
 
 /// What failed in a group: never empty, in the order in which the children ended, the body's own error
 /// last.
 ///
-/// Always a group, also for one failure; [`only`](Self::only) takes that one out.
+/// Always a group, also for one failure; [`only`](Self::only) takes that one out. `Display` has all of them,
+/// each with the name of its task and the place where that was spawned.
 #[doc(alias = "ExceptionGroup")]
 pub struct GroupError<E> {
     failures: Vec<Failure<E>>,
 }
 
 /// One failure in a group.
+///
+/// `Display` names the task and the place where it was spawned.
 #[non_exhaustive]
 pub enum Failure<E> {
     /// A child, or the body, returned an `Err`.
@@ -27,6 +33,10 @@ pub enum Failure<E> {
         error: E,
         /// The child's task; `None` for the body.
         task: Option<TaskId>,
+        /// The name of the task, if it had one.
+        name: Option<Arc<str>>,
+        /// Where the task was spawned; `None` for the body.
+        spawned_at: Option<&'static Location<'static>>,
     },
     /// A child panicked.
     Panic(Panic),
@@ -36,16 +46,36 @@ pub enum Failure<E> {
 
 /// The panic of a child.
 pub struct Panic {
-    pub(crate) task: TaskId,
-    pub(crate) message: String,
+    task: TaskId,
+    name: Option<Arc<str>>,
+    spawned_at: &'static Location<'static>,
+    message: String,
     /// The lock only makes a payload that is `Send` shareable.
-    pub(crate) payload: Mutex<Box<dyn Any + Send>>,
+    payload: Mutex<Box<dyn Any + Send>>,
 }
 
 impl Panic {
-    pub(crate) fn new(task: TaskId, payload: Box<dyn Any + Send>) -> Self {
+    pub(crate) fn of_child(header: &Header, payload: Box<dyn Any + Send>) -> Self {
+        let task = TaskId(header.slot.id());
+        Self::new(task, header.name(), header.spawned_at, payload)
+    }
+
+    /// The panic that a task was joined with.
+    pub(crate) fn joined(error: JoinError) -> Self {
+        let (task, name) = (error.task_id(), error.shared_name());
+        Self::new(task, name, error.spawned_at(), error.into_panic())
+    }
+
+    fn new(
+        task: TaskId,
+        name: Option<Arc<str>>,
+        spawned_at: &'static Location<'static>,
+        payload: Box<dyn Any + Send>,
+    ) -> Self {
         Self {
             task,
+            name,
+            spawned_at,
             message: payload_message(&*payload).to_owned(),
             payload: Mutex::new(payload),
         }
@@ -54,6 +84,16 @@ impl Panic {
     /// The child's task.
     pub fn task_id(&self) -> TaskId {
         self.task
+    }
+
+    /// The name of the task, if it had one.
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
+    /// Where the task was spawned.
+    pub fn spawned_at(&self) -> &'static Location<'static> {
+        self.spawned_at
     }
 
     /// What the panic said.
@@ -71,12 +111,32 @@ impl fmt::Debug for Panic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Panic")
             .field("task", &self.task)
+            .field("name", &self.name)
+            .field("spawned_at", &format_args!("{}", self.spawned_at))
             .field("message", &self.message)
             .finish_non_exhaustive()
     }
 }
 
 impl<E> Failure<E> {
+    pub(crate) fn of_child(header: &Header, error: E) -> Self {
+        Failure::Error {
+            error,
+            task: Some(TaskId(header.slot.id())),
+            name: header.name(),
+            spawned_at: Some(header.spawned_at),
+        }
+    }
+
+    pub(crate) fn of_body(error: E) -> Self {
+        Failure::Error {
+            error,
+            task: None,
+            name: None,
+            spawned_at: None,
+        }
+    }
+
     /// The error, if it was one.
     pub fn error(&self) -> Option<&E> {
         match self {
@@ -90,6 +150,24 @@ impl<E> Failure<E> {
         match self {
             Failure::Error { task, .. } => *task,
             Failure::Panic(panic) => Some(panic.task),
+            Failure::Cancelled(_) => None,
+        }
+    }
+
+    /// The name of the task that failed, if it had one.
+    pub fn name(&self) -> Option<&str> {
+        match self {
+            Failure::Error { name, .. } => name.as_deref(),
+            Failure::Panic(panic) => panic.name(),
+            Failure::Cancelled(_) => None,
+        }
+    }
+
+    /// Where the task that failed was spawned; `None` for the body and for a cancelled group.
+    pub fn spawned_at(&self) -> Option<&'static Location<'static>> {
+        match self {
+            Failure::Error { spawned_at, .. } => *spawned_at,
+            Failure::Panic(panic) => Some(panic.spawned_at),
             Failure::Cancelled(_) => None,
         }
     }
@@ -189,16 +267,21 @@ impl<E: fmt::Display> fmt::Display for Failure<E> {
         match self {
             Failure::Error {
                 error,
-                task: Some(task),
+                task,
+                name,
+                spawned_at,
             } => {
-                write!(f, "task {task} failed: ")?;
+                match task {
+                    Some(task) => write_task(f, *task, name.as_deref(), *spawned_at)?,
+                    None => f.write_str("the body")?,
+                }
+                f.write_str(" failed: ")?;
                 error.fmt(f)
             }
-            Failure::Error { error, task: None } => {
-                f.write_str("the body failed: ")?;
-                error.fmt(f)
+            Failure::Panic(panic) => {
+                write_task(f, panic.task, panic.name(), Some(panic.spawned_at))?;
+                write!(f, " panicked: {}", panic.message)
             }
-            Failure::Panic(panic) => write!(f, "task {} panicked: {}", panic.task, panic.message),
             Failure::Cancelled(reason) => write!(f, "the group was cancelled: {reason}"),
         }
     }
@@ -207,10 +290,17 @@ impl<E: fmt::Display> fmt::Display for Failure<E> {
 impl<E: fmt::Debug> fmt::Debug for Failure<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Failure::Error { error, task } => f
+            Failure::Error {
+                error,
+                task,
+                name,
+                spawned_at,
+            } => f
                 .debug_struct("Error")
                 .field("error", error)
                 .field("task", task)
+                .field("name", name)
+                .field("spawned_at", &spawned_at.map(ToString::to_string))
                 .finish(),
             Failure::Panic(panic) => panic.fmt(f),
             Failure::Cancelled(reason) => f.debug_tuple("Cancelled").field(reason).finish(),

@@ -141,7 +141,7 @@ where
             }
             Ended::Panicked(payload) => resume_unwind(payload),
             Ended::Failed(error) => {
-                failures.push(Failure::Error { error, task: None });
+                failures.push(Failure::of_body(error));
                 Err(GroupError::new(failures))
             }
             Ended::With(output) => {

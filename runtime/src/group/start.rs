@@ -65,14 +65,11 @@ impl<S, E> Starting<S, E> {
     pub async fn not_started<T>(&self, child: &mut JoinHandle<T>) -> StartError<E> {
         // The first request, if the child lives on without its `Started`.
         let ours = child.cancel_with(CancelReason::of(CancelKind::OwnerDropped));
-        let id = child.id();
         let ended = child.await.err();
         match (self.end(), ended) {
             (Some(Failure::Error { error, .. }), _) => StartError::Failed(error),
             (Some(Failure::Panic(panic)), _) => StartError::Panicked(panic),
-            (_, Some(error)) if error.is_panic() => {
-                StartError::Panicked(Panic::new(id, error.into_panic()))
-            }
+            (_, Some(error)) if error.is_panic() => StartError::Panicked(Panic::joined(error)),
             (_, Some(error)) if error.is_cancelled() && !ours => {
                 StartError::Cancelled(error.reason().cloned())
             }

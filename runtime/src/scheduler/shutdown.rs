@@ -29,6 +29,7 @@ use crate::context::{self, Driving, Place};
 use crate::handle::Handle;
 use crate::task::alive::Alive;
 use crate::task::cell::Header;
+use crate::task::error::write_task;
 use crate::task::{CancelKind, CancelReason, TaskId, cancel, raw};
 
 /// How many tasks a report names; the rest are counted.
@@ -189,11 +190,8 @@ impl fmt::Display for ShutdownReport {
             .iter()
             .map(|task| ("still in a poll", task));
         for (what, task) in cancelled.chain(overdue).chain(leaked).chain(stuck) {
-            write!(f, "\n  {what}: task {}", task.id)?;
-            if let Some(name) = &task.name {
-                write!(f, " \"{name}\"")?;
-            }
-            write!(f, " spawned at {}", task.spawned_at)?;
+            write!(f, "\n  {what}: ")?;
+            write_task(f, task.id, task.name.as_deref(), Some(task.spawned_at))?;
         }
         Ok(())
     }

@@ -132,6 +132,10 @@ impl JoinError {
         self.0.name.as_deref()
     }
 
+    pub(crate) fn shared_name(&self) -> Option<Arc<str>> {
+        self.0.name.clone()
+    }
+
     /// Where the task was spawned.
     pub fn spawned_at(&self) -> &'static Location<'static> {
         self.0.spawned_at
@@ -140,16 +144,12 @@ impl JoinError {
 
 impl fmt::Display for JoinError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "task {}", self.0.id)?;
-        if let Some(name) = &self.0.name {
-            write!(f, " \"{name}\"")?;
-        }
-        write!(f, " spawned at {} ", self.0.spawned_at)?;
+        write_task(f, self.0.id, self.name(), Some(self.0.spawned_at))?;
         match &self.0.end {
-            End::Cancelled(reason) => write!(f, "was cancelled: {reason}"),
-            End::Panicked { message, .. } => write!(f, "panicked: {message}"),
-            End::InGroup { panicked: true } => f.write_str("panicked: see the error of its group"),
-            End::InGroup { panicked: false } => f.write_str("failed: see the error of its group"),
+            End::Cancelled(reason) => write!(f, " was cancelled: {reason}"),
+            End::Panicked { message, .. } => write!(f, " panicked: {message}"),
+            End::InGroup { panicked: true } => f.write_str(" panicked: see the error of its group"),
+            End::InGroup { panicked: false } => f.write_str(" failed: see the error of its group"),
         }
     }
 }
@@ -170,6 +170,23 @@ impl From<JoinError> for std::io::Error {
             std::io::ErrorKind::Other
         };
         Self::new(kind, error)
+    }
+}
+
+/// How an error names a task: `task 5 "fetch" spawned at src/main.rs:24:19`.
+pub(crate) fn write_task(
+    f: &mut fmt::Formatter<'_>,
+    id: TaskId,
+    name: Option<&str>,
+    spawned_at: Option<&Location<'_>>,
+) -> fmt::Result {
+    write!(f, "task {id}")?;
+    if let Some(name) = name {
+        write!(f, " \"{name}\"")?;
+    }
+    match spawned_at {
+        Some(place) => write!(f, " spawned at {place}"),
+        None => Ok(()),
     }
 }
 

@@ -7,6 +7,7 @@ mod cases;
 mod drops;
 mod flavours;
 mod limit;
+mod names;
 mod panics;
 mod start;
 mod support;

@@ -157,7 +157,7 @@ fn see_group_error(world: &World, error: GroupError<Fault>) {
     for (index, failure) in error.into_iter().enumerate() {
         match failure {
             _ if loses && index == last => {}
-            Failure::Error { error, task } => error.see(task),
+            Failure::Error { error, task, .. } => error.see(task),
             Failure::Panic(panic) => {
                 world.saw_panic(panic.message());
                 if world.plant == Plant::SeesTwice {
