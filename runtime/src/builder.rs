@@ -498,10 +498,10 @@ impl Config {
 
     /// Tells the program, or standard error, of a failure.
     pub fn report_unobserved(&self, failure: &Unobserved<'_>) {
-        // Printing panics too: standard error may be a pipe that nobody reads any more.
+        // The text may run code of the program, as its function does.
         let reported = catch_unwind(AssertUnwindSafe(|| match &self.on_unobserved {
             Some(report) => report(failure),
-            None => eprintln!("{failure}"),
+            None => say(&failure.to_string()),
         }));
         if let Err(payload) = reported {
             drop_payload(payload);

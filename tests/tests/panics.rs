@@ -8,6 +8,7 @@ use std::cell::Cell;
 use std::future::Future;
 use std::panic::panic_any;
 use std::pin::Pin;
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
 
@@ -15,8 +16,8 @@ use tenter::task::yield_now;
 use tenter::{JoinError, JoinHandle, Runtime, UnobservedKind, spawn};
 use tenter_tests::support::hostile::{Act, HOSTILE, waker_that_panics_at};
 use tenter_tests::support::{
-    Count, CountOnDrop, Log, Slot, build, every, foreign_block_on, forget, panic_of, poll_once,
-    poll_with, settle, text_of,
+    Count, CountOnDrop, Log, Slot, alone_with, build, every, foreign_block_on, forget, panic_of,
+    poll_once, poll_with, settle, text_of,
 };
 
 /// Where user code panics.
@@ -454,4 +455,51 @@ fn payloads_that_throw_each_other_end() {
         assert!(HEADS.load(Ordering::Relaxed) > before + 1);
         assert_eq!(runtime.metrics().unobserved_failures, 1);
     });
+}
+
+/// Goal: a report is one line of standard error, though other threads print panics all the time.
+#[test]
+fn a_report_is_whole_among_the_panics_of_other_threads() {
+    const COUNT: usize = 50;
+    const REPORT: &str = " panicked and nobody holds its handle: number ";
+    let name = "a_report_is_whole_among_the_panics_of_other_threads";
+    let mut said = String::new();
+    let arrange = |command: &mut Command| {
+        command.stdout(Stdio::null()).stderr(Stdio::piped());
+        command.env("RUST_BACKTRACE", "0");
+    };
+    let is_inside = alone_with(name, arrange, |child| {
+        let output = child.wait_with_output().expect("it ends");
+        said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{said}");
+    });
+    if is_inside {
+        let runtime = build(tenter::Builder::multi_thread().workers(4));
+        let others: Vec<_> = (0..2)
+            .map(|_| {
+                std::thread::spawn(|| (0..500).for_each(|_| drop(panic_of(|| panic!("noise")))))
+            })
+            .collect();
+        let (ends, all_ended) = std::sync::mpsc::channel::<()>();
+        for number in 0..COUNT {
+            let ends = ends.clone();
+            drop(runtime.spawn(async move {
+                let _ends = ends;
+                panic!("number {number}");
+            }));
+        }
+        drop(ends);
+        assert!(all_ended.recv().is_err());
+        others.into_iter().for_each(|it| it.join().unwrap());
+        return; // What is reported is, when the runtime is dropped.
+    }
+    let reports = said.split("tenter: task ").skip(1).map(|rest| {
+        let (line, _) = rest.split_once('\n').expect("a line has an end");
+        let number = line.split_once(REPORT).map(|(_, number)| number.parse());
+        assert!(matches!(number, Some(Ok(_))), "torn: {line:?} in {said}");
+        number.and_then(Result::ok)
+    });
+    let mut numbers: Vec<usize> = reports.flatten().collect();
+    numbers.sort_unstable();
+    assert_eq!(numbers, (0..COUNT).collect::<Vec<_>>(), "{said}");
 }
