@@ -88,8 +88,8 @@ fn guarded_quietly(name: &str, hook: &Hook) {
 /// Tells standard error of something that the program cannot be asked about: all that the runtime reports
 /// goes through here.
 ///
-/// Standard error has no buffer. The line is one write with its end, so that no other thread's panic
-/// message, which takes no lock, is in the middle of it.
+/// Standard error has no buffer. The line is one write with its end, so that nothing is in the middle of it
+/// of those who do not take its lock: C code, another process, panic messages of some versions of `std`.
 pub fn say(line: &str) {
     let whole = format!("{line}\n");
     // It may be a pipe that nobody reads any more: there is nobody left to tell.

@@ -225,7 +225,8 @@ fn a90_the_environment_turns_it_on() {
 #[test]
 fn a90_nonsense_in_the_environment_is_an_error() {
     let name = "a90_nonsense_in_the_environment_is_an_error";
-    let (passed, said) = alone_and_said(name, &[("TENTER_DEBUG", "maybe")], || {
+    let nonsense = [("TENTER_DEBUG", "maybe"), ("TENTER_INSPECT", "2")];
+    let (passed, said) = alone_and_said(name, &nonsense, || {
         let error = Builder::current_thread().build().unwrap_err();
         assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput);
         assert_says(
@@ -234,13 +235,19 @@ fn a90_nonsense_in_the_environment_is_an_error() {
         );
         assert!(Builder::multi_thread().workers(1).build().is_err());
         // Who decides does not ask.
-        assert!(Builder::current_thread().debug(None).build().is_ok());
-        assert!(
-            Builder::current_thread()
-                .debug(DebugOptions::new())
-                .build()
-                .is_ok()
+        let error = Builder::multi_thread().debug(None).build().unwrap_err();
+        assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput);
+        assert_says(
+            &error.to_string(),
+            &["TENTER_INSPECT=2", "it takes 1", "Builder::inspect"],
         );
+        let current_thread = || {
+            Builder::current_thread()
+                .inspect(false)
+                .inspect_socket(false)
+        };
+        assert!(current_thread().debug(None).build().is_ok());
+        assert!(current_thread().debug(DebugOptions::new()).build().is_ok());
     });
     assert!(passed, "{said}");
 }
