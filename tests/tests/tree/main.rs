@@ -411,6 +411,8 @@ fn a95_the_tree_that_the_guide_shows() {
             "            └──  waits for a point in time, for TIME",
             "deadlock: task N \"reader\" waits for Lock \"index\", held by task N \"writer\", which waits for \
              Lock \"pages\", held by task N \"reader\"",
+            "The future of block_on is no task beside many workers, and is not shown. Spawn it to see it: \
+             tenter::spawn(main()).await",
         ];
         assert_eq!(shape, expected, "{text}");
         import.cancel();
