@@ -8,12 +8,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use tenter_sync::book::Book;
-use tenter_sync::shim::{MODELLED, thread};
+use tenter_sync::shim::thread;
 use tenter_timer::Clock;
 
 use crate::blocking;
 use crate::ctrl_c::CtrlC;
 use crate::debug::{Choice, DebugOptions, Watch};
+use crate::environment;
 use crate::hooks::{Hooks, say};
 use crate::instrument::Instrument;
 use crate::instrument::installed::{Given, Instruments};
@@ -219,8 +220,8 @@ impl Builder {
 
     /// Whether the tasks of this runtime write down what they wait for, so that
     /// [`tree`](crate::Handle::tree) can tell names, who holds a lock, which handles a task awaits, and
-    /// since when. Default: if the variable `TENTER_INSPECT` is `1` in the environment, for programs that
-    /// are to be looked at without being built again.
+    /// since when. Default: if `TENTER_INSPECT=1` is in the environment, for programs that are to be
+    /// looked at without being built again; it takes the words that `TENTER_DEBUG` does.
     ///
     /// It costs a lock that all threads of the runtime share, a look at the clock, and some 150 bytes for
     /// each task that waits, whenever a task begins to wait. Without it, the cost is a look at a flag of
@@ -295,8 +296,8 @@ impl Builder {
         self
     }
 
-    /// Turns the debug mode on, or with `None` off. Default: on if `TENTER_DEBUG=1` is in the environment of
-    /// the process when the runtime is built. What it does is in [`DebugOptions`].
+    /// Turns the debug mode on, or with `None` off. Default: on if `TENTER_DEBUG` is `1`, `true`, `on` or `yes` in
+    /// the environment of the process when the runtime is built. What it does is in [`DebugOptions`].
     #[doc(alias = "PYTHONASYNCIODEBUG")]
     #[doc(alias = "set_debug")]
     pub fn debug(mut self, options: impl Into<Option<DebugOptions>>) -> Self {
@@ -309,7 +310,8 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// `InvalidInput`, if a setting makes no sense; the message says which and what to do. The system's
+    /// `InvalidInput`, if a setting makes no sense; the message says which and what to do. So does a
+    /// variable of the environment that is neither on nor off, where the program leaves it to that. The system's
     /// error, if it refuses the first worker.
     #[track_caller]
     pub fn build(self) -> io::Result<Runtime> {
@@ -349,7 +351,10 @@ impl Builder {
             thread_keep_alive: self.thread_keep_alive,
             shutdown_timeout: self.shutdown_timeout,
             ctrl_c: self.ctrl_c,
-            inspect: self.inspect.unwrap_or_else(|| is_shown || is_inspected()),
+            inspect: match self.inspect {
+                Some(inspect) => inspect,
+                None => is_shown || is_inspected()?,
+            },
             #[cfg(feature = "inspect")]
             inspection: self.inspection,
             instruments: Instruments::install(instruments),
@@ -363,7 +368,7 @@ impl Builder {
     fn check(&self) -> io::Result<usize> {
         let wrong = |message: String| Err(io::Error::new(io::ErrorKind::InvalidInput, message));
         #[cfg(feature = "inspect")]
-        self.inspection.check()?;
+        self.inspection.check(self.flavor)?;
         if self.max_blocking_threads == 0 {
             return wrong(
                 "Builder::max_blocking_threads(0): spawn_blocking would wait for ever; leave the \
@@ -409,9 +414,10 @@ impl Builder {
     }
 }
 
-/// Whether the environment asks for it.
-pub fn is_inspected() -> bool {
-    !MODELLED && std::env::var_os(INSPECT).is_some_and(|value| value == "1")
+/// Whether the environment asks for it. An error: it says neither.
+pub fn is_inspected() -> io::Result<bool> {
+    let settings = "Builder::inspect, and Builder::inspect_socket where there is one";
+    environment::is_on(INSPECT, "being looked into", settings)
 }
 
 const WORKERS_TOO_MANY: usize = WORKERS_MAX + 1;
@@ -498,10 +504,10 @@ impl Config {
 
     /// Tells the program, or standard error, of a failure.
     pub fn report_unobserved(&self, failure: &Unobserved<'_>) {
-        // Printing panics too: standard error may be a pipe that nobody reads any more.
+        // The text may run code of the program, as its function does.
         let reported = catch_unwind(AssertUnwindSafe(|| match &self.on_unobserved {
             Some(report) => report(failure),
-            None => eprintln!("{failure}"),
+            None => say(&failure.to_string()),
         }));
         if let Err(payload) = reported {
             drop_payload(payload);

@@ -16,11 +16,10 @@
 //! | `debug/slow_poll.rs` | the report, and how often it is printed |
 //! | `debug/watch.rs` | the instrument and the thread |
 //!
-//! Tests: below; `tests/tests/debug_mode.rs`.
+//! Tests: `tests/tests/debug_mode.rs`.
 
 use core::fmt;
 use core::time::Duration;
-use std::ffi::OsString;
 use std::io;
 use std::sync::Arc;
 
@@ -29,6 +28,7 @@ mod watch;
 
 pub use self::slow_poll::SlowPoll;
 pub use self::watch::{Watch, Watcher};
+use crate::environment::is_on;
 
 /// The variable of the environment.
 const VARIABLE: &str = "TENTER_DEBUG";
@@ -134,55 +134,10 @@ impl Choice {
     pub fn options(self) -> io::Result<Option<DebugOptions>> {
         match self {
             Choice::Program(options) => Ok(options),
-            Choice::Environment => match is_on(std::env::var_os(VARIABLE)) {
-                Ok(on) => Ok(on.then(DebugOptions::new)),
-                Err(value) => Err(io::Error::new(
-                    io::ErrorKind::InvalidInput,
-                    format!(
-                        "the environment has {VARIABLE}={}: it takes 1, true, on or yes for tenter's debug \
-                         mode, and 0, false, off, no or nothing for none. Builder::debug goes before it",
-                        value.to_string_lossy()
-                    ),
-                )),
-            },
-        }
-    }
-}
-
-/// What the value of the variable says. An error: nothing.
-fn is_on(value: Option<OsString>) -> Result<bool, OsString> {
-    let Some(value) = value else {
-        return Ok(false);
-    };
-    let is_one_of = |words: &[&str]| {
-        let text = value.to_str().map(str::trim);
-        text.is_some_and(|text| words.iter().any(|word| text.eq_ignore_ascii_case(word)))
-    };
-    if is_one_of(&["", "0", "false", "off", "no"]) {
-        return Ok(false);
-    }
-    if is_one_of(&["1", "true", "on", "yes"]) {
-        return Ok(true);
-    }
-    Err(value)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_value_says_on_or_off_or_is_an_error() {
-        let says = |value: &str| is_on(Some(value.into()));
-        for on in ["1", "true", "TRUE", "on", "Yes", " 1 "] {
-            assert_eq!(says(on), Ok(true), "{on:?}");
-        }
-        for off in ["", "0", "false", "Off", "no"] {
-            assert_eq!(says(off), Ok(false), "{off:?}");
-        }
-        assert_eq!(is_on(None), Ok(false));
-        for nonsense in ["maybe", "2", "100ms", "tru"] {
-            assert_eq!(says(nonsense), Err(nonsense.into()), "{nonsense:?}");
+            Choice::Environment => {
+                let wanted = is_on(VARIABLE, "tenter's debug mode", "Builder::debug")?;
+                Ok(wanted.then(DebugOptions::new))
+            }
         }
     }
 }

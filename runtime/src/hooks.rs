@@ -1,6 +1,7 @@
 //! Functions of the program that a runtime calls at certain moments.
 
 use core::fmt;
+use std::io::{self, Write as _};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -84,12 +85,15 @@ fn guarded_quietly(name: &str, hook: &Hook) {
     }
 }
 
-/// Tells standard error of something that the program cannot be asked about.
+/// Tells standard error of something that the program cannot be asked about: all that the runtime reports
+/// goes through here.
+///
+/// Standard error has no buffer. The line is one write with its end, so that nothing is in the middle of it
+/// of those who do not take its lock: C code, another process, panic messages of some versions of `std`.
 pub fn say(line: &str) {
-    // Printing panics too, if standard error is a pipe that nobody reads any more.
-    if let Err(payload) = catch_unwind(|| eprintln!("{line}")) {
-        drop_payload(payload);
-    }
+    let whole = format!("{line}\n");
+    // It may be a pipe that nobody reads any more: there is nobody left to tell.
+    let _ = io::stderr().lock().write_all(whole.as_bytes());
 }
 
 /// Calls a hook; its panic ends the `block_on` that called it, and says which hook it was.

@@ -152,6 +152,7 @@ mod combine;
 mod context;
 mod ctrl_c;
 mod debug;
+mod environment;
 mod group;
 mod guest;
 mod handle;

@@ -219,7 +219,7 @@ fn a_local_task_whose_runtime_ends_elsewhere_is_leaked_and_counted() {
         assert_says(
             &report.to_string(),
             &[
-                "1 tasks cancelled, 1 leaked",
+                "1 task cancelled, 1 leaked",
                 "leaked: task",
                 "\"homebound\"",
                 "owners.rs",

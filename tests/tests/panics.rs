@@ -6,17 +6,20 @@
 
 use std::cell::Cell;
 use std::future::Future;
+use std::io::Write as _;
+use std::os::fd::AsFd as _;
 use std::panic::panic_any;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
 
 use tenter::task::yield_now;
 use tenter::{JoinError, JoinHandle, Runtime, UnobservedKind, spawn};
 use tenter_tests::support::hostile::{Act, HOSTILE, waker_that_panics_at};
 use tenter_tests::support::{
-    Count, CountOnDrop, Log, Slot, build, every, foreign_block_on, forget, panic_of, poll_once,
-    poll_with, settle, text_of,
+    Count, CountOnDrop, Log, Slot, alone_with, build, every, foreign_block_on, forget, panic_of,
+    poll_once, poll_with, settle, text_of,
 };
 
 /// Where user code panics.
@@ -454,4 +457,59 @@ fn payloads_that_throw_each_other_end() {
         assert!(HEADS.load(Ordering::Relaxed) > before + 1);
         assert_eq!(runtime.metrics().unobserved_failures, 1);
     });
+}
+
+/// Goal: a report is one line of standard error, though others write there past its lock.
+#[test]
+fn a_report_is_whole_among_the_lines_of_others() {
+    const COUNT: usize = 50;
+    const REPORT: &str = " panicked and nobody holds its handle: number ";
+    let name = "a_report_is_whole_among_the_lines_of_others";
+    let mut said = String::new();
+    let arrange = |command: &mut Command| {
+        command.stdout(Stdio::null()).stderr(Stdio::piped());
+        command.env("RUST_BACKTRACE", "0");
+    };
+    let is_inside = alone_with(name, arrange, |child| {
+        let output = child.wait_with_output().expect("it ends");
+        said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{said}");
+    });
+    if is_inside {
+        let runtime = build(tenter::Builder::multi_thread().workers(4));
+        let has_ended = AtomicBool::new(false);
+        std::thread::scope(|threads| {
+            for _ in 0..2 {
+                threads.spawn(|| {
+                    let stderr = std::io::stderr().as_fd().try_clone_to_owned();
+                    let mut stderr = std::fs::File::from(stderr.unwrap());
+                    while !has_ended.load(Ordering::Relaxed) {
+                        stderr.write_all(b"noise\n").unwrap();
+                    }
+                });
+            }
+            let (ends, all_ended) = std::sync::mpsc::channel::<()>();
+            for number in 0..COUNT {
+                let ends = ends.clone();
+                drop(runtime.spawn(async move {
+                    let _ends = ends;
+                    panic!("number {number}");
+                }));
+            }
+            drop(ends);
+            assert!(all_ended.recv().is_err());
+            drop(runtime); // All that is to be reported is.
+            has_ended.store(true, Ordering::Relaxed);
+        });
+        return;
+    }
+    let reports = said.split("tenter: task ").skip(1).map(|rest| {
+        let (line, _) = rest.split_once('\n').expect("a line has an end");
+        let number = line.split_once(REPORT).map(|(_, number)| number.parse());
+        assert!(matches!(number, Some(Ok(_))), "torn: {line:?} in {said}");
+        number.and_then(Result::ok)
+    });
+    let mut numbers: Vec<usize> = reports.flatten().collect();
+    numbers.sort_unstable();
+    assert_eq!(numbers, (0..COUNT).collect::<Vec<_>>(), "{said}");
 }

@@ -96,7 +96,7 @@ fn the_report_names_what_was_left() {
         assert_says(
             &report.to_string(),
             &[
-                "1 tasks cancelled",
+                "1 task cancelled",
                 &format!("cancelled: task {id} \"left behind\" spawned at "),
             ],
         );

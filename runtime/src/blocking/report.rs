@@ -4,6 +4,7 @@ use core::fmt;
 use core::panic::Location;
 use std::sync::Arc as StdArc;
 
+use crate::hooks::say;
 use crate::task::{Runnable, TaskId};
 
 /// What a pool does now, and has done so far: one consistent look.
@@ -96,10 +97,7 @@ pub fn thread_name(base: &str, number: usize) -> String {
     format!("{base}-blocking-{number}")
 }
 
-/// Writes one line for the operator. Standard error may be a pipe that nobody reads any more.
+/// Writes one line for the operator.
 pub fn print(line: &str) {
-    let printed = std::panic::catch_unwind(|| eprintln!("tenter: {line}"));
-    if let Err(payload) = printed {
-        crate::task::payload::drop_payload(payload);
-    }
+    say(&format!("tenter: {line}"));
 }

@@ -37,7 +37,7 @@ impl fmt::Display for SlowPoll {
         }
         write!(f, ", spawned at {}, ", task.spawned_at)?;
         let thread = self.thread.as_deref().unwrap_or("without a name");
-        let lasted = self.lasted;
+        let lasted = in_milliseconds(self.lasted);
         if self.ended {
             write!(f, "was in one poll for {lasted:?}")?;
         } else {
@@ -56,6 +56,15 @@ impl fmt::Display for SlowPoll {
             )?;
         }
         Ok(())
+    }
+}
+
+/// Rounded, from the first millisecond on.
+fn in_milliseconds(lasted: Duration) -> Duration {
+    let millis = u64::try_from((lasted.as_micros() + 500) / 1_000);
+    match millis {
+        Ok(0) | Err(_) => lasted,
+        Ok(millis) => Duration::from_millis(millis),
     }
 }
 
@@ -107,6 +116,14 @@ mod tests {
         assert_eq!(printed.may(one, at(1_999)), None);
         assert_eq!(printed.may(one, at(9_000)), Some(1));
         assert_eq!(printed.may(other, at(9_000)), Some(0));
+    }
+
+    #[test]
+    fn a_time_is_in_whole_milliseconds() {
+        let shown = |nanos| format!("{:?}", in_milliseconds(Duration::from_nanos(nanos)));
+        assert_eq!(shown(100_419_749), "100ms");
+        assert_eq!(shown(4_199_600_000), "4.2s");
+        assert_eq!(shown(420_749), "420.749µs");
     }
 
     #[track_caller]

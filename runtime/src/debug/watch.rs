@@ -253,6 +253,9 @@ impl Shared {
         let before = self.printed.lock().may(slow.task.spawned_at, now);
         match before {
             Some(0) => say(&format!("tenter: {slow}")),
+            Some(1) => say(&format!(
+                "tenter: {slow}. 1 more slow poll of a task that was spawned there was not printed"
+            )),
             Some(more) => say(&format!(
                 "tenter: {slow}. {more} more slow polls of tasks that were spawned there were not printed"
             )),

@@ -6,6 +6,7 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::error::Failure;
+use crate::hooks::say;
 use crate::scope::frame;
 use crate::task::cell::Header;
 use crate::task::error::payload_message;
@@ -33,7 +34,8 @@ pub fn report_here(kind: UnobservedKind, payload: Box<dyn Any + Send>) {
     match frame::task() {
         Some(task) => raw::report(task.pointer(), kind, payload),
         None => {
-            eprintln!("tenter: in a task group: {}", payload_message(&*payload));
+            let message = payload_message(&*payload);
+            say(&format!("tenter: in a task group: {message}"));
             drop_payload(payload);
         }
     }

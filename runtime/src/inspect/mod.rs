@@ -118,7 +118,7 @@ impl Inspected {
     pub fn begin(handle: &Handle) -> io::Result<Option<Self>> {
         let config = handle.scheduler().config();
         let wishes = &config.inspection;
-        let socket = wishes.socket(config.flavor);
+        let socket = wishes.socket(config.flavor)?;
         if socket == Socket::No && wishes.signals.is_empty() {
             return Ok(None);
         }

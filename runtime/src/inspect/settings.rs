@@ -24,15 +24,16 @@ pub enum Socket {
 }
 
 impl Wishes {
-    pub fn socket(&self, flavor: Flavor) -> Socket {
-        match self.socket {
+    /// An error: the environment is to decide, and says neither.
+    pub fn socket(&self, flavor: Flavor) -> io::Result<Socket> {
+        Ok(match self.socket {
             Some(true) => Socket::Yes,
             Some(false) => Socket::No,
             // A look from outside is not part of what can be repeated.
             None if flavor == Flavor::Deterministic => Socket::No,
-            None if is_inspected() => Socket::IfPossible,
+            None if is_inspected()? => Socket::IfPossible,
             None => Socket::No,
-        }
+        })
     }
 
     /// Whether the program itself wants any of it.
@@ -41,7 +42,8 @@ impl Wishes {
     }
 
     /// Whether the settings make sense.
-    pub fn check(&self) -> io::Result<()> {
+    pub fn check(&self, flavor: Flavor) -> io::Result<()> {
+        self.socket(flavor)?;
         for kind in &self.signals {
             if *kind == SignalKind::interrupt() {
                 return Err(io::Error::new(
@@ -62,7 +64,7 @@ impl Wishes {
 /// To be looked into from outside: with the feature `inspect`, on Unix.
 impl Builder {
     /// Lets the program `tenter` look into the running process: `tenter ps PID` lists the tasks, `tenter
-    /// pstree PID` shows who waits for whom. Default: only if the environment variable `TENTER_INSPECT` is `1`,
+    /// pstree PID` shows who waits for whom. Default: only if `TENTER_INSPECT=1` is in the environment,
     /// and never on the deterministic flavour.
     ///
     /// It turns [`inspect`](Self::inspect) on, unless that is set to `false`: then tasks are shown without the

@@ -170,9 +170,10 @@ fn note(tasks: &mut Vec<LeftTask>, task: &Header) {
 
 impl fmt::Display for ShutdownReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let plural = if self.cancelled == 1 { "" } else { "s" };
         write!(
             f,
-            "{} tasks cancelled, {} leaked",
+            "{} task{plural} cancelled, {} leaked",
             self.cancelled, self.leaked
         )?;
         if self.overdue > 0 {

@@ -30,6 +30,7 @@ use super::frame::{self, Frame, Kind};
 use super::node::Node;
 use crate::context;
 use crate::handle::Handle;
+use crate::hooks;
 use crate::task::UnobservedKind;
 use crate::task::error::payload_message;
 use crate::task::payload::drop_payload;
@@ -250,7 +251,7 @@ fn report(at: &Location<'_>, what: &str) {
 pub fn say(line: String) {
     context::with_current_task(|task| match task {
         Some(task) => raw::report(task.pointer(), UnobservedKind::CleanUp, Box::new(line)),
-        None => eprintln!("tenter: {line}"),
+        None => hooks::say(&format!("tenter: {line}")),
     });
 }
 

@@ -13,9 +13,10 @@ use super::connection::Connection;
 use super::handling::{Handling, Seat};
 use super::listener::Listener;
 use super::options::OnAcceptError;
-use super::shared::{Shared, print, until};
+use super::shared::{Shared, until};
 use super::trouble::{Next, Trouble};
 use crate::handle::Handle;
+use crate::hooks::say;
 use crate::task::payload::drop_payload;
 
 /// What accepts at one listener.
@@ -100,13 +101,13 @@ where
         let count = self.server.accept_failed();
         match &self.on_error {
             None if trouble.is_to_be_told(tenter_timer::now()) => {
-                print(&format!("tenter: {error} ({count} failed so far)"));
+                say(&format!("tenter: {error} ({count} failed so far)"));
             }
             None => {}
             Some(report) => {
                 if let Err(payload) = catch_unwind(AssertUnwindSafe(|| report(error))) {
                     drop_payload(payload);
-                    print(
+                    say(
                         "tenter: the function given to ServeOptions::on_accept_error panicked, \
                          which it must not; the server goes on",
                     );

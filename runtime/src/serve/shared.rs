@@ -5,7 +5,6 @@ use core::future::Future;
 use core::pin::{Pin, pin};
 use core::task::Poll;
 use std::net::SocketAddr;
-use std::panic::catch_unwind;
 
 use tenter_sync::planted;
 use tenter_sync::shim::Mutex;
@@ -14,6 +13,7 @@ use tenter_sync::{Notify, Permit, Semaphore};
 use super::latch::Latch;
 use super::report::{ServeError, ServeReport};
 use super::roster::{Key, Leaving, Roster, Started};
+use crate::hooks::say;
 use crate::task::JoinHandle;
 
 /// How many tasks are cancelled for each time that the lock of the roster is taken.
@@ -240,14 +240,7 @@ impl Shared {
 /// One line about a failure that nobody else hears of. The end of a runtime is none.
 fn tell(error: &ServeError) {
     if error.is_listener() {
-        print(&format!("tenter: {error}"));
-    }
-}
-
-/// One line on standard error. Printing panics if that is a pipe that nobody reads any more.
-pub fn print(line: &str) {
-    if let Err(payload) = catch_unwind(|| eprintln!("{line}")) {
-        crate::task::payload::drop_payload(payload);
+        say(&format!("tenter: {error}"));
     }
 }
 

@@ -100,7 +100,8 @@ impl Explained {
     fn end(mut self, is_failure: bool) {
         let text = self.text.take().filter(|_| is_failure);
         if let Some(text) = text {
-            eprintln!("{text}");
+            // Not `say`: it belongs to what the harness captures of a test.
+            eprint!("{text}");
         }
     }
 }
@@ -109,7 +110,7 @@ impl Drop for Explained {
     fn drop(&mut self) {
         if let Some(text) = self.text.take() {
             // It unwinds already: a panic of the printing would abort the process.
-            if let Err(payload) = catch_unwind(|| eprintln!("{text}")) {
+            if let Err(payload) = catch_unwind(|| eprint!("{text}")) {
                 drop_payload(payload);
             }
         }
@@ -129,7 +130,7 @@ fn explain(config: TestConfig, run: u64, count: u64) -> String {
     format!(
         "tenter: {name} failed in schedule {run} of {count}, that of seed {seed:#018x}.\n\
          To run this schedule alone: {attribute}\n\
-         or, with the test as it is: {VARIABLE}={seed:#018x} cargo test {path}"
+         or, with the test as it is: {VARIABLE}={seed:#018x} cargo test {path}\n"
     )
 }
 
@@ -177,7 +178,7 @@ mod tests {
             "tenter: crate_name::module::test_name failed in schedule 3 of 1000, that of seed \
              0x0000000000009e37.\nTo run this schedule alone: #[tenter::test(seed = 0x0000000000009e37, \
              timeout = \"2500ms\")]\nor, with the test as it is: TENTER_SEED=0x0000000000009e37 cargo test \
-             module::test_name"
+             module::test_name\n"
         );
     }
 

@@ -32,6 +32,7 @@ use tenter_sync::current::WaitKind;
 use self::forest::Forest;
 pub use self::node::{Awaiter, GroupNode, TaskNode, TaskState, TaskWait};
 pub use self::print::TaskTable;
+use crate::builder::Flavor;
 use crate::handle::Handle;
 use crate::task::TaskId;
 use crate::task::task_ref;
@@ -50,8 +51,14 @@ use crate::task::task_ref;
 ///         ├── (T) Task-2 "reader"
 ///         │   └──  waits for Lock "db", held by task 3 "writer", for 4.2 s
 ///         └── (T) Task-3 "writer"
-///             └──  waits for a socket to become readable at 0x7f2a3c0012d0, for 4.3 s
+///             └──  waits for a socket to become readable, for 4.3 s
 /// ```
+///
+/// # The main future
+///
+/// The future of `block_on` is a task only on one thread. Beside many workers it is none and is not shown, and
+/// what it waits for is not known: both forms end with a line that says so. To see it, spawn it:
+/// `tenter::spawn(main()).await`.
 ///
 /// # Not one moment
 ///
@@ -66,6 +73,8 @@ pub struct TaskTree {
     cycles: Vec<Vec<TaskId>>,
     forest: Forest,
     complete: bool,
+    /// The future of a `block_on` is no task.
+    beside_workers: bool,
 }
 
 /// All tasks of the runtime that this thread is in, with who waits for whom: [`Handle::tree`].
@@ -105,12 +114,10 @@ pub(crate) fn of(handle: &Handle) -> TaskTree {
     let (tasks, complete) = task_ref::all_of(handle);
     let scheduler = handle.scheduler();
     let outside = scheduler.outside.scopes();
-    snapshot::tree(
-        tasks,
-        outside,
-        scheduler.book().map(|book| &**book),
-        complete,
-    )
+    let book = scheduler.book().map(|book| &**book);
+    let mut tree = snapshot::tree(tasks, outside, book, complete);
+    tree.beside_workers = scheduler.config().flavor == Flavor::MultiThread;
+    tree
 }
 
 impl TaskTree {

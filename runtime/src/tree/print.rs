@@ -11,6 +11,10 @@ use super::node::TaskNode;
 /// How many levels are drawn.
 const DEEP: usize = 100;
 
+/// Of many workers: else a program that hangs in its main future looks like one that has nothing to do.
+const MAIN: &str = "The future of block_on is no task beside many workers, and is not shown. Spawn it to see it: \
+                    tenter::spawn(main()).await\n";
+
 /// What has a line.
 #[derive(Clone, Copy)]
 enum Item {
@@ -123,6 +127,13 @@ impl TaskTree {
                  blocks it, or it is stopped.\n",
             )?;
         }
+        self.write_main(f)
+    }
+
+    fn write_main(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.beside_workers {
+            f.write_str(MAIN)?;
+        }
         Ok(())
     }
 }
@@ -186,6 +197,6 @@ impl fmt::Display for TaskTable<'_> {
         for cycle in &self.0.cycles {
             writeln!(f, "deadlock: {}", self.0.in_words(cycle))?;
         }
-        Ok(())
+        self.0.write_main(f)
     }
 }

@@ -208,6 +208,7 @@ impl<'a> Draft<'a> {
             cycles,
             forest,
             complete,
+            beside_workers: false,
         }
     }
 

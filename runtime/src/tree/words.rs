@@ -42,8 +42,14 @@ pub fn of_wait(
     }
     let mut words = match note {
         Some(note) => note.to_string(),
-        // A timer is a place in the task itself.
-        None if on.kind == WaitKind::Sleep => on.kind.describe().to_owned(),
+        // A timer is a place in the task itself, and that of a socket tells nobody which one it is.
+        None if matches!(
+            on.kind,
+            WaitKind::Sleep | WaitKind::Readable | WaitKind::Writable
+        ) =>
+        {
+            on.kind.describe().to_owned()
+        }
         None => format!("{} at {:#x}", on.kind.describe(), on.address),
     };
     let Some(first) = whom.first() else {

@@ -411,6 +411,8 @@ fn a95_the_tree_that_the_guide_shows() {
             "            └──  waits for a point in time, for TIME",
             "deadlock: task N \"reader\" waits for Lock \"index\", held by task N \"writer\", which waits for \
              Lock \"pages\", held by task N \"reader\"",
+            "The future of block_on is no task beside many workers, and is not shown. Spawn it to see it: \
+             tenter::spawn(main()).await",
         ];
         assert_eq!(shape, expected, "{text}");
         import.cancel();
@@ -452,6 +454,41 @@ fn x16_what_is_said_is_of_now() {
             task.state() == TaskState::Waiting && task.wait().is_none()
         };
         tree_when(runtime.handle(), over);
+        task.cancel();
+    });
+}
+
+/// Goal: beside many workers both forms say that the main future is not shown; on one thread it is.
+#[test]
+fn a95_the_main_future_is_shown_or_said_not_to_be() {
+    const HIDDEN: &str = "The future of block_on is no task";
+    let shown = |builder: Builder| {
+        build(builder).block_on(async {
+            let tree = task::tree();
+            [tree.to_string(), tree.table().to_string()]
+        })
+    };
+    for text in shown(Builder::multi_thread().workers(1)) {
+        assert_eq!(text.matches(HIDDEN).count(), 1, "{text}");
+    }
+    for text in shown(Builder::current_thread()) {
+        assert!(text.contains("main") && !text.contains(HIDDEN), "{text}");
+    }
+}
+
+/// Goal: the wait for a socket has no address: that of the program's own memory tells nobody which it is.
+#[test]
+fn a95_a_socket_is_waited_for_without_an_address() {
+    ends("inspected", || {
+        let runtime = inspected();
+        let task = spawn_on(&runtime, "task", async {
+            let listener = tenter::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+            drop(listener.accept().await);
+        });
+        let tree = tree_when(runtime.handle(), |tree| {
+            waits(tree, "task").starts_with("a socket to become readable")
+        });
+        assert!(!waits(&tree, "task").contains("0x"), "{tree}");
         task.cancel();
     });
 }
