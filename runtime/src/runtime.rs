@@ -168,7 +168,7 @@ impl Runtime {
     ///
     /// Every task is cancelled, and goes on being run until it has stopped: shields end, and clean-ups run.
     /// What is spawned meanwhile is cancelled unpolled. When no task is left, or `timeout` is over, the
-    /// rest is dropped where it stands ([`ShutdownReport::overdue`]). `timeout` also bounds the wait for
+    /// rest is dropped where it stands ([`ShutdownReport::overdue`](field@ShutdownReport::overdue)). `timeout` also bounds the wait for
     /// polls and blocking jobs that are in progress; what has not ended then is in
     /// [`ShutdownReport::stuck_tasks`], and is ended when it lets go.
     ///

@@ -8,7 +8,7 @@
 //! | table | from | to | written by |
 //! |---|---|---|---|
 //! | waits | a task | what it waits for, in words, and since when | a wait that is pending: [`notes`](crate::notes) |
-//! | holders | the address of a lock | the task that holds it | the slow paths of locks: [`holders`](crate::holders) |
+//! | holders | the address of a lock | the task that holds it | the slow paths of locks: `holders.rs` |
 //! | joins | a task | the task that awaits its handle | the handle: when it is pending, and when it is dropped |
 //!
 //! ```text

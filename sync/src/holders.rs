@@ -1,4 +1,4 @@
-//! Which task holds a lock that others wait for: what goes into the [book](crate::book) that a thread has
+//! Which task holds a lock that others wait for: what goes into the book (`book.rs`) that a thread has
 //! while it is asked to.
 //!
 //! ```text

@@ -5,8 +5,8 @@
 //! [`as_completed`](crate::as_completed), a listener's connections, [signals](crate::signal). Two things
 //! are left for this module:
 //!
-//! - Making one: [`stream_fn`] and [`try_stream_fn`] are what asyncio calls an asynchronous generator.
-//!   [`ticks`] is an interval as a stream, [`merge`] many streams as one.
+//! - Making one: [`stream_fn()`] and [`try_stream_fn`] are what asyncio calls an asynchronous generator.
+//!   [`ticks()`] is an interval as a stream, [`merge()`] many streams as one.
 //! - Time: [`StreamExt`] has what needs the clock of the runtime, so that it is exact in a test with a
 //!   virtual one: [`timeout`](StreamExt::timeout), [`throttle`](StreamExt::throttle),
 //!   [`chunks_timeout`](StreamExt::chunks_timeout), [`debounce`](StreamExt::debounce).

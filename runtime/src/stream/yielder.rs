@@ -35,7 +35,7 @@ use tenter_sync::current;
 use tenter_sync::shim::{Mutex, local};
 use tenter_sync::wake_batch::{Progress, wake_in_batches};
 
-/// Gives items to the reader of the stream whose body has it. See [`stream_fn`](super::stream_fn).
+/// Gives items to the reader of the stream whose body has it. See [`stream_fn`](super::stream_fn()).
 pub struct Yielder<T> {
     shared: Arc<Shared<T>>,
 }
