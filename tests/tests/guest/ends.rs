@@ -169,7 +169,9 @@ fn x17_a_host_that_ends_first_leaves_nothing_behind() {
             woken.await.unwrap();
             task.await.unwrap();
         };
-        let guest = runtime().guest(poster).start(main, ended.done()).unwrap();
+        // One turn is enough for both tasks, however slow the machine is.
+        let guest = runtime().guest(poster).turn_limit(Duration::MAX);
+        let guest = guest.start(main, ended.done()).unwrap();
         host.step();
         thread(move || wake.send(()).unwrap()).join();
         // The turn for the wake is posted, or will be: to nobody.
