@@ -10,6 +10,7 @@ pub mod workers;
 
 use std::future::{Future, poll_fn};
 use std::hint::black_box;
+use std::io::ErrorKind;
 use std::net::{TcpListener, TcpStream};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -327,9 +328,24 @@ async fn wake_once() {
     .await;
 }
 
+/// A row that opens and closes many connections leaves their ports to the system for a minute: that is waited
+/// for here, outside of what is measured.
+fn listener_on_a_free_port() -> TcpListener {
+    for _ in 0..90 {
+        match TcpListener::bind("127.0.0.1:0") {
+            Ok(listener) => return listener,
+            Err(error) if error.kind() == ErrorKind::AddrInUse => {
+                std::thread::sleep(Duration::from_secs(1));
+            }
+            Err(error) => panic!("a loopback port: {error}"),
+        }
+    }
+    panic!("no loopback port was free for 90 s");
+}
+
 /// Two ends of a loopback connection, non-blocking and without delay.
 pub fn connected_pair() -> (TcpStream, TcpStream) {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free loopback port");
+    let listener = listener_on_a_free_port();
     let near = TcpStream::connect(listener.local_addr().expect("it is bound"));
     let near = near.expect("the listener's backlog has room");
     let (far, _) = listener.accept().expect("a connection waits");
