@@ -245,6 +245,19 @@ fn poll_left<T>(
     Poll::Ready(if says { Phase::Done } else { Phase::Silent })
 }
 
+/// Leaves a scope whose body is dropped: what was deferred in it is handed on, also if the body's drop panics.
+pub struct Leave<'a>(pub &'a Arc<Node>);
+
+impl Drop for Leave<'_> {
+    fn drop(&mut self) {
+        let left = self.0.take_clean_ups();
+        self.0.leave();
+        for clean_up in left {
+            clean_up.hand_over(crate::context::current_handle().as_ref());
+        }
+    }
+}
+
 impl<F: Future> Drop for Scoped<F> {
     fn drop(&mut self) {
         let Some(node) = self.node.get() else {
@@ -252,16 +265,6 @@ impl<F: Future> Drop for Scoped<F> {
         };
         if self.phase == Phase::Done {
             return;
-        }
-        struct Leave<'a>(&'a Arc<Node>);
-        impl Drop for Leave<'_> {
-            fn drop(&mut self) {
-                let left = self.0.take_clean_ups();
-                self.0.leave();
-                for clean_up in left {
-                    clean_up.hand_over(crate::context::current_handle().as_ref());
-                }
-            }
         }
         let _leave = Leave(node);
         // The body first. What is deferred in it goes to whoever drops it.

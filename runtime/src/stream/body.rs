@@ -37,9 +37,9 @@ use std::sync::{Arc, OnceLock};
 use tenter_sync::budget;
 
 use super::yielder::{Shared, Yielder};
-use crate::context;
 use crate::scope::frame::{self, Frame, Kind};
 use crate::scope::node::Node;
+use crate::scope::scoped::Leave;
 
 /// What a generator has to give.
 pub enum Given<T, R> {
@@ -214,16 +214,6 @@ impl<T, F: Future> Drop for Body<T, F> {
         };
         if self.phase == Phase::Done {
             return;
-        }
-        struct Leave<'a>(&'a Arc<Node>);
-        impl Drop for Leave<'_> {
-            fn drop(&mut self) {
-                let left = self.0.take_clean_ups();
-                self.0.leave();
-                for clean_up in left {
-                    clean_up.hand_over(context::current_handle().as_ref());
-                }
-            }
         }
         let _leave = Leave(node);
         // The body first. What is deferred in it goes to whoever drops it.
